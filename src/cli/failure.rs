@@ -1,0 +1,70 @@
+//! How a command fails: what happened, where, what to do, and the exit code. The one place that prints errors.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// The kinds of failure that scripts can tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Findings, or some rows failed.
+    Findings = 1,
+    /// Usage, recipe or constitution.
+    Usage = 2,
+    /// The provider refused: key, quota, unknown model.
+    Provider = 3,
+    /// Journal or disk.
+    Disk = 4,
+    /// A bug of ours.
+    Bug = 70,
+    /// Interrupted by the user.
+    Interrupted = 130,
+}
+
+/// Why a command cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Which exit code.
+    pub kind: Kind,
+    /// What happened and where, as a lower-case fragment.
+    pub message: String,
+    /// What to do, one sentence each.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    /// A failure of the given kind.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hints: Vec::new() }
+    }
+
+    /// Bad usage, recipe or constitution: exit code 2.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// Journal or disk trouble: exit code 4.
+    pub fn disk(message: impl Into<String>) -> Self {
+        Self::new(Kind::Disk, message)
+    }
+
+    /// Adds what the user can do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Prints the failure to stderr and gives its exit code.
+    pub fn report(&self) -> ExitCode {
+        let mut text = String::new();
+        if !self.message.is_empty() {
+            let _ = writeln!(text, "error: {}", self.message);
+        }
+        for hint in &self.hints {
+            let _ = writeln!(text, "  help: {hint}");
+        }
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        ExitCode::from(self.kind as u8)
+    }
+}

@@ -1,0 +1,55 @@
+//! The command line: one file per command.
+//!
+//! Data goes to stdout, everything else to stderr. Only this module prints, reads the environment and the clock, and
+//! knows exit codes.
+
+mod check;
+mod export;
+pub mod failure;
+mod init;
+mod run;
+mod show;
+mod sim;
+
+pub use failure::Failure;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// A Constitutional AI engine: draft, criticise against a constitution, revise, keep the chain as training data.
+#[derive(Debug, Parser)]
+#[command(name = "amend", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Run a recipe: prompts in, a training dataset out.
+    Run(run::Args),
+    /// Write the dataset of a run again, without a call.
+    Export(export::Args),
+    /// Check constitutions, recipes and templates.
+    Check(check::Args),
+    /// Show a run, or one transcript with what changed between revisions.
+    Show(show::Args),
+    /// Start a project: a commented recipe and constitution.
+    Init(init::Args),
+    /// Serve the simulated model over HTTP.
+    Sim(sim::Args),
+}
+
+/// Parses the arguments, runs the command, and says how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Show(args) => show::run(args),
+        Command::Init(args) => init::run(args),
+        Command::Sim(args) => sim::run(args),
+    };
+    result.unwrap_or_else(|failure| failure.report())
+}

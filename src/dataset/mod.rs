@@ -1,0 +1,5 @@
+//! Prompts in; gates, rows, splits, exports, card out.
+
+mod reject;
+
+pub use reject::Reject;

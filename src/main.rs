@@ -1,0 +1,7 @@
+//! The `amend` binary: parse, run, exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    amend::cli::main()
+}

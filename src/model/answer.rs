@@ -1,0 +1,132 @@
+//! The typed outcome of a call (law 2: only `complete` text can become data).
+
+use serde::{Deserialize, Serialize};
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The model finished its answer.
+    Complete,
+    /// The answer hit the token ceiling.
+    Truncated,
+    /// A provider's filter removed or replaced the answer.
+    Filtered,
+    /// The model or provider declined by a typed refusal field (a refusal in prose is `Complete`).
+    Refused,
+    /// The answer is empty or white space.
+    Empty,
+    /// The response could not be read as an answer.
+    Malformed(Malformed),
+    /// No response after every attempt; the text says why, without a secret or a prompt in it.
+    Failed(String),
+}
+
+/// Why a response could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Malformed {
+    /// The body is not JSON of a chat completion.
+    Body,
+    /// There is no choice in it.
+    NoChoice,
+    /// A reasoning block was opened and not closed, so no text can be trusted to be the answer.
+    OpenReasoning,
+    /// A stream ended without `finish_reason` or `[DONE]`.
+    CutStream,
+    /// The endpoint gave a `finish_reason` that says the answer is not whole (`abort`, `error`).
+    Aborted,
+}
+
+impl Outcome {
+    /// The outcome's name in events, rejects and reports.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Truncated => "truncated",
+            Self::Filtered => "filtered",
+            Self::Refused => "refused",
+            Self::Empty => "empty",
+            Self::Malformed(_) => "malformed",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+/// Tokens of one call, as the endpoint counted them; 0 where it did not say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens of the request.
+    pub prompt: u64,
+    /// Those of them that came from the endpoint's prefix cache.
+    pub cached: u64,
+    /// Tokens of the answer, reasoning included.
+    pub completion: u64,
+}
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.prompt += other.prompt;
+        self.cached += other.cached;
+        self.completion += other.completion;
+    }
+}
+
+/// An alternative for one token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TopLogprob {
+    /// The token's text.
+    pub token: String,
+    /// Natural logarithm of its probability.
+    pub logprob: f64,
+}
+
+/// One token of the answer with its log-probability.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenLogprob {
+    /// The token's text.
+    pub token: String,
+    /// Natural logarithm of its probability.
+    pub logprob: f64,
+    /// The likeliest alternatives at this place.
+    #[serde(default)]
+    pub top: Vec<TopLogprob>,
+}
+
+/// What came back from a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// How the call ended.
+    pub outcome: Outcome,
+    /// The answer's text without reasoning; partial when truncated, empty when there is none.
+    pub text: String,
+    /// Reasoning that the endpoint gave apart, or that stood in think tags. Never part of a row.
+    pub reasoning: Option<String>,
+    /// Log-probabilities, where asked for and given.
+    pub logprobs: Option<Vec<TokenLogprob>>,
+    /// Token counts.
+    pub usage: Usage,
+    /// The endpoint's own `finish_reason`.
+    pub finish_reason: Option<String>,
+    /// The model that answered, as the endpoint names it.
+    pub model: Option<String>,
+    /// Attempts it took; 1 when the first succeeded.
+    pub attempts: u32,
+    /// Whether the answer was in the journal already.
+    pub from_journal: bool,
+}
+
+impl Answer {
+    /// The text, if it may become data.
+    pub fn complete(&self) -> Option<&str> {
+        match self.outcome {
+            Outcome::Complete => Some(&self.text),
+            Outcome::Truncated
+            | Outcome::Filtered
+            | Outcome::Refused
+            | Outcome::Empty
+            | Outcome::Malformed(_)
+            | Outcome::Failed(_) => None,
+        }
+    }
+}

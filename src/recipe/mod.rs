@@ -1,0 +1,369 @@
+//! The recipe: the TOML file that says what to run.
+//!
+//! Every field has a flag and every flag a field; a flag wins. One struct per section, each with its defaults beside
+//! it, so that this file is also the reference.
+
+use crate::model::{Role, Sampling};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What to run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recipe {
+    /// The constitution file.
+    pub constitution: String,
+    /// Prompt files or directories; `-` for standard input.
+    pub prompts: Vec<String>,
+    /// The run directory.
+    pub out: Option<String>,
+    /// Decides every draw: principles, seeds sent to models, samples.
+    pub seed: u64,
+    /// A directory of templates that override the built-in ones.
+    pub templates: Option<String>,
+    /// How prompts are read.
+    pub input: Input,
+    /// How responses are made.
+    pub method: Method,
+    /// Which models answer.
+    pub models: Models,
+    /// How hard endpoints are pressed.
+    pub limits: Limits,
+    /// What may become a row.
+    pub gates: Gates,
+    /// What is written.
+    pub export: Export,
+    /// The world of the simulated model, when a role's model is `sim`.
+    pub sim: Sim,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            constitution: "constitutions/harmlessness.toml".into(),
+            prompts: Vec::new(),
+            out: None,
+            seed: 0,
+            templates: None,
+            input: Input::default(),
+            method: Method::default(),
+            models: Models::default(),
+            limits: Limits::default(),
+            gates: Gates::default(),
+            export: Export::default(),
+            sim: Sim::default(),
+        }
+    }
+}
+
+/// `[input]`: how prompts are read.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Input {
+    /// The column that holds the prompt; found by name when absent (`messages`, `prompt`, `chosen`, …).
+    pub column: Option<String>,
+    /// Read at most this many prompts.
+    pub limit: Option<u64>,
+    /// Take this many prompts at random, the same for the same seed, whatever the order of the file.
+    pub sample: Option<u64>,
+}
+
+/// Which principles meet which response, and when.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// All principles criticise the same response side by side; one revision answers every violation.
+    #[default]
+    Panel,
+    /// One principle after another, in priority order, with a re-check at the end of a round.
+    Each,
+    /// The paper's method: a principle drawn at random for each critique-revision pair.
+    Sampled,
+}
+
+impl Schedule {
+    /// The schedule's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Panel => "panel",
+            Self::Each => "each",
+            Self::Sampled => "sampled",
+        }
+    }
+}
+
+/// `[method]`: how responses are made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Method {
+    /// Which principles meet which response.
+    pub schedule: Schedule,
+    /// Most rounds of critique and revision.
+    pub rounds: u32,
+    /// First ask for a verdict on every principle at once, and criticise only those violated or undecided.
+    pub screen: bool,
+    /// With `sampled`: revise whatever the critique says, as the paper does.
+    pub revise_always: bool,
+    /// How often a revision that fails a gate, or makes things worse, is asked for again.
+    pub retries: u32,
+    /// Show the principles' few-shot examples in critique and revision requests.
+    pub examples: bool,
+}
+
+impl Default for Method {
+    fn default() -> Self {
+        Self {
+            schedule: Schedule::Panel,
+            rounds: 2,
+            screen: false,
+            revise_always: false,
+            retries: 1,
+            examples: true,
+        }
+    }
+}
+
+/// `[models]`: which model answers for each role.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Models {
+    /// What every role uses unless its own section says otherwise.
+    pub default: Model,
+    /// Overrides for drafts.
+    pub generator: Option<Model>,
+    /// Overrides for critiques.
+    pub critic: Option<Model>,
+    /// Overrides for revisions.
+    pub reviser: Option<Model>,
+    /// Overrides for comparisons.
+    pub judge: Option<Model>,
+}
+
+/// `[models.<role>]`: one model and its endpoint. What is absent comes from `[models.default]`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Model {
+    /// The model's name, as its endpoint knows it; `sim` for the built-in simulated model.
+    pub model: Option<String>,
+    /// Base URL of an OpenAI-compatible endpoint, such as `http://localhost:8000/v1`.
+    pub base_url: Option<String>,
+    /// The environment variable that holds the key; `OPENAI_API_KEY` when absent. An unset one sends no key.
+    pub api_key_env: Option<String>,
+    /// Softmax temperature; a negative number leaves it to the endpoint.
+    pub temperature: Option<f64>,
+    /// Nucleus mass.
+    pub top_p: Option<f64>,
+    /// Most tokens of an answer.
+    pub max_tokens: Option<u32>,
+    /// Ask for verdicts by JSON schema (`true`) or by a closing line (`false`, the default).
+    pub structured: Option<bool>,
+    /// Send a seed with each request (default `true`); some endpoints refuse the field.
+    pub send_seed: Option<bool>,
+    /// More fields for the request body, as the endpoint names them.
+    pub extra: Option<BTreeMap<String, serde_json::Value>>,
+}
+
+/// One role's model with nothing left open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResolvedModel {
+    /// The model's name.
+    pub model: String,
+    /// Base URL; `None` for the simulated model in process.
+    pub base_url: Option<String>,
+    /// The environment variable that holds the key.
+    pub api_key_env: String,
+    /// Sampling settings.
+    pub sampling: Sampling,
+    /// Whether verdicts are asked for by JSON schema.
+    pub structured: bool,
+    /// Whether a seed is sent.
+    pub send_seed: bool,
+    /// More fields for the request body.
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The model name that means the built-in simulated model, in process.
+pub const SIM: &str = "sim";
+
+impl Models {
+    fn of(&self, role: Role) -> Option<&Model> {
+        match role {
+            Role::Generator => self.generator.as_ref(),
+            Role::Critic => self.critic.as_ref(),
+            Role::Reviser => self.reviser.as_ref(),
+            Role::Judge => self.judge.as_ref(),
+        }
+    }
+
+    /// The role's model, with the defaults filled in. `None` when no model is named anywhere.
+    pub fn resolve(&self, role: Role) -> Option<ResolvedModel> {
+        let own = self.of(role).cloned().unwrap_or_default();
+        let base = &self.default;
+        // Verdicts and comparisons are measurements: they are asked for without chance unless the recipe says so.
+        let temperature = match role {
+            Role::Generator | Role::Reviser => 1.0,
+            Role::Critic | Role::Judge => 0.0,
+        };
+        let model = own.model.or_else(|| base.model.clone())?;
+        let base_url = own.base_url.or_else(|| base.base_url.clone());
+        let extra = own.extra.or_else(|| base.extra.clone()).unwrap_or_default();
+        let temperature = own.temperature.or(base.temperature).unwrap_or(temperature);
+        Some(ResolvedModel {
+            model,
+            base_url,
+            api_key_env: own
+                .api_key_env
+                .or_else(|| base.api_key_env.clone())
+                .unwrap_or("OPENAI_API_KEY".into()),
+            sampling: Sampling {
+                temperature: (temperature >= 0.0).then_some(temperature),
+                top_p: own.top_p.or(base.top_p),
+                max_tokens: own.max_tokens.or(base.max_tokens).unwrap_or(1024),
+                top_logprobs: None,
+            },
+            structured: own.structured.or(base.structured).unwrap_or(false),
+            send_seed: own.send_seed.or(base.send_seed).unwrap_or(true),
+            extra: extra.into_iter().collect(),
+        })
+    }
+}
+
+/// How many calls may be in flight: a number, or `"auto"` to find out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Concurrency {
+    /// Grow while the endpoint keeps up, shrink when it pushes back.
+    #[default]
+    Auto,
+    /// Exactly this many at most.
+    Fixed(u32),
+}
+
+impl std::str::FromStr for Concurrency {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse::<u32>()) {
+            ("auto", _) => Ok(Self::Auto),
+            (_, Ok(n)) if n > 0 => Ok(Self::Fixed(n)),
+            (_, _) => Err(format!("`{text}` is neither `auto` nor a number above 0")),
+        }
+    }
+}
+
+impl Serialize for Concurrency {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => to.serialize_str("auto"),
+            Self::Fixed(n) => to.serialize_u32(*n),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Concurrency {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl serde::de::Visitor<'_> for Visit {
+            type Value = Concurrency;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a number above 0, or \"auto\"")
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, n: i64) -> Result<Concurrency, E> {
+                match u32::try_from(n) {
+                    Ok(n) if n > 0 => Ok(Concurrency::Fixed(n)),
+                    Ok(_) | Err(_) => Err(E::invalid_value(serde::de::Unexpected::Signed(n), &self)),
+                }
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<Concurrency, E> {
+                self.visit_i64(i64::try_from(n).unwrap_or(i64::MAX))
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Concurrency, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        from.deserialize_any(Visit)
+    }
+}
+
+impl JsonSchema for Concurrency {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Concurrency".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1 }, { "const": "auto" }] })
+    }
+}
+
+/// `[limits]`: how hard endpoints are pressed, per endpoint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Calls in flight.
+    pub concurrency: Concurrency,
+    /// Requests per minute; no limit when absent.
+    pub rpm: Option<u32>,
+    /// Tokens per minute, prompt and completion together; no limit when absent.
+    pub tpm: Option<u32>,
+    /// Seconds one attempt may take.
+    pub timeout_s: f64,
+    /// Attempts per call, the first included.
+    pub attempts: u32,
+    /// Seconds that all attempts of one call may take together.
+    pub elapsed_s: f64,
+    /// Calls a run may ask in all; it stops there, and running again with a larger number goes on.
+    pub max_calls: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            concurrency: Concurrency::Auto,
+            rpm: None,
+            tpm: None,
+            timeout_s: 120.0,
+            attempts: 6,
+            elapsed_s: 900.0,
+            max_calls: None,
+        }
+    }
+}
+
+/// `[gates]`: what may become a row. Gates run on stored transcripts without a call.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Gates {}
+
+/// `[export]`: what is written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Export {
+    /// The configs to write.
+    pub configs: Vec<String>,
+    /// Share of prompt families in `validation`, and as much again in `test`.
+    pub holdout: f64,
+}
+
+impl Default for Export {
+    fn default() -> Self {
+        Self { configs: ["sft", "preference", "transcripts"].map(String::from).to_vec(), holdout: 0.05 }
+    }
+}
+
+/// `[sim]`: the world of the simulated model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sim {
+    /// Decides everything in the simulated world.
+    pub seed: u64,
+}
+
+impl Default for Sim {
+    fn default() -> Self {
+        Self { seed: 1 }
+    }
+}
