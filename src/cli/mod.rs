@@ -7,9 +7,11 @@ mod check;
 mod export;
 pub mod failure;
 mod init;
+
 mod run;
 mod show;
 mod sim;
+pub mod style;
 
 pub use failure::Failure;
 
