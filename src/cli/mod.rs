@@ -9,9 +9,12 @@ pub mod failure;
 mod init;
 
 mod run;
+pub mod settings;
 mod show;
+pub mod show_transcript;
 mod sim;
 pub mod style;
+pub mod wording;
 
 pub use failure::Failure;
 

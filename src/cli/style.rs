@@ -51,6 +51,53 @@ pub fn one_line(text: &str, width: usize) -> String {
     out
 }
 
+/// A line in pieces of at most `width` columns, cut between words where that can be. Colour codes take no room.
+pub fn wrap(line: &str, width: usize) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let (mut piece, mut used) = (String::new(), 0);
+    for word in line.split_inclusive(' ') {
+        let columns = columns(word.trim_end());
+        if used > 0 && used + columns > width {
+            pieces.push(std::mem::take(&mut piece).trim_end().to_owned());
+            used = 0;
+        }
+        for c in word.chars() {
+            let w = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+            if used + w > width && columns > width {
+                pieces.push(std::mem::take(&mut piece));
+                used = 0;
+            }
+            piece.push(c);
+            used += w;
+        }
+        // Escape codes were counted as their letters; count the word again without them.
+        if columns <= width {
+            used = self::columns(&piece);
+        }
+    }
+    pieces.push(piece.trim_end().to_owned());
+    pieces
+}
+
+/// Columns that a text takes on a terminal, colour codes left out.
+pub fn columns(text: &str) -> usize {
+    let mut in_code = false;
+    text.chars()
+        .map(|c| match (c, in_code) {
+            ('\u{1b}', _) => {
+                in_code = true;
+                0
+            }
+            ('m', true) => {
+                in_code = false;
+                0
+            }
+            (_, true) => 0,
+            (c, false) => unicode_width::UnicodeWidthChar::width(c).unwrap_or(0),
+        })
+        .sum()
+}
+
 /// Whether and how to decorate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
@@ -133,6 +180,21 @@ mod tests {
         check("\u{9b}2J\u{7f}\u{0}", "\\u{9b}2J\\u{7f}\\u{0}");
         check("if \u{202e}evil\u{2066}", "if \\u{202e}evil\\u{2066}");
         check("日本語 שלום", "日本語 שלום");
+    }
+
+    #[test]
+    fn wrapping_loses_nothing_and_keeps_the_width() {
+        let check = |line: &str, width: usize| {
+            let pieces = wrap(line, width);
+            let squeeze = |text: &str| text.split_whitespace().collect::<String>();
+            assert_eq!(squeeze(&pieces.concat()), squeeze(line));
+            assert!(pieces.iter().all(|piece| columns(piece) <= width), "{pieces:?}");
+        };
+        check("the quick brown fox jumps over the lazy dog", 10);
+        check("antidisestablishmentarianism and more", 8);
+        check("日本語の文章はここで折り返される", 9);
+        check("a \u{1b}[31m[-red words here-]\u{1b}[0m b c d e f", 14);
+        check("", 5);
     }
 
     #[test]
