@@ -334,9 +334,47 @@ impl Default for Limits {
 }
 
 /// `[gates]`: what may become a row. Gates run on stored transcripts without a call.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Gates {}
+pub struct Gates {
+    /// Codes of gates that do not run, such as `truncation-signs`. None by default: a gate that is wrong about your
+    /// data shows in the counts by reason, and is then turned off here by name.
+    pub off: Vec<String>,
+    /// Length, in words, of the runs that critique echo and example leaks are found by. 8: natural phrases that two
+    /// texts share by chance are mostly shorter.
+    pub overlap_ngram: usize,
+    /// Fewest shared words that count as an echo or a leak. 16: a stock sentence ("I can't help with that, but I can
+    /// point you to …") stays below it.
+    pub overlap_min_words: usize,
+    /// Largest share of a revision that may be taken from the critiques it answers. What also stands in the prompt
+    /// or in the text revised does not count. 0.3: a revision may take up a sentence of advice, not a paragraph.
+    pub max_critique_overlap: f64,
+    /// Largest share of a response that may be taken from the few-shot examples. 0.3, as above.
+    pub max_example_overlap: f64,
+    /// Largest share of 8-word runs that repeat earlier ones. 0.5: a song's refrain stays below, a loop is near 1.
+    pub max_repeated_share: f64,
+    /// Smallest share of words by which chosen and rejected must differ. 0.01: small, because minimal revisions
+    /// teach well; a pair that differs by one word in hundreds is noise.
+    pub min_edit_share: f64,
+    /// Largest ratio of lengths within a pair; 0 for no limit, the default: a short decline beside a long harmful
+    /// draft is what the method is for. The length bias of the whole set is in its statistics.
+    pub max_length_ratio: f64,
+}
+
+impl Default for Gates {
+    fn default() -> Self {
+        Self {
+            off: Vec::new(),
+            overlap_ngram: 8,
+            overlap_min_words: 16,
+            max_critique_overlap: 0.3,
+            max_example_overlap: 0.3,
+            max_repeated_share: 0.5,
+            min_edit_share: 0.01,
+            max_length_ratio: 0.0,
+        }
+    }
+}
 
 /// `[export]`: what is written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
