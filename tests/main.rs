@@ -1,0 +1,9 @@
+//! The real binary, as its users meet it: one test binary, one module per subject.
+#![allow(clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(dead_code, reason = "not every helper is used by every set of tests")]
+
+#[path = "main/support.rs"]
+mod support;
+
+#[path = "main/command_line.rs"]
+mod command_line;

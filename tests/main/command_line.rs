@@ -1,0 +1,15 @@
+//! Usage: what the binary says when it is called wrongly.
+
+use crate::support::Scratch;
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_says_what_was_meant() {
+    let scratch = Scratch::new();
+    let check = |args: &[&str], says: &str| {
+        let done = scratch.run(args).code(2);
+        assert!(done.err.contains(says), "{args:?}: {}", done.err);
+        assert_eq!(done.out, "", "{args:?}: errors go to stderr");
+    };
+    check(&["exprot"], "export");
+    check(&[], "Usage");
+}

@@ -1,0 +1,130 @@
+//! What every test of the binary stands on: a cleared environment, a scratch directory, a simulated endpoint.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// A scratch directory and the binary run in it with nothing of the outer environment.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    dir: tempfile::TempDir,
+}
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        Self { dir: tempfile::tempdir().expect("a scratch directory") }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).expect("a folder");
+        }
+        std::fs::write(&path, text).expect("a file");
+        path
+    }
+
+    /// The command, ready to be given more.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_amend"));
+        command
+            .args(args)
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("NO_COLOR", "1")
+            .env("COLUMNS", "80")
+            .env("HOME", self.dir.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs to the end.
+    pub(crate) fn run(&self, args: &[&str]) -> Done {
+        Done::of(&self.command(args).output().expect("the binary runs"))
+    }
+}
+
+/// What a finished command left.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Done {
+    pub(crate) fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    /// Fails the test with everything that was printed unless the exit code is this one.
+    #[track_caller]
+    pub(crate) fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+
+    /// The last line of stdout as JSON: the summary of a run with `--json`.
+    #[track_caller]
+    pub(crate) fn summary(&self) -> serde_json::Value {
+        let last = self.out.lines().last().unwrap_or_default();
+        serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {last}\n{}", self.err))
+    }
+}
+
+/// `amend sim` on a free port of the loopback interface, ended with the test.
+#[derive(Debug)]
+pub(crate) struct Sim {
+    child: Child,
+    /// Such as `http://127.0.0.1:40001/v1`.
+    pub(crate) url: String,
+}
+
+impl Sim {
+    pub(crate) fn start(scratch: &Scratch, args: &[&str]) -> Self {
+        let mut all = vec!["sim", "--port", "0"];
+        all.extend(args);
+        let mut child = scratch
+            .command(&all)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the sim starts");
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().expect("its stdout"));
+        out.read_line(&mut line).expect("its first line");
+        let url = line.trim().rsplit(' ').next().unwrap_or_default().to_owned();
+        assert!(url.starts_with("http://127.0.0.1:"), "the sim said: {line}");
+        Self { child, url }
+    }
+
+    /// `GET /stats`.
+    pub(crate) fn stats(&self) -> serde_json::Value {
+        let address = self.url.trim_start_matches("http://").trim_end_matches("/v1");
+        let mut stream = std::net::TcpStream::connect(address).expect("the sim listens");
+        let request = format!("GET /stats HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        std::io::Write::write_all(&mut stream, request.as_bytes()).expect("a request");
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut text).expect("a response");
+        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A file of real data that lies beside the project, where there is one.
+pub(crate) fn real_data(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
+    path.exists().then_some(path)
+}
