@@ -15,5 +15,7 @@ pub mod method;
 pub mod model;
 pub mod prompt;
 pub mod recipe;
+pub mod taxonomy;
 pub mod template;
+pub mod toml_file;
 pub mod transcript;

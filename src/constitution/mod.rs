@@ -3,6 +3,13 @@
 //! [`Constitution`] is what a file means once it is read, extended and checked; how files are read, and what is
 //! reported about them, stands in the modules below. Pure: callers hand in text.
 
+mod built_in;
+mod file;
+mod language;
 mod principle;
+mod read;
+mod values;
 
+pub use built_in::{built_in, built_in_names};
 pub use principle::{Constitution, Example, Expect, Principle, TestCase, When};
+pub use read::{Load, read, read_built_in};

@@ -1,0 +1,371 @@
+//! Reads a TOML file into a declarative struct and reports every problem of it at once.
+//!
+//! serde stops at the first error. Here each error is recorded, the entry that caused it is taken out of the parsed
+//! table, and the struct is read again until it is clean: the struct (defaults for every field, unknown keys denied)
+//! stays the only description of the file, and one mistake never hides another. What the values mean is checked by
+//! the caller, with [`Node`] to say where each stands. Pure.
+
+use crate::diagnostic::{Diagnostic, SourceFile, nearest};
+use serde::de::DeserializeOwned;
+use std::ops::Range;
+use toml::de::{DeArray, DeTable, DeValue, Error};
+
+/// More mistakes than this are not worth listing.
+const ENOUGH: usize = 100;
+
+/// A value read from a file, and where its parts stand in it.
+#[derive(Debug, Clone)]
+pub struct Located<T> {
+    /// The value, without the entries that are wrong.
+    pub value: T,
+    /// Where everything stands.
+    pub root: Node,
+}
+
+/// The place of one entry of the file. Lists have the same length and order as in the value that was read.
+#[derive(Debug, Clone)]
+pub struct Node {
+    key: Option<Range<usize>>,
+    value: Range<usize>,
+    children: Children,
+    wrong: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Children {
+    None,
+    Table(Vec<(String, Node)>),
+    List(Vec<Node>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Step {
+    Key(String),
+    Nth(usize),
+}
+
+impl Node {
+    /// Where the value stands.
+    pub fn span(&self) -> Range<usize> {
+        self.value.clone()
+    }
+
+    /// Where the key stands, or the value if it has none.
+    pub fn key_span(&self) -> Range<usize> {
+        self.key.clone().unwrap_or_else(|| self.span())
+    }
+
+    /// Whether the file has this key here, rightly or wrongly written.
+    pub fn has(&self, key: &str) -> bool {
+        self.child(key).is_some()
+    }
+
+    /// Whether it was taken out while reading because it is wrong; that is reported already.
+    pub fn is_wrong(&self) -> bool {
+        self.wrong
+    }
+
+    /// The entry of this key; this node itself where there is none, as the nearest place to point at.
+    pub fn key(&self, key: &str) -> &Self {
+        self.child(key).unwrap_or(self)
+    }
+
+    /// The list's element of this number, from 0; this node itself where there is none.
+    pub fn nth(&self, n: usize) -> &Self {
+        match &self.children {
+            Children::List(items) => items.get(n).unwrap_or(self),
+            Children::None | Children::Table(_) => self,
+        }
+    }
+
+    fn child(&self, key: &str) -> Option<&Self> {
+        match &self.children {
+            Children::Table(entries) => entries.iter().find(|(k, _)| k == key).map(|(_, node)| node),
+            Children::None | Children::List(_) => None,
+        }
+    }
+
+    fn of_table(table: &DeTable<'_>, span: Range<usize>) -> Self {
+        let entries = table.iter().map(|(key, value)| {
+            let mut node = Self::of_value(value.get_ref(), value.span());
+            node.key = Some(key.span());
+            (key.get_ref().clone().into_owned(), node)
+        });
+        Self { key: None, value: span, children: Children::Table(entries.collect()), wrong: false }
+    }
+
+    fn of_value(value: &DeValue<'_>, span: Range<usize>) -> Self {
+        let children = match value {
+            DeValue::Table(table) => return Self::of_table(table, span),
+            DeValue::Array(items) => {
+                Children::List(items.iter().map(|item| Self::of_value(item.get_ref(), item.span())).collect())
+            }
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_) => Children::None,
+        };
+        Self { key: None, value: span, children, wrong: false }
+    }
+
+    /// The way to the entry whose key or value stands exactly there. The innermost one is meant: a dotted key gives
+    /// its tables the same span.
+    fn find(&self, span: &Range<usize>) -> Option<Vec<Step>> {
+        let prefixed = |step: Step, mut rest: Vec<Step>| {
+            rest.insert(0, step);
+            rest
+        };
+        let hit = |node: &Self| node.key.as_ref() == Some(span) || node.value == *span;
+        match &self.children {
+            Children::None => None,
+            Children::Table(entries) => {
+                entries.iter().filter(|(_, node)| !node.wrong).find_map(|(key, node)| {
+                    let step = Step::Key(key.clone());
+                    match node.find(span) {
+                        Some(rest) => Some(prefixed(step, rest)),
+                        None => hit(node).then(|| vec![step]),
+                    }
+                })
+            }
+            Children::List(items) => items.iter().enumerate().find_map(|(n, node)| match node.find(span) {
+                Some(rest) => Some(prefixed(Step::Nth(n), rest)),
+                None => hit(node).then(|| vec![Step::Nth(n)]),
+            }),
+        }
+    }
+
+    fn at(&self, way: &[Step]) -> &Self {
+        way.iter().fold(self, |node, step| match step {
+            Step::Key(key) => node.key(key),
+            Step::Nth(n) => node.nth(*n),
+        })
+    }
+
+    /// Takes an entry out: a key stays known as wrong, so that it is not called missing; a list gets shorter.
+    fn remove(&mut self, way: &[Step]) {
+        match (way, &mut self.children) {
+            ([Step::Key(key), rest @ ..], Children::Table(entries)) => {
+                let Some((_, node)) = entries.iter_mut().find(|(k, _)| k == key) else { return };
+                if rest.is_empty() { node.wrong = true } else { node.remove(rest) }
+            }
+            ([Step::Nth(n)], Children::List(items)) if *n < items.len() => {
+                items.remove(*n);
+            }
+            ([Step::Nth(n), rest @ ..], Children::List(items)) => {
+                if let Some(node) = items.get_mut(*n) {
+                    node.remove(rest);
+                }
+            }
+            (_, Children::None | Children::Table(_) | Children::List(_)) => {}
+        }
+    }
+}
+
+/// Reads the file. The value holds whatever could be read; with findings that are errors it is only good for finding
+/// more of them.
+pub fn read<T: DeserializeOwned + Default>(file: &SourceFile) -> (Located<T>, Vec<Diagnostic>) {
+    let (document, errors) = DeTable::parse_recoverable(&file.text);
+    let mut root = Node::of_table(document.get_ref(), document.span());
+    let mut table = document.into_inner();
+    let mut findings: Vec<_> = errors.iter().take(ENOUGH).map(|error| syntax(file, error)).collect();
+    while findings.len() < ENOUGH {
+        let error = match T::deserialize(toml::de::ValueDeserializer::from(toml::Spanned::new(
+            root.span(),
+            DeValue::Table(table.clone()),
+        ))) {
+            Ok(value) => return (Located { value, root }, findings),
+            Err(error) => error,
+        };
+        let way = error.span().and_then(|span| root.find(&span));
+        findings.push(misread(file, &root, &error, way.as_deref()));
+        let Some(way) = way else { break };
+        take_out(&mut table, &way);
+        root.remove(&way);
+    }
+    (Located { value: T::default(), root }, findings)
+}
+
+/// The table of a file that need not be free of mistakes, to see what kind of file it is.
+pub fn peek(file: &SourceFile) -> Node {
+    let (document, _) = DeTable::parse_recoverable(&file.text);
+    Node::of_table(document.get_ref(), document.span())
+}
+
+impl Node {
+    /// Whether this key holds a table, or a list of tables.
+    pub fn has_table(&self, key: &str) -> bool {
+        let is_table = |node: &Self| matches!(node.children, Children::Table(_));
+        self.child(key).is_some_and(|node| match &node.children {
+            Children::None => false,
+            Children::Table(_) => true,
+            Children::List(items) => items.first().is_some_and(is_table),
+        })
+    }
+}
+
+fn take_out(table: &mut DeTable<'_>, way: &[Step]) {
+    let [Step::Key(key), rest @ ..] = way else { return };
+    if rest.is_empty() {
+        table.remove(key.as_str());
+    } else if let Some(value) = table.get_mut(key.as_str()) {
+        take_out_of_value(value.get_mut(), rest);
+    }
+}
+
+fn take_out_of_value(value: &mut DeValue<'_>, way: &[Step]) {
+    match (value, way) {
+        (DeValue::Table(table), way) => take_out(table, way),
+        (DeValue::Array(items), [Step::Nth(n)]) => {
+            let mut left = DeArray::new();
+            for (i, item) in items.iter().enumerate() {
+                if i != *n {
+                    left.push(item.clone());
+                }
+            }
+            *items = left;
+        }
+        (DeValue::Array(items), [Step::Nth(n), rest @ ..]) => {
+            if let Some(item) = items.get_mut(*n) {
+                take_out_of_value(item.get_mut(), rest);
+            }
+        }
+        (_, _) => {}
+    }
+}
+
+/// What the TOML parser says, as a finding.
+fn syntax(file: &SourceFile, error: &Error) -> Diagnostic {
+    let message = error.message().trim();
+    if message.starts_with("duplicate key") {
+        return Diagnostic::error("duplicate-key", &file.name, error.span(), "this key is already set here")
+            .help(
+                "remove one of the two; in a list of tables, each element starts with its own `[[…]]` line",
+            );
+    }
+    Diagnostic::error("toml-syntax", &file.name, error.span(), format!("not valid TOML: {message}"))
+}
+
+/// What serde says, in words for people.
+fn misread(file: &SourceFile, root: &Node, error: &Error, way: Option<&[Step]>) -> Diagnostic {
+    let message = error.message().trim();
+    let key = way.and_then(|way| {
+        way.iter().rev().find_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Nth(_) => None,
+        })
+    });
+    let name = match (key, way) {
+        (Some(key), Some([.., Step::Nth(n)])) => format!("element {} of `{key}`", n + 1),
+        (Some(key), _) => format!("`{key}`"),
+        (None, _) => "this".into(),
+    };
+    let expected = || message.rsplit_once(", expected ").map_or("", |(_, expected)| expected);
+    let finding = |code, text: String| Diagnostic::error(code, &file.name, error.span(), text);
+
+    if let (true, Some(key), Some(way)) = (message.starts_with("unknown field"), key, way) {
+        let node = root.at(way);
+        let parent = way.get(..way.len() - 1).unwrap_or_default();
+        let span = node.key_span();
+        let finding = Diagnostic::error(
+            "unknown-key",
+            &file.name,
+            span.clone(),
+            format!("unknown key `{key}` {}", place(parent)),
+        );
+        return suggest(finding, key, &quoted(expected()), span, false, "keys");
+    }
+    if message.starts_with("unknown variant") {
+        let span = error.span().unwrap_or_default();
+        let found = file.text.get(span.clone()).unwrap_or("").trim_matches(['"', '\'']);
+        let finding = finding("bad-value", format!("`{found}` is not a value of {name}"));
+        return suggest(finding, found, &quoted(expected()), span, true, "values");
+    }
+    if let Some(rest) =
+        message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "))
+    {
+        let found = rest.rsplit_once(", expected ").map_or(rest, |(found, _)| found);
+        let code = if message.starts_with("invalid type") { "wrong-type" } else { "bad-value" };
+        let text = format!("{name} must be {}, not {}", in_words(expected()), in_words(found));
+        return finding(code, text);
+    }
+    if message.starts_with("missing field") {
+        let missing = quoted(message).first().copied().unwrap_or("?").to_owned();
+        return finding("missing-key", format!("`{missing}` is missing {}", place(way.unwrap_or_default())));
+    }
+    finding("bad-value", format!("{name}: {message}"))
+}
+
+fn suggest(
+    finding: Diagnostic,
+    word: &str,
+    known: &[&str],
+    span: Range<usize>,
+    is_string: bool,
+    what: &str,
+) -> Diagnostic {
+    match nearest(word, known.iter().copied()) {
+        Some(near) => {
+            let replacement = if is_string { format!("\"{near}\"") } else { near.to_owned() };
+            finding.help(format!("did you mean `{near}`?")).fix(span, replacement)
+        }
+        None if known.is_empty() => finding.help(format!("there are no {what} here")),
+        None => {
+            let known: Vec<_> = known.iter().map(|word| format!("`{word}`")).collect();
+            finding.help(format!("{what} here are {}", known.join(", ")))
+        }
+    }
+}
+
+/// "in `[method]`", "in `[[principle]]`", "at the top level".
+fn place(way: &[Step]) -> String {
+    let keys: Vec<_> = way
+        .iter()
+        .filter_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Nth(_) => None,
+        })
+        .collect();
+    match way.last() {
+        None => "at the top level".into(),
+        Some(Step::Nth(_)) => format!("in `[[{}]]`", keys.join(".")),
+        Some(Step::Key(_)) => format!("in `[{}]`", keys.join(".")),
+    }
+}
+
+/// The words in backticks of serde's message.
+fn quoted(message: &str) -> Vec<&str> {
+    message.split('`').skip(1).step_by(2).collect()
+}
+
+/// The type names of serde in plain words.
+fn in_words(text: &str) -> String {
+    let text = text.trim();
+    let plain = match text {
+        "a string" | "str" | "string" => "text in quotes",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" | "bool" => "`true` or `false`",
+        "a sequence" | "sequence" => "a list `[…]`",
+        "a map" | "map" => "a table",
+        "an array" => "a list",
+        _ if text.starts_with("struct ") => "a table",
+        _ if text.starts_with("enum ") => "text in quotes",
+        _ => "",
+    };
+    if !plain.is_empty() {
+        return plain.into();
+    }
+    for (prefix, word) in
+        [("integer `", "the number "), ("floating point `", "the number "), ("boolean `", "")]
+    {
+        if let Some(value) = text.strip_prefix(prefix) {
+            return format!("{word}`{value}");
+        }
+    }
+    match text.strip_prefix("string ") {
+        Some(value) => format!("the text {value}"),
+        None => text.to_owned(),
+    }
+}
