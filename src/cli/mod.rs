@@ -8,6 +8,7 @@ mod export;
 pub mod failure;
 mod init;
 
+pub mod project;
 mod run;
 pub mod settings;
 mod show;

@@ -4,12 +4,15 @@
 //! reported about them, stands in the modules below. Pure: callers hand in text.
 
 mod built_in;
+pub mod diff;
 mod file;
 mod language;
 mod principle;
 mod read;
 mod values;
+mod write;
 
 pub use built_in::{built_in, built_in_names};
 pub use principle::{Constitution, Example, Expect, Principle, TestCase, When};
 pub use read::{Load, read, read_built_in};
+pub use write::write;

@@ -94,6 +94,17 @@ pub enum Expect {
     NotApplicable,
 }
 
+impl Expect {
+    /// The verdict's name in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Violates => "violates",
+            Self::Conforms => "conforms",
+            Self::NotApplicable => "not-applicable",
+        }
+    }
+}
+
 /// A case that the principle must judge rightly.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TestCase {
