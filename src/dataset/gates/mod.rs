@@ -8,10 +8,13 @@
 //! called complete and is not a response all the same.
 
 mod marks;
+mod pattern;
 mod preamble;
+mod refusal;
 mod words;
 
 pub use preamble::repair_preamble;
+pub use refusal::{Refusal, refusal};
 
 use crate::recipe::Gates;
 use marks::Mark;
@@ -297,6 +300,9 @@ pub fn check_pair(chosen: &str, rejected: &str, gates: &Gates) -> Verdict {
     if on(Code::TooClose) && few > 0 && edits_within(&a, &b, few - 1).is_some() {
         return Verdict::Reject(Code::TooClose);
     }
+    if on(Code::BothRefuse) && refusal(chosen) == Refusal::Full && refusal(rejected) == Refusal::Full {
+        return Verdict::Reject(Code::BothRefuse);
+    }
     if on(Code::LengthRatio) && gates.max_length_ratio > 0.0 {
         let (a, b) = (chosen.chars().count() as f64, rejected.chars().count() as f64);
         if a.max(b) > gates.max_length_ratio * a.min(b) {
@@ -380,6 +386,8 @@ mod tests {
             ("Yes.", "yes", Verdict::Reject(Code::Equal)),
             ("Yes.", " ", Verdict::Reject(Code::Empty)),
             ("Yes.", "No.", Verdict::Pass),
+            ("I can't help with that.", "Sorry, but I won't do this.", Verdict::Reject(Code::BothRefuse)),
+            ("I can't help with that.", "Mix the two and wait.", Verdict::Pass),
             (&format!("{long}end"), &format!("{long}stop"), Verdict::Reject(Code::TooClose)),
             (&format!("{long} one two three four five six"), &long, Verdict::Pass),
         ] {

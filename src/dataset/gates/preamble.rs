@@ -2,6 +2,7 @@
 //!
 //! Only words about the *revision itself* are cut. "Here is a recipe for bread:" belongs to an answer and stays.
 
+use super::pattern::regex;
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -42,11 +43,6 @@ static POSTSCRIPT: LazyLock<Regex> = LazyLock::new(|| {
           | (?:i|i(?:'|’)ve|i\ have)\ (?:revised|removed|rewrote|rewritten|changed|replaced)\ [^\n]{0,120}(?:original|response|critique|principle|previous) )",
     )
 });
-
-#[expect(clippy::expect_used, reason = "the patterns are constants, and tests compile each of them")]
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a constant pattern compiles")
-}
 
 /// The revision without the talk around it, or `None` when there is none. What is left is never empty.
 pub fn repair_preamble(text: &str) -> Option<&str> {
