@@ -1,6 +1,8 @@
 //! Prompts in; gates, rows, splits, exports, card out.
 
 pub mod gates;
+pub mod prompts;
 mod reject;
+pub mod table;
 
 pub use reject::Reject;

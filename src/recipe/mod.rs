@@ -58,15 +58,57 @@ impl Default for Recipe {
 }
 
 /// `[input]`: how prompts are read.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Input {
     /// The column that holds the prompt; found by name when absent (`messages`, `prompt`, `chosen`, …).
     pub column: Option<String>,
-    /// Read at most this many prompts.
+    /// What the files hold; found by name and content when absent.
+    pub format: Option<Format>,
+    /// The column that holds the hazard label; `hazard` when absent, and no label where there is no such column.
+    pub hazard: Option<String>,
+    /// The column that holds the language tag; `language`, else `lang`, when absent.
+    pub language: Option<String>,
+    /// Leave the last reply of a list of messages away, so that a dataset of finished conversations gives prompts.
+    /// Without it such a row is a reject. (The last reply of a `Human:`/`Assistant:` transcript is always left away.)
+    pub drop_reply: bool,
+    /// The longest row that is read, in bytes; a longer one is a reject.
+    pub max_bytes: u64,
+    /// Read at most this many rows.
     pub limit: Option<u64>,
     /// Take this many prompts at random, the same for the same seed, whatever the order of the file.
     pub sample: Option<u64>,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self {
+            column: None,
+            format: None,
+            hazard: None,
+            language: None,
+            drop_reply: false,
+            max_bytes: 1024 * 1024,
+            limit: None,
+            sample: None,
+        }
+    }
+}
+
+/// What a file of rows holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// A JSON object on every line.
+    Jsonl,
+    /// Comma-separated values with a header.
+    Csv,
+    /// Tab-separated values with a header.
+    Tsv,
+    /// Apache Parquet.
+    Parquet,
+    /// One prompt per line.
+    Text,
 }
 
 /// Which principles meet which response, and when.

@@ -1,0 +1,143 @@
+//! Which columns of a file hold the prompt and its labels, and a row's way from there to a prompt.
+
+use super::Row;
+use super::conversation::{BadPrompt, of_pair, of_value};
+use crate::dataset::Reject;
+use crate::dataset::table::{self, File, Kind, OpenError, TEXT_COLUMN};
+use crate::prompt::{Message, Prompt};
+use crate::recipe::Input;
+use serde_json::{Map, Value};
+
+/// The columns that hold prompts by their names, the first that a file has being taken.
+pub const PROMPT_COLUMNS: &[&str] = &[
+    "messages",
+    "conversations",
+    "conversation",
+    "prompt",
+    "chosen",
+    "instruction",
+    "question",
+    "turns",
+    "query",
+    "text",
+    "input",
+];
+
+const LANGUAGE_COLUMNS: &[&str] = &["language", "lang"];
+
+/// Where a file's prompts and labels stand.
+#[derive(Debug)]
+pub(super) struct Columns {
+    /// `None` until a row shows one, in a file whose first rows cannot be read.
+    prompt: Option<String>,
+    hazard: String,
+    language: Vec<String>,
+    drop_reply: bool,
+}
+
+impl Columns {
+    pub(super) fn of(file: &File, input: &Input) -> Result<Self, OpenError> {
+        let has = |name: &str| file.columns().iter().any(|column| column == name);
+        let prompt = if file.kind() == Kind::Text {
+            Some(TEXT_COLUMN.to_owned())
+        } else {
+            // A label that the user names must be there; a text file has no room for any.
+            for label in [&input.hazard, &input.language].into_iter().flatten() {
+                file.require(label)?;
+            }
+            match &input.column {
+                Some(named) => {
+                    file.require(named)?;
+                    Some(named.clone())
+                }
+                None => PROMPT_COLUMNS.iter().find(|name| has(name)).map(ToString::to_string),
+            }
+        };
+        if prompt.is_none() && !file.columns().is_empty() {
+            return Err(OpenError::NoPromptColumn {
+                file: file.name().to_owned(),
+                columns: file.columns().to_vec(),
+            });
+        }
+        let language = input.language.as_ref().map_or_else(
+            || LANGUAGE_COLUMNS.iter().map(ToString::to_string).collect(),
+            |named| vec![named.clone()],
+        );
+        let hazard = input.hazard.clone().unwrap_or_else(|| "hazard".into());
+        Ok(Self { prompt, hazard, language, drop_reply: input.drop_reply })
+    }
+
+    /// The columns that are looked at; `None` for all of them.
+    pub(super) fn needed(&self) -> Option<Vec<&str>> {
+        let prompt = self.prompt.as_deref()?;
+        let partner = partner(prompt);
+        let labels = self.language.iter().map(String::as_str).chain([self.hazard.as_str()]);
+        Some([prompt].into_iter().chain(partner).chain(labels).collect())
+    }
+
+    /// A row's prompt, or why it has none.
+    pub(super) fn read(&mut self, row: table::Row) -> Row {
+        let table::Row { at, columns } = row;
+        if self.prompt.is_none() {
+            self.prompt =
+                PROMPT_COLUMNS.iter().find(|name| columns.contains_key(**name)).map(ToString::to_string);
+        }
+        match self.messages(&columns) {
+            Ok(messages) => {
+                let hazard = label(columns.get(&self.hazard));
+                let language = self.language.iter().find_map(|name| label(columns.get(name)));
+                Row::Prompt { prompt: Prompt::new(messages, hazard, language), at }
+            }
+            Err(BadPrompt { reason, detail }) => {
+                Row::Reject(Reject { prompt_id: None, at: Some(at), reason: reason.into(), detail })
+            }
+        }
+    }
+
+    fn messages(&self, columns: &Map<String, Value>) -> Result<Vec<Message>, BadPrompt> {
+        let Some(name) = self.prompt.as_deref() else {
+            return Err(BadPrompt::new("missing-column", "no column of the row is known to hold prompts"));
+        };
+        let value = match columns.get(name) {
+            None => {
+                return Err(BadPrompt::new("missing-column", format!("the row has no column `{name}`")));
+            }
+            Some(Value::Null) => {
+                return Err(BadPrompt::new("missing-column", format!("column `{name}` is null")));
+            }
+            Some(value) => value,
+        };
+        let beside = partner(name).and_then(|partner| columns.get(partner)).filter(|v| !v.is_null());
+        if name == "chosen" {
+            return of_pair(value, beside);
+        }
+        let mut messages = of_value(name, value, self.drop_reply)?;
+        // Alpaca's rows: the instruction is about the input.
+        if let (Some(Value::String(input)), [only]) = (beside, messages.as_mut_slice())
+            && !input.trim().is_empty()
+        {
+            only.content.push_str("\n\n");
+            only.content.push_str(input);
+        }
+        Ok(messages)
+    }
+}
+
+/// The column that belongs to a prompt column, if there is one.
+fn partner(prompt: &str) -> Option<&'static str> {
+    match prompt {
+        "chosen" => Some("rejected"),
+        "instruction" => Some("input"),
+        _ => None,
+    }
+}
+
+/// A label's text; numbers are written out, and an empty one is none.
+fn label(value: Option<&Value>) -> Option<String> {
+    let text = match value? {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    (!text.is_empty()).then_some(text)
+}
