@@ -1,5 +1,11 @@
 //! The real binary, as its users meet it: one test binary, one module per subject.
-#![allow(clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "a test may fail loudly"
+)]
 #![allow(dead_code, reason = "not every helper is used by every set of tests")]
 
 #[path = "main/support.rs"]
@@ -7,3 +13,5 @@ mod support;
 
 #[path = "main/command_line.rs"]
 mod command_line;
+#[path = "main/diff.rs"]
+mod diff;

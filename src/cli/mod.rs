@@ -4,6 +4,7 @@
 //! knows exit codes.
 
 mod check;
+mod diff;
 mod export;
 pub mod failure;
 mod init;
@@ -40,6 +41,7 @@ enum Command {
     Check(check::Args),
     /// Show a run, or one transcript with what changed between revisions.
     Show(show::Args),
+    Diff(diff::Args),
     /// Start a project: a commented recipe and constitution.
     Init(init::Args),
     /// Serve the simulated model over HTTP.
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => export::run(args),
         Command::Check(args) => check::run(args),
         Command::Show(args) => show::run(args),
+        Command::Diff(args) => diff::run(args),
         Command::Init(args) => init::run(args),
         Command::Sim(args) => sim::run(args),
     };

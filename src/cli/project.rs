@@ -39,7 +39,6 @@ impl Project {
 
 /// Reads a constitution: a file, or a built-in one by name.
 pub fn read_constitution(name: &str) -> Result<Constitution, Failure> {
-    let mut sources = Sources::default();
     let main = load_source(Path::new(name)).or_else(|error| {
         constitution::built_in(name).ok_or_else(|| {
             let names = constitution::built_in_names().collect::<Vec<_>>().join(", ");
@@ -47,6 +46,12 @@ pub fn read_constitution(name: &str) -> Result<Constitution, Failure> {
                 .hint(format!("give a file, or one of the built-in ones: {names}"))
         })
     })?;
+    read_constitution_text(&main)
+}
+
+/// Reads a constitution whose text is at hand. Its findings are printed.
+pub fn read_constitution_text(main: &SourceFile) -> Result<Constitution, Failure> {
+    let mut sources = Sources::default();
     sources.add(main.clone());
     let mut load = |path: &str| {
         let file = match constitution::built_in(path) {
@@ -56,14 +61,14 @@ pub fn read_constitution(name: &str) -> Result<Constitution, Failure> {
         sources.add(file.clone());
         Ok(file)
     };
-    match constitution::read(&main, &mut load) {
+    match constitution::read(main, &mut load) {
         Ok((constitution, warnings)) => {
             show(&warnings, &sources);
             Ok(constitution)
         }
         Err(findings) => {
             show(&findings, &sources);
-            Err(Failure::usage(problems(&findings, name)))
+            Err(Failure::usage(problems(&findings, &main.name)))
         }
     }
 }
