@@ -44,11 +44,20 @@ pub struct Sampling {
     pub max_tokens: u32,
     /// How many alternatives to return per token with their log-probabilities; `None` asks for none.
     pub top_logprobs: Option<u8>,
+    /// More fields for the request body, as the endpoint names them (`repetition_penalty`, `reasoning_effort`, …).
+    #[serde(default)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Default for Sampling {
     fn default() -> Self {
-        Self { temperature: Some(1.0), top_p: None, max_tokens: 1024, top_logprobs: None }
+        Self {
+            temperature: Some(1.0),
+            top_p: None,
+            max_tokens: 1024,
+            top_logprobs: None,
+            extra: serde_json::Map::new(),
+        }
     }
 }
 
@@ -93,7 +102,7 @@ impl std::fmt::Display for CallKey {
 }
 
 impl Call {
-    /// Hash of prompt id, role, model, sampling settings, rendered messages, draw, seed and format. Not the URL,
+    /// Hash of prompt id, role, model, sampling settings with `extra`, rendered messages, draw, seed and format. Not the URL,
     /// not the API key, not the time.
     pub fn key(&self) -> CallKey {
         let number = |value: Option<f64>| value.map_or(String::new(), |v| v.to_string());
@@ -107,6 +116,7 @@ impl Call {
             .with_u64(self.sampling.top_logprobs.map_or(0, |n| u64::from(n) + 1))
             .with_u64(self.draw.into())
             .with_u64(self.seed)
+            .with(serde_json::Value::Object(self.sampling.extra.clone()).to_string())
             .with(self.format.as_ref().map_or(String::new(), |f| f.schema.to_string()));
         for message in &self.messages {
             parts = parts.with(message.role.as_str()).with(&message.content);

@@ -8,8 +8,16 @@
 
 mod answer;
 mod call;
+mod client;
+mod limits;
+mod recorded;
 mod transport;
+pub mod wire;
 
+pub use crate::recipe::ResolvedModel;
 pub use answer::{Answer, Malformed, Outcome, TokenLogprob, TopLogprob, Usage};
 pub use call::{Call, CallKey, ResponseFormat, Role, Sampling};
+pub use client::{Client, OnRetry, Retrying};
+pub use limits::Permit;
+pub use recorded::{Failure, Recorded};
 pub use transport::{Delta, Fault, OnDelta, Reply, Request, Transport};

@@ -49,6 +49,8 @@ pub enum Delta {
     Text(String),
     /// Reasoning text.
     Reasoning(String),
+    /// The attempt broke off and another begins: what was shown so far is void.
+    Restart,
 }
 
 /// Receives the pieces of an answer as they arrive; for people who watch, never for the method.

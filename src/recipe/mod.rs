@@ -202,8 +202,27 @@ pub struct Model {
     pub structured: Option<bool>,
     /// Send a seed with each request (default `true`); some endpoints refuse the field.
     pub send_seed: Option<bool>,
+    /// The field that carries `max_tokens` in a request; newer OpenAI models take `max_completion_tokens` only.
+    pub max_tokens_field: Option<MaxTokensField>,
+    /// A PEM file of certificate authorities to trust instead of the system's.
+    pub ca_bundle: Option<String>,
     /// More fields for the request body, as the endpoint names them.
     pub extra: Option<BTreeMap<String, serde_json::Value>>,
+    /// Who answers when this model refuses, filters or truncates. What is absent comes from this section.
+    pub fallback: Option<Box<Model>>,
+    /// Share of prompts, drawn by prompt id, that may use the fallback (default 1).
+    pub fallback_share: Option<f64>,
+}
+
+/// How the request names its token ceiling.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MaxTokensField {
+    /// `max_tokens`, which every compatible server knows.
+    #[default]
+    MaxTokens,
+    /// `max_completion_tokens`, which counts reasoning too.
+    MaxCompletionTokens,
 }
 
 /// One role's model with nothing left open.
@@ -221,8 +240,24 @@ pub struct ResolvedModel {
     pub structured: bool,
     /// Whether a seed is sent.
     pub send_seed: bool,
-    /// More fields for the request body.
-    pub extra: serde_json::Map<String, serde_json::Value>,
+    /// How the request names its token ceiling.
+    pub max_tokens_field: MaxTokensField,
+    /// A PEM file of certificate authorities to trust instead of the system's.
+    pub ca_bundle: Option<String>,
+    /// Who answers when this model refuses, filters or truncates.
+    pub fallback: Option<Box<ResolvedModel>>,
+    /// Share of prompts that may use the fallback.
+    pub fallback_share: f64,
+}
+
+/// Where a model without a `base_url` is looked for.
+pub const OPENAI: &str = "https://api.openai.com/v1";
+
+impl ResolvedModel {
+    /// Whether the built-in simulated model answers, in process.
+    pub fn is_sim(&self) -> bool {
+        self.base_url.is_none()
+    }
 }
 
 /// The model name that means the built-in simulated model, in process.
@@ -240,33 +275,62 @@ impl Models {
 
     /// The role's model, with the defaults filled in. `None` when no model is named anywhere.
     pub fn resolve(&self, role: Role) -> Option<ResolvedModel> {
-        let own = self.of(role).cloned().unwrap_or_default();
-        let base = &self.default;
         // Verdicts and comparisons are measurements: they are asked for without chance unless the recipe says so.
         let temperature = match role {
             Role::Generator | Role::Reviser => 1.0,
             Role::Critic | Role::Judge => 0.0,
         };
-        let model = own.model.or_else(|| base.model.clone())?;
-        let base_url = own.base_url.or_else(|| base.base_url.clone());
-        let extra = own.extra.or_else(|| base.extra.clone()).unwrap_or_default();
-        let temperature = own.temperature.or(base.temperature).unwrap_or(temperature);
+        let own = self.of(role).cloned().unwrap_or_default();
+        own.or(&self.default).close(temperature)
+    }
+}
+
+impl Model {
+    /// Fills what is absent from `base`.
+    fn or(self, base: &Self) -> Self {
+        Self {
+            model: self.model.or_else(|| base.model.clone()),
+            base_url: self.base_url.or_else(|| base.base_url.clone()),
+            api_key_env: self.api_key_env.or_else(|| base.api_key_env.clone()),
+            temperature: self.temperature.or(base.temperature),
+            top_p: self.top_p.or(base.top_p),
+            max_tokens: self.max_tokens.or(base.max_tokens),
+            structured: self.structured.or(base.structured),
+            send_seed: self.send_seed.or(base.send_seed),
+            max_tokens_field: self.max_tokens_field.or(base.max_tokens_field),
+            ca_bundle: self.ca_bundle.or_else(|| base.ca_bundle.clone()),
+            extra: self.extra.or_else(|| base.extra.clone()),
+            fallback: self.fallback.or_else(|| base.fallback.clone()),
+            fallback_share: self.fallback_share.or(base.fallback_share),
+        }
+    }
+
+    /// Closes what is still open with defaults. `None` when no model is named.
+    fn close(self, default_temperature: f64) -> Option<ResolvedModel> {
+        let fallback = self.fallback.as_ref().and_then(|fallback| {
+            let base = Self { fallback: None, ..self.clone() };
+            Self { fallback: None, ..(**fallback).clone() }.or(&base).close(default_temperature)
+        });
+        let model = self.model?;
+        let base_url = self.base_url.or_else(|| (model != SIM).then(|| OPENAI.to_owned()));
+        let temperature = self.temperature.unwrap_or(default_temperature);
         Some(ResolvedModel {
             model,
-            base_url,
-            api_key_env: own
-                .api_key_env
-                .or_else(|| base.api_key_env.clone())
-                .unwrap_or("OPENAI_API_KEY".into()),
+            base_url: base_url.map(|url| url.trim_end_matches('/').to_owned()),
+            api_key_env: self.api_key_env.unwrap_or_else(|| "OPENAI_API_KEY".into()),
             sampling: Sampling {
                 temperature: (temperature >= 0.0).then_some(temperature),
-                top_p: own.top_p.or(base.top_p),
-                max_tokens: own.max_tokens.or(base.max_tokens).unwrap_or(1024),
+                top_p: self.top_p,
+                max_tokens: self.max_tokens.unwrap_or(1024),
                 top_logprobs: None,
+                extra: self.extra.unwrap_or_default().into_iter().collect(),
             },
-            structured: own.structured.or(base.structured).unwrap_or(false),
-            send_seed: own.send_seed.or(base.send_seed).unwrap_or(true),
-            extra: extra.into_iter().collect(),
+            structured: self.structured.unwrap_or(false),
+            send_seed: self.send_seed.unwrap_or(true),
+            max_tokens_field: self.max_tokens_field.unwrap_or_default(),
+            ca_bundle: self.ca_bundle,
+            fallback: fallback.map(Box::new),
+            fallback_share: self.fallback_share.unwrap_or(1.0),
         })
     }
 }
@@ -353,9 +417,9 @@ pub struct Limits {
     pub tpm: Option<u32>,
     /// Seconds one attempt may take.
     pub timeout_s: f64,
-    /// Attempts per call, the first included.
+    /// Attempts per call, the first included. Being told to slow down (429) is not counted.
     pub attempts: u32,
-    /// Seconds that all attempts of one call may take together.
+    /// Seconds that all attempts of one call and the waits between them may take together.
     pub elapsed_s: f64,
     /// Calls a run may ask in all; it stops there, and running again with a larger number goes on.
     pub max_calls: Option<u64>,

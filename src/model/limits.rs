@@ -1,0 +1,5 @@
+//! How hard an endpoint is pressed.
+
+/// The right to have one call in flight.
+#[derive(Debug, Default)]
+pub struct Permit(());
