@@ -10,7 +10,7 @@
 mod check;
 
 use crate::constitution::{Constitution, Example, Principle};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::digest::Parts;
 use crate::prompt::{Message, Speaker};
 use check::Shape::{self, Flag, List, Record, Text};
@@ -252,16 +252,9 @@ impl Templates {
 
 fn unknown_template(file: &str, name: &str) -> Diagnostic {
     let there_are: Vec<_> = BUILT_IN.iter().map(|spec| format!("`{}.hbs`", spec.name)).collect();
-    Diagnostic {
-        code: "template-unknown",
-        severity: Severity::Error,
-        message: format!("there is no template `{name}` to override"),
-        file: file.into(),
-        span: None,
-        label: String::new(),
-        help: vec![format!("there are {}.", there_are.join(", "))],
-        fix: None,
-    }
+    let message = format!("there is no template `{name}` to override");
+    Diagnostic::error("template-unknown", file, None, message)
+        .help(format!("there are {}.", there_are.join(", ")))
 }
 
 /// The examples that show a revision, as the templates see them.

@@ -5,7 +5,7 @@
 //! a misspelt name is a finding with its place before any call is made. Partials, decorators and unusual helpers are
 //! not offered: a template is text with holes, not a program.
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, nearest};
 use handlebars::template::{HelperTemplate, Parameter, Template, TemplateElement};
 use handlebars::{Path, TemplateError};
 use std::collections::BTreeSet;
@@ -44,33 +44,15 @@ pub(super) fn check(file: &str, source: &str, data: &'static Shape, needed: &[&s
     walk.template(&template, 0);
     for name in needed {
         if !walk.used.contains(*name) {
-            walk.found.push(Diagnostic {
-                help: vec![format!(
+            let message = format!("the template never names `{name}`, so the model would not see it");
+            walk.found.push(
+                Diagnostic::error("template-missing-variable", file, None, message).help(format!(
                     "write `{{{{{name}}}}}` where it belongs (in an `#each`, by its last part)."
-                )],
-                ..finding(
-                    "template-missing-variable",
-                    file,
-                    None,
-                    format!("the template never names `{name}`, so the model would not see it"),
-                )
-            });
+                )),
+            );
         }
     }
     walk.found
-}
-
-fn finding(code: &'static str, file: &str, span: Option<Range<usize>>, message: String) -> Diagnostic {
-    Diagnostic {
-        code,
-        severity: Severity::Error,
-        message,
-        file: file.into(),
-        span,
-        label: String::new(),
-        help: Vec::new(),
-        fix: None,
-    }
 }
 
 fn unparsable(file: &str, source: &str, error: &TemplateError) -> Diagnostic {
@@ -87,7 +69,7 @@ fn unparsable(file: &str, source: &str, error: &TemplateError) -> Diagnostic {
         .unwrap_or_default()
         .trim_start_matches("= ")
         .to_owned();
-    finding("template-syntax", file, span, format!("this is not a Handlebars template: {reason}"))
+    Diagnostic::error("template-syntax", file, span, format!("this is not a Handlebars template: {reason}"))
 }
 
 /// Byte offset of a line and column, both counted from 1.
@@ -129,15 +111,11 @@ impl Walk<'_> {
             // Partials and decorators; and whatever a later Handlebars may add.
             _ => {
                 let span = at..self.source.len().min(at + 3);
-                self.found.push(Diagnostic {
-                    help: vec!["write the text where it is needed.".into()],
-                    ..finding(
-                        "template-not-offered",
-                        self.file,
-                        Some(span),
-                        "partials and decorators are not offered".into(),
-                    )
-                });
+                let message = "partials and decorators are not offered";
+                self.found.push(
+                    Diagnostic::error("template-not-offered", self.file, span, message)
+                        .help("write the text where it is needed."),
+                );
             }
         }
     }
@@ -270,40 +248,31 @@ impl Walk<'_> {
     }
 
     fn unknown(&mut self, raw: &str, there_is: &[String], at: usize) {
-        let mut help = Vec::new();
-        if let Some(near) = there_is
-            .iter()
-            .filter(|name| strsim::jaro_winkler(raw, name) > 0.8)
-            .max_by(|a, b| strsim::jaro_winkler(raw, a).total_cmp(&strsim::jaro_winkler(raw, b)))
-        {
-            help.push(format!("did you mean `{near}`?"));
-        }
-        help.push(if there_is.is_empty() {
-            "there are no variables at this place.".into()
-        } else {
-            format!(
-                "there are {}.",
-                there_is.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-            )
-        });
         let span = self.span(raw, at);
-        self.found.push(Diagnostic {
-            help,
-            ..finding("template-unknown-variable", self.file, Some(span), format!("unknown variable `{raw}`"))
-        });
+        let mut found = Diagnostic::error(
+            "template-unknown-variable",
+            self.file,
+            span.clone(),
+            format!("unknown variable `{raw}`"),
+        );
+        if let Some(near) = nearest(raw, there_is.iter().map(String::as_str)) {
+            found = found.help(format!("did you mean `{near}`?")).fix(span, near);
+        }
+        let names = there_is.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        self.found.push(found.help(format!("there are {names}.")));
     }
 
     fn unknown_helper(&mut self, name: &str, at: usize) {
         let span = self.span(name, at);
-        self.found.push(Diagnostic {
-            help: vec!["there are `#if`, `#unless` and `#each`, and inside their brackets `eq`, `ne`, `and`, `or`, `not`.".into()],
-            ..finding("template-not-offered", self.file, Some(span), format!("unknown helper `{name}`"))
-        });
+        let message = format!("unknown helper `{name}`");
+        self.found.push(Diagnostic::error("template-not-offered", self.file, span, message).help(
+            "there are `#if`, `#unless` and `#each`, and in their brackets `eq`, `ne`, `and`, `or`, `not`.",
+        ));
     }
 
     fn misuse(&mut self, name: &str, how: &str, at: usize) {
         let span = self.span(name.rsplit('.').next().unwrap_or(name), at);
-        self.found.push(finding("template-misuse", self.file, Some(span), format!("`{name}` {how}")));
+        self.found.push(Diagnostic::error("template-misuse", self.file, span, format!("`{name}` {how}")));
     }
 
     /// The place of a name at or after a byte offset.
