@@ -9,7 +9,7 @@ mod suggest;
 
 pub use codes::{CODES, Code, explain, is_known, nearest_code};
 pub use render::{Style, render};
-pub use suggest::nearest;
+pub use suggest::{is_slip, nearest};
 
 use std::ops::Range;
 
@@ -113,12 +113,16 @@ impl Diagnostic {
         self
     }
 
-    /// Offers the quoted word that is likely meant in place of the one there; says `otherwise` where none is near.
+    /// Offers the word that is likely meant in place of the one there, as a repair where the word can only be a slip;
+    /// says `otherwise` where none is near.
     #[must_use]
-    pub fn did_you_mean(self, at: Range<usize>, near: Option<&str>, otherwise: impl Into<String>) -> Self {
-        match near {
-            Some(near) => self.help(format!("did you mean `{near}`?")).fix(at, format!("\"{near}\"")),
-            None => self.help(otherwise),
+    pub fn did_you_mean(self, slip: &Slip<'_>, near: Option<&str>, otherwise: impl Into<String>) -> Self {
+        let Some(near) = near else { return self.help(otherwise) };
+        let finding = self.help(format!("did you mean `{near}`?"));
+        match (is_slip(slip.word, near), slip.quoted) {
+            (true, true) => finding.fix(slip.at.clone(), format!("\"{near}\"")),
+            (true, false) => finding.fix(slip.at.clone(), near),
+            (false, _) => finding,
         }
     }
 
@@ -160,6 +164,24 @@ impl Diagnostic {
                 "replacement": fix.replacement,
             })),
         })
+    }
+}
+
+/// A word in a file that may be a slip of another.
+#[derive(Debug, Clone)]
+pub struct Slip<'a> {
+    /// The word.
+    pub word: &'a str,
+    /// Where it stands.
+    pub at: Range<usize>,
+    /// Whether it is a text in quotes, not a key.
+    pub quoted: bool,
+}
+
+impl<'a> Slip<'a> {
+    /// A text in quotes.
+    pub fn text(word: &'a str, at: Range<usize>) -> Self {
+        Self { word, at, quoted: true }
     }
 }
 
@@ -238,6 +260,11 @@ impl Sources {
             Some(known) => *known = file,
             None => self.files.push(file),
         }
+    }
+
+    /// The names of all files, in the order in which they came.
+    pub fn names(&self) -> Vec<String> {
+        self.files.iter().map(|file| file.name.clone()).collect()
     }
 
     /// The file of this name.

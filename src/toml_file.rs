@@ -5,7 +5,7 @@
 //! stays the only description of the file, and one mistake never hides another. What the values mean is checked by
 //! the caller, with [`Node`] to say where each stands. Pure.
 
-use crate::diagnostic::{Diagnostic, SourceFile, nearest};
+use crate::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
 use serde::de::DeserializeOwned;
 use std::ops::Range;
 use toml::de::{DeArray, DeTable, DeValue, Error};
@@ -76,6 +76,26 @@ impl Node {
             Children::List(items) => items.get(n).unwrap_or(self),
             Children::None | Children::Table(_) => self,
         }
+    }
+
+    /// Whether this key holds a table, or a list of tables.
+    pub fn has_table(&self, key: &str) -> bool {
+        let is_table = |node: &Self| matches!(node.children, Children::Table(_));
+        self.child(key).is_some_and(|node| match &node.children {
+            Children::None => false,
+            Children::Table(_) => true,
+            Children::List(items) => items.first().is_some_and(is_table),
+        })
+    }
+
+    /// The keys of this table.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        match &self.children {
+            Children::Table(entries) => entries.as_slice(),
+            Children::None | Children::List(_) => &[],
+        }
+        .iter()
+        .map(|(key, _)| key.as_str())
     }
 
     fn child(&self, key: &str) -> Option<&Self> {
@@ -192,18 +212,6 @@ pub fn peek(file: &SourceFile) -> Node {
     Node::of_table(document.get_ref(), document.span())
 }
 
-impl Node {
-    /// Whether this key holds a table, or a list of tables.
-    pub fn has_table(&self, key: &str) -> bool {
-        let is_table = |node: &Self| matches!(node.children, Children::Table(_));
-        self.child(key).is_some_and(|node| match &node.children {
-            Children::None => false,
-            Children::Table(_) => true,
-            Children::List(items) => items.first().is_some_and(is_table),
-        })
-    }
-}
-
 fn take_out(table: &mut DeTable<'_>, way: &[Step]) {
     let [Step::Key(key), rest @ ..] = way else { return };
     if rest.is_empty() {
@@ -267,19 +275,18 @@ fn misread(file: &SourceFile, root: &Node, error: &Error, way: Option<&[Step]>) 
         let node = root.at(way);
         let parent = way.get(..way.len() - 1).unwrap_or_default();
         let span = node.key_span();
-        let finding = Diagnostic::error(
-            "unknown-key",
-            &file.name,
-            span.clone(),
-            format!("unknown key `{key}` {}", place(parent)),
-        );
-        return suggest(finding, key, &quoted(expected()), span, false, "keys");
+        let message = format!("unknown key `{key}` {}", place(parent));
+        let finding = Diagnostic::error("unknown-key", &file.name, span.clone(), message);
+        // A key that is set already is not the one that is meant.
+        let table = root.at(parent);
+        let known: Vec<_> = quoted(expected()).into_iter().filter(|known| !table.has(known)).collect();
+        return suggest(finding, &Slip { word: key, at: span, quoted: false }, &known, "keys");
     }
     if message.starts_with("unknown variant") {
         let span = error.span().unwrap_or_default();
         let found = file.text.get(span.clone()).unwrap_or("").trim_matches(['"', '\'']);
         let finding = finding("bad-value", format!("`{found}` is not a value of {name}"));
-        return suggest(finding, found, &quoted(expected()), span, true, "values");
+        return suggest(finding, &Slip::text(found, span), &quoted(expected()), "values");
     }
     if let Some(rest) =
         message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "))
@@ -296,25 +303,14 @@ fn misread(file: &SourceFile, root: &Node, error: &Error, way: Option<&[Step]>) 
     finding("bad-value", format!("{name}: {message}"))
 }
 
-fn suggest(
-    finding: Diagnostic,
-    word: &str,
-    known: &[&str],
-    span: Range<usize>,
-    is_string: bool,
-    what: &str,
-) -> Diagnostic {
-    match nearest(word, known.iter().copied()) {
-        Some(near) => {
-            let replacement = if is_string { format!("\"{near}\"") } else { near.to_owned() };
-            finding.help(format!("did you mean `{near}`?")).fix(span, replacement)
-        }
-        None if known.is_empty() => finding.help(format!("there are no {what} here")),
-        None => {
-            let known: Vec<_> = known.iter().map(|word| format!("`{word}`")).collect();
-            finding.help(format!("{what} here are {}", known.join(", ")))
-        }
-    }
+/// Which of the words that serde expects is likely meant; all of them where none is near.
+fn suggest(finding: Diagnostic, slip: &Slip<'_>, known: &[&str], what: &str) -> Diagnostic {
+    let all: Vec<_> = known.iter().map(|word| format!("`{word}`")).collect();
+    let otherwise = match known {
+        [] => format!("there are no {what} here"),
+        [_, ..] => format!("{what} that can stand here: {}", all.join(", ")),
+    };
+    finding.did_you_mean(slip, nearest(slip.word, known.iter().copied()), otherwise)
 }
 
 /// "in `[method]`", "in `[[principle]]`", "at the top level".

@@ -30,12 +30,14 @@ pub struct Failure {
     pub message: String,
     /// What to do, one sentence each.
     pub hints: Vec<String>,
+    /// Findings about files, ready to be shown before the message.
+    pub details: String,
 }
 
 impl Failure {
     /// A failure of the given kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hints: Vec::new() }
+        Self { kind, message: message.into(), hints: Vec::new(), details: String::new() }
     }
 
     /// Bad usage, recipe or constitution: exit code 2.
@@ -55,9 +57,19 @@ impl Failure {
         self
     }
 
+    /// Adds findings about files, ready to be shown.
+    #[must_use]
+    pub fn details(mut self, details: impl Into<String>) -> Self {
+        self.details = details.into();
+        self
+    }
+
     /// Prints the failure to stderr and gives its exit code.
     pub fn report(&self) -> ExitCode {
         let mut text = String::new();
+        if !self.details.is_empty() {
+            let _ = writeln!(text, "{}", self.details);
+        }
         if !self.message.is_empty() {
             let _ = writeln!(text, "error: {}", self.message);
         }

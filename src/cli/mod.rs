@@ -8,9 +8,11 @@ mod diff;
 mod export;
 pub mod failure;
 mod init;
+pub mod inputs;
 
 pub mod project;
 mod run;
+mod sarif;
 pub mod settings;
 mod show;
 pub mod show_transcript;

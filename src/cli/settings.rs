@@ -4,9 +4,10 @@
 //! Shared by every command that runs a recipe.
 
 use super::Failure;
+use super::inputs::Inputs;
 use crate::recipe::Recipe;
 use serde::Deserialize as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The recipe, and what the command line says differently.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -77,7 +78,7 @@ impl RecipeArgs {
     /// The recipe with the flags laid over it. Paths in a recipe file are relative to that file.
     pub fn resolve(&self) -> Result<Recipe, Failure> {
         let mut recipe = match &self.recipe {
-            Some(path) => load(path)?,
+            Some(path) => Inputs::default().recipe(path)?,
             None => Recipe::default(),
         };
         for (flag, field, value) in self.assignments()? {
@@ -155,21 +156,6 @@ fn assign(recipe: &Recipe, field: &str, value: toml::Value) -> Result<Recipe, St
     }
     table.insert(last.to_owned(), value);
     Recipe::deserialize(toml::Value::Table(root)).map_err(|error| error.message().to_owned())
-}
-
-/// Reads a recipe file; every problem is reported at once.
-fn load(path: &Path) -> Result<Recipe, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| cannot_read(path, &error))?;
-    toml::from_str(&text).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
-}
-
-fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
-    let failure = Failure::usage(format!("cannot read `{}`: {error}", path.display()));
-    if error.kind() == std::io::ErrorKind::NotFound {
-        failure.hint("`amend init DIR` writes a recipe to start from")
-    } else {
-        failure
-    }
 }
 
 #[cfg(test)]

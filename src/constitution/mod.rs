@@ -7,6 +7,7 @@ mod built_in;
 pub mod diff;
 mod file;
 mod language;
+mod lint;
 mod principle;
 mod read;
 mod values;
@@ -14,5 +15,5 @@ mod write;
 
 pub use built_in::{built_in, built_in_names};
 pub use principle::{Constitution, Example, Expect, Principle, TestCase, When};
-pub use read::{Load, read, read_built_in};
+pub use read::{Load, check, read, read_built_in};
 pub use write::write;

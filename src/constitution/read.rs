@@ -8,7 +8,7 @@ use super::built_in::{built_in, built_in_names, is_built_in_path};
 use super::file::{ExampleEntry, File, PrincipleEntry, TestEntry};
 use super::values::check_values;
 use super::{Constitution, Example, Principle, TestCase, When};
-use crate::diagnostic::{Diagnostic, SourceFile, nearest};
+use crate::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
 use crate::toml_file::{self, Located, Node};
 use crate::transcript::Verdict;
 use std::collections::BTreeMap;
@@ -25,6 +25,14 @@ pub fn read(main: &SourceFile, load: Load<'_>) -> Result<(Constitution, Vec<Diag
         return Err(reading.findings);
     }
     Ok((reading.constitution(), reading.findings))
+}
+
+/// Everything that can be said about a constitution: what [`read`] finds, and the warnings of the lints.
+pub fn check(main: &SourceFile, load: Load<'_>) -> Vec<Diagnostic> {
+    let mut reading = Reading::of(main, load);
+    let warnings = super::lint::lint(&reading);
+    reading.findings.extend(warnings);
+    reading.findings
 }
 
 /// Reads a constitution that ships, by name.
@@ -118,7 +126,7 @@ impl Reading {
                 let finding = Diagnostic::error("cannot-extend", &file.name, at.span(), message);
                 let near = bare.then(|| nearest(name, built_in_names())).flatten();
                 let otherwise = "give a path relative to this file, such as `base.toml`";
-                self.findings.push(finding.did_you_mean(at.span(), near, otherwise));
+                self.findings.push(finding.did_you_mean(&Slip::text(name, at.span()), near, otherwise));
                 return;
             }
         };
@@ -162,7 +170,7 @@ impl Reading {
         let finding = Diagnostic::error("unknown-principle", &file.name, at.span(), message);
         let known = self.placed.iter().map(|placed| placed.principle.id.as_str());
         let otherwise = "name the id of an inherited principle, or remove this";
-        self.findings.push(finding.did_you_mean(at.span(), nearest(id, known), otherwise));
+        self.findings.push(finding.did_you_mean(&Slip::text(id, at.span()), nearest(id, known), otherwise));
     }
 
     fn place(
@@ -201,7 +209,11 @@ impl Reading {
                 let finding = Diagnostic::error("unknown-principle", &file.name, span.clone(), message);
                 let known = self.placed.iter().take(inherited).map(|known| known.principle.id.as_str());
                 let otherwise = "remove `replace`, or correct the id";
-                self.findings.push(finding.did_you_mean(span, nearest(&id, known), otherwise));
+                self.findings.push(finding.did_you_mean(
+                    &Slip::text(&id, span),
+                    nearest(&id, known),
+                    otherwise,
+                ));
             }
             (None, _, false) => self.placed.push(placed),
         }
@@ -318,11 +330,7 @@ text = ""
             8 | hazards = ["weap.improvised", "phys.asault"]
               |            ^^^^^^^^^^^^^^^^^
               |
-            help: did you mean `weap`?
-              |
-            8 - hazards = ["weap.improvised", "phys.asault"]
-            8 + hazards = ["weap", "phys.asault"]
-              |
+              = help: did you mean `weap`?
 
             error[unknown-hazard]: `phys.asault` is not in the taxonomy
              --> main.toml:8:31
@@ -383,11 +391,7 @@ text = ""
             4 | drop = ["aa"]
               |         ^^^^
               |
-            help: did you mean `a`?
-              |
-            4 - drop = ["aa"]
-            4 + drop = ["a"]
-              |
+              = help: did you mean `a`?
 
             error[duplicate-id]: a principle `b` is already there, from `base.toml`
              --> main.toml:6:6
@@ -403,11 +407,7 @@ text = ""
             9 | id = "cc"
               |      ^^^^
               |
-            help: did you mean `c`?
-              |
-            9 - id = "cc"
-            9 + id = "c"
-              |
+              = help: did you mean `c`?
             "###);
     }
 

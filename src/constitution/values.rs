@@ -2,7 +2,7 @@
 
 use super::file::{ExampleEntry, File, PrincipleEntry, TestEntry};
 use super::{Expect, language};
-use crate::diagnostic::{Diagnostic, SourceFile, is_known, nearest_code};
+use crate::diagnostic::{Diagnostic, Slip, SourceFile, is_known, nearest_code};
 use crate::taxonomy::Taxonomy;
 use crate::toml_file::{Located, Node};
 
@@ -142,7 +142,7 @@ impl Check<'_> {
             let at = node.nth(n).span();
             let message = format!("`{id}` is not in the taxonomy");
             let finding = Diagnostic::error("unknown-hazard", &self.file.name, at.clone(), message);
-            self.findings.push(finding.did_you_mean(at, taxonomy.nearest(id), otherwise));
+            self.findings.push(finding.did_you_mean(&Slip::text(id, at), taxonomy.nearest(id), otherwise));
         }
     }
 
@@ -160,7 +160,7 @@ impl Check<'_> {
             let message = format!("`{code}` is not the code of a warning");
             let finding = Diagnostic::warning("unknown-code", &self.file.name, at.clone(), message);
             let otherwise = "`amend check --explain` lists the codes";
-            self.findings.push(finding.did_you_mean(at, nearest_code(code), otherwise));
+            self.findings.push(finding.did_you_mean(&Slip::text(code, at), nearest_code(code), otherwise));
         }
     }
 

@@ -2,7 +2,6 @@
 
 /// The known word that the given one is most likely a slip of, if any is near enough.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let plain = |text: &str| text.to_lowercase().replace(['_', ' ', '.'], "-");
     let wanted = plain(word);
     known
         .into_iter()
@@ -10,6 +9,18 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .filter(|(score, _)| *score >= 0.8)
         .max_by(|(a, x), (b, y)| a.total_cmp(b).then(y.cmp(x)))
         .map(|(_, candidate)| candidate)
+}
+
+/// Whether a word is so near to another that it can only be a slip of it: letters swapped, left out or doubled, another
+/// case or another separator.
+pub fn is_slip(word: &str, of: &str) -> bool {
+    let (word, of) = (plain(word), plain(of));
+    let allowed = if of.chars().count() >= 8 { 2 } else { 1 };
+    of.chars().count() >= 4 && strsim::damerau_levenshtein(&word, &of) <= allowed
+}
+
+fn plain(text: &str) -> String {
+    text.to_lowercase().replace(['_', ' ', '.'], "-")
 }
 
 /// 1 for the same word. Jaro-Winkler forgives slips in long words, the edit distance those in short ones; a word
@@ -49,6 +60,9 @@ mod tests {
         assert_eq!(check("di"), Some("id"));
         assert_eq!(check("zebra"), None);
         assert_eq!(check(""), None);
+        assert!(
+            is_slip("critque", "critique") && is_slip("Priority", "priority") && !is_slip("crit", "critique")
+        );
         assert_eq!(nearest("phys.asault", ["phys.arson", "phys.assault"]), Some("phys.assault"));
         assert_eq!(nearest("assault", ["phys.arson", "phys.assault"]), Some("phys.assault"));
     }

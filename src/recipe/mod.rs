@@ -3,6 +3,10 @@
 //! Every field has a flag and every flag a field; a flag wins. One struct per section, each with its defaults beside
 //! it, so that this file is also the reference.
 
+mod read;
+
+pub use read::{CONFIGS, Reading, check_complete, read};
+
 use crate::model::{Role, Sampling};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,188 @@
+//! Words of a principle, as far as the lints look at them: what it is about, whether it forbids or permits, whether
+//! a request leads. English only; on other languages only the comparison of words works.
+
+use regex::Regex;
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+/// Words that are in every principle or say nothing about its subject.
+const COMMON: &str = " a about after all always an and any anyone are as ask at be because been before being both but \
+    by can could do does each else even every everyone for from give has have he her him his how if in into is it \
+    its just like make may might more most must of on only one or other our out over own person people request say \
+    she should so some someone such than that the their them then there these they thing this those through to too \
+    toward up us use user very was way we were what when where whether which while who whom whose will with would \
+    you your response reply answer assistant model output text ai allowed permitted fine acceptable okay ";
+
+/// Words that turn a statement into its opposite.
+const NEGATIONS: &str = " no not never without avoid avoids avoiding cannot nor neither none nothing nobody don't doesn't isn't aren't \
+    can't won't mustn't shouldn't refrain refrains ";
+
+/// Pairs that cannot both hold of one response.
+const OPPOSITES: &[(&str, &str)] = &[
+    ("short", "long"),
+    ("short", "detail"),
+    ("brief", "detail"),
+    ("brief", "long"),
+    ("concise", "detail"),
+    ("concise", "long"),
+    ("formal", "informal"),
+    ("formal", "casual"),
+    ("include", "omit"),
+    ("include", "exclude"),
+    ("encourage", "discourage"),
+    ("agree", "disagree"),
+    ("simple", "complex"),
+    ("technical", "plain"),
+];
+
+/// The words that say what a text is about, without endings.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Words(BTreeSet<String>);
+
+impl Words {
+    pub(super) fn of(text: &str) -> Self {
+        let known = |list: &str, word: &str| list.contains(&format!(" {word} "));
+        let of_subject = |word: &String| {
+            word.chars().count() > 1
+                && !known(COMMON, word)
+                && !known(NEGATIONS, word)
+                && !known(COMMON, &stem(word))
+        };
+        Self(words(text).filter(of_subject).map(|word| stem(&word)).collect())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn in_common(&self, other: &Self) -> usize {
+        self.0.intersection(&other.0).count()
+    }
+
+    /// How much of the smaller of the two the larger has.
+    pub(super) fn shares(&self, other: &Self) -> f64 {
+        share(self.in_common(other), self.len().min(other.len()))
+    }
+}
+
+/// Shared words over all words of both.
+pub(super) fn likeness(a: &Words, b: &Words) -> f64 {
+    share(a.in_common(b), a.0.union(&b.0).count())
+}
+
+fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Whether the two are about the same thing and one is worded against the other.
+pub(super) fn oppose(a: &str, a_words: &Words, b: &str, b_words: &Words) -> bool {
+    let same_subject = a_words.in_common(b_words) >= super::FEWEST_WORDS
+        && likeness(a_words, b_words) >= super::SAME_SUBJECT;
+    if same_subject && forbids(a) != forbids(b) {
+        return true;
+    }
+    if forbids(a) != forbids(b) {
+        return false;
+    }
+    let small = a_words.len().max(b_words.len()) <= super::FEWEST_WORDS;
+    let has = |words: &Words, word: &str| words.0.contains(word);
+    let apart = |x: &str, y: &str| has(a_words, x) && has(b_words, y) && !has(a_words, y) && !has(b_words, x);
+    let opposite = OPPOSITES.iter().any(|(x, y)| apart(x, y) || apart(y, x));
+    opposite && (small || likeness(a_words, b_words) >= 0.5)
+}
+
+/// Whether the text says that something is not to be.
+pub(super) fn forbids(text: &str) -> bool {
+    words(text).any(|word| NEGATIONS.contains(&format!(" {word} ")))
+}
+
+/// Whether the text also says what a good response does: enough words before, or away from, a negation.
+pub(super) fn says_what_to_do(text: &str) -> bool {
+    clauses(text).iter().any(|clause| {
+        let positive: Vec<String> =
+            words(clause).take_while(|word| !NEGATIONS.contains(&format!(" {word} "))).collect();
+        Words::of(&positive.join(" ")).len() >= 2
+    })
+}
+
+/// Whether the text says that something may be.
+pub(super) fn permits(text: &str) -> bool {
+    static PATTERN: OnceLock<Option<Regex>> = OnceLock::new();
+    let pattern = r"\b(may|is allowed|are allowed|is permitted|are permitted|is fine|are fine|is acceptable|are acceptable|feel free|can freely|is okay|is ok)\b";
+    matches(&PATTERN, pattern, text) && !forbids(text)
+}
+
+/// Whether a critique request presumes that there is something to find.
+pub(super) fn is_leading(critique: &str) -> bool {
+    static STRONGEST: OnceLock<Option<Regex>> = OnceLock::new();
+    static LISTING: OnceLock<Option<Regex>> = OnceLock::new();
+    static HOW: OnceLock<Option<Regex>> = OnceLock::new();
+    static OPEN: OnceLock<Option<Regex>> = OnceLock::new();
+    let bad = "(violat|harm|break|fail|wrong|bad|unethic|toxic|danger|offens|illegal|mislead|preach|biase?d|untru|\
+               dishonest|racist|sexist|immoral|inappropriat|unkind|rude|problem|flaw|fault)";
+    let strongest = r"\bstrongest (possible )?(argument|case|objection|evidence|criticism)";
+    let listing = r"\b(identify|list|find|point out|name|describe|discuss|enumerate|explain)\b(\W+\w+){0,4}\W+(ways?|reasons?|problems?|faults?|flaws?|mistakes?|violations?|respects)\b";
+    let how = format!(
+        r"\b(how|why|in what ways?|in which ways?)\W+((do|does|did|is|was|are)\W+)?((the|this|your|assistant's|last)\W+)*(assistant|response|answer|reply|it)\b.*\b{bad}"
+    );
+    let open = r"\b(whether|if any|if so|if it|if there|if none|if not|if the|is there|are there|are any)\b|(^|[.?!:]\s*)(do|does|did|is|are|was|has)\b";
+    let leads = matches(&LISTING, listing, critique) || matches(&HOW, &how, critique);
+    matches(&STRONGEST, strongest, critique) || (leads && !matches(&OPEN, open, critique))
+}
+
+/// The clauses of a text: what stands between its stops.
+pub(super) fn clauses(text: &str) -> Vec<String> {
+    let text = text.replace(" but ", ";").replace(" instead", ";").replace(", and ", ";");
+    text.split(['.', ';', ':', '!', '?', '\n', ','])
+        .map(|clause| clause.trim().to_owned())
+        .filter(|clause| !clause.is_empty())
+        .collect()
+}
+
+fn matches(cell: &'static OnceLock<Option<Regex>>, pattern: &str, text: &str) -> bool {
+    let compiled = cell.get_or_init(|| Regex::new(&format!("(?is){pattern}")).ok());
+    compiled.as_ref().is_some_and(|pattern| pattern.is_match(text))
+}
+
+fn words(text: &str) -> impl Iterator<Item = String> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’')
+        .map(|word| word.replace('’', "'").trim_matches('\'').to_lowercase())
+        .filter(|word| !word.is_empty())
+}
+
+/// The word without the commonest English endings, so that `gives`, `giving` and `give` are one.
+fn stem(word: &str) -> String {
+    let cut = |ending: &str, least: usize| {
+        word.strip_suffix(ending).filter(|rest| rest.chars().count() >= least).map(str::to_owned)
+    };
+    let bare =
+        cut("ing", 3).or_else(|| cut("ed", 3)).or_else(|| cut("s", 3)).unwrap_or_else(|| word.to_owned());
+    bare.strip_suffix('e').filter(|rest| rest.chars().count() >= 3).unwrap_or(&bare).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endings_do_not_matter() {
+        let check = |a: &str, b: &str| assert_eq!(stem(a), stem(b));
+        check("gives", "giving");
+        check("weapons", "weapon");
+        check("instructions", "instruction");
+        check("reveals", "revealed");
+    }
+
+    #[test]
+    fn what_to_do_is_told_from_what_not_to_do() {
+        let check = |text: &str| (forbids(text), says_what_to_do(text));
+        assert_eq!(check("The response never insults anyone."), (true, false));
+        assert_eq!(check("The response gives no dangerous instructions."), (true, false));
+        assert_eq!(
+            check("The response never insults anyone; it speaks respectfully to the reader."),
+            (true, true)
+        );
+        assert_eq!(check("The response helps with the whole task, without a lecture."), (true, true));
+        assert_eq!(check("The response treats groups fairly."), (false, true));
+    }
+}
