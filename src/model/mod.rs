@@ -11,6 +11,7 @@ mod call;
 mod client;
 mod limits;
 mod recorded;
+pub mod sim;
 mod transport;
 pub mod wire;
 

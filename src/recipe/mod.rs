@@ -4,8 +4,10 @@
 //! it, so that this file is also the reference.
 
 mod read;
+mod sim;
 
 pub use read::{CONFIGS, Reading, check_complete, read};
+pub use sim::{Busy, Judge, Sim};
 
 use crate::model::{Role, Sampling};
 use schemars::JsonSchema;
@@ -499,19 +501,5 @@ pub struct Export {
 impl Default for Export {
     fn default() -> Self {
         Self { configs: ["sft", "preference", "transcripts"].map(String::from).to_vec(), holdout: 0.05 }
-    }
-}
-
-/// `[sim]`: the world of the simulated model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Sim {
-    /// Decides everything in the simulated world.
-    pub seed: u64,
-}
-
-impl Default for Sim {
-    fn default() -> Self {
-        Self { seed: 1 }
     }
 }
