@@ -47,7 +47,7 @@ enum Command {
     /// Start a project: a commented recipe and constitution.
     Init(init::Args),
     /// Serve the simulated model over HTTP.
-    Sim(sim::Args),
+    Sim(Box<sim::Args>),
 }
 
 /// Parses the arguments, runs the command, and says how it went.

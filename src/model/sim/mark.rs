@@ -49,7 +49,7 @@ impl Mark {
         let mut mark = Self { prompt: String::new(), draws: Vec::new(), fixed: Vec::new() };
         for field in inside.split_whitespace() {
             match field.split_once('=')? {
-                ("p", value) => mark.prompt = value.to_owned(),
+                ("p", value) => value.clone_into(&mut mark.prompt),
                 ("d", value) => mark.draws = value.split('.').map(str::to_owned).collect(),
                 ("fixed", value) => {
                     for item in value.split(',') {

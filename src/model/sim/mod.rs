@@ -17,6 +17,7 @@ mod answer;
 mod cache;
 mod conversation;
 mod judge;
+mod lists;
 mod mark;
 mod plan;
 mod server;

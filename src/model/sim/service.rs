@@ -5,7 +5,7 @@
 use super::cache::PrefixCache;
 use super::conversation::Turn;
 use super::plan::{ErrorReply, Plan, Planned, plan};
-use super::wire::{Completion, Wanted};
+use super::wire::{Choice, Completion, Wanted};
 use crate::digest::Parts;
 use crate::recipe::{Busy, Sim};
 use serde::Serialize;
@@ -173,7 +173,7 @@ impl Service {
             state.recent.push_back(now);
             return None;
         }
-        state.recent.front().map(|at| (minute - now.duration_since(*at)).as_secs_f64())
+        state.recent.front().map(|at| minute.saturating_sub(now.duration_since(*at)).as_secs_f64())
     }
 
     async fn slot(&self) -> Result<Option<OwnedSemaphorePermit>, ErrorReply> {
@@ -191,7 +191,7 @@ impl Service {
 
     fn cached(&self, body: &Value, completion: &Completion) -> u64 {
         let turns: Vec<Turn> = Wanted::read(body).map(|wanted| wanted.turns()).unwrap_or_default();
-        let answer = completion.choices.first().and_then(|choice| choice.text()).unwrap_or_default();
+        let answer = completion.choices.first().and_then(Choice::text).unwrap_or_default();
         self.state().cache.pass(&turns, &answer)
     }
 }

@@ -190,7 +190,7 @@ impl Completion {
         })
     }
 
-    fn envelope(&self, object: &str, choices: Vec<Value>) -> Value {
+    fn envelope(&self, object: &str, choices: &[Value]) -> Value {
         json!({
             "id": self.id,
             "object": object,
@@ -213,8 +213,8 @@ impl Completion {
                 "finish_reason": choice.finish_reason,
             })
         };
-        let mut body =
-            self.envelope("chat.completion", self.choices.iter().enumerate().map(choice).collect());
+        let choices: Vec<Value> = self.choices.iter().enumerate().map(choice).collect();
+        let mut body = self.envelope("chat.completion", &choices);
         if let Some(fields) = body.as_object_mut() {
             fields.insert("usage".into(), self.usage(cached));
         }
@@ -227,7 +227,7 @@ impl Completion {
         let mut push = |index: usize, delta: Value, logprobs: Value, finish: Option<&str>, count: usize| {
             let choice =
                 json!({ "index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish });
-            chunks.push((self.envelope("chat.completion.chunk", vec![choice]), count));
+            chunks.push((self.envelope("chat.completion.chunk", &[choice]), count));
         };
         for (index, choice) in self.choices.iter().enumerate() {
             push(index, json!({ "role": "assistant", "content": "" }), Value::Null, None, 0);
@@ -245,7 +245,7 @@ impl Completion {
             push(index, json!({}), Value::Null, Some(choice.finish_reason), 0);
         }
         if self.stream_usage {
-            let mut last = self.envelope("chat.completion.chunk", Vec::new());
+            let mut last = self.envelope("chat.completion.chunk", &[]);
             if let Some(fields) = last.as_object_mut() {
                 fields.insert("usage".into(), self.usage(cached));
             }

@@ -69,39 +69,39 @@ impl<'a> World<'a> {
         Self { sim }
     }
 
-    fn draw(&self, name: &str, prompt: &str, key: &str) -> Draw {
+    fn draw(self, name: &str, prompt: &str, key: &str) -> Draw {
         Draw::new(name).with_u64(self.sim.seed).with(prompt).with(key)
     }
 
     /// Whether drafts for the prompt violate the principle.
-    pub fn planted(&self, prompt: &str, key: &str) -> bool {
+    pub fn planted(self, prompt: &str, key: &str) -> bool {
         self.draw("planted", prompt, key).happens("", self.sim.violations)
     }
 
     /// Whether the critic is blind to this principle's violation on this prompt, in every call.
-    pub fn missed(&self, prompt: &str, key: &str) -> bool {
+    pub fn missed(self, prompt: &str, key: &str) -> bool {
         !self.draw("detection", prompt, key).happens("", self.sim.detection)
     }
 
     /// Whether the critic objects although the principle holds, until a revision clears it.
-    pub fn false_alarm(&self, prompt: &str, key: &str) -> bool {
+    pub fn false_alarm(self, prompt: &str, key: &str) -> bool {
         self.draw("false alarm", prompt, key).happens("", self.sim.false_alarms)
     }
 
     /// Whether screening passes over a violation that the critic would see.
-    pub fn screen_misses(&self, prompt: &str, key: &str) -> bool {
+    pub fn screen_misses(self, prompt: &str, key: &str) -> bool {
         self.draw("screen", prompt, key).happens("", self.sim.screen_misses)
     }
 
     /// Whether the response violates the principle: planted and never mended, or broken by a later revision.
-    pub fn violated(&self, key: &str, response: &Mark) -> bool {
+    pub fn violated(self, key: &str, response: &Mark) -> bool {
         let mended = response.mended_at(key);
         let planted = mended.is_none() && self.planted(&response.prompt, key);
         planted || self.broken(key, response, mended.unwrap_or(0))
     }
 
     /// Whether a revision after the one given broke the principle.
-    fn broken(&self, key: &str, response: &Mark, since: usize) -> bool {
+    fn broken(self, key: &str, response: &Mark, since: usize) -> bool {
         self.sim.breaks > 0.0
             && response.draws.iter().enumerate().skip(since + 1).any(|(_, draw)| {
                 self.draw("breaks", &response.prompt, key).with(draw).happens("", self.sim.breaks)
@@ -109,7 +109,7 @@ impl<'a> World<'a> {
     }
 
     /// What the critic says about the response.
-    pub fn seen(&self, key: &str, response: &Mark) -> Seen {
+    pub fn seen(self, key: &str, response: &Mark) -> Seen {
         let prompt = &response.prompt;
         if self.violated(key, response) {
             return if self.missed(prompt, key) { Seen::Conforms } else { Seen::Violates };
@@ -125,7 +125,7 @@ impl<'a> World<'a> {
     }
 
     /// What a screening call says about the response.
-    pub fn screened(&self, key: &str, response: &Mark) -> Seen {
+    pub fn screened(self, key: &str, response: &Mark) -> Seen {
         match self.seen(key, response) {
             Seen::Violates if self.screen_misses(&response.prompt, key) => Seen::Conforms,
             seen @ (Seen::Violates | Seen::Conforms | Seen::NotApplicable) => seen,
@@ -133,13 +133,13 @@ impl<'a> World<'a> {
     }
 
     /// Whether a revision by this draw mends the principle when asked to.
-    pub(super) fn mends(&self, key: &str, response: &Mark, draw: &Draw) -> bool {
+    pub(super) fn mends(self, key: &str, response: &Mark, draw: &Draw) -> bool {
         self.draw("fix", &response.prompt, key).with(draw.short()).happens("", self.sim.fix)
     }
 
     /// How good the response is under the principle, in logits: a violation costs more than all else together.
     /// Responses of one chain are alike but for what they violate.
-    pub fn quality(&self, key: &str, response: &Mark) -> f64 {
+    pub fn quality(self, key: &str, response: &Mark) -> f64 {
         let first = response.draws.first().map_or("", String::as_str);
         let of =
             |name: &str, part: &str| self.draw(name, &response.prompt, key).with(part).unit("") * 2.0 - 1.0;
@@ -148,7 +148,7 @@ impl<'a> World<'a> {
     }
 
     /// The true probability that `a` is the better response under the principle.
-    pub fn better(&self, key: &str, a: &Mark, b: &Mark) -> f64 {
+    pub fn better(self, key: &str, a: &Mark, b: &Mark) -> f64 {
         let odds = (self.quality(key, b) - self.quality(key, a)).exp();
         1.0 / (1.0 + odds)
     }
