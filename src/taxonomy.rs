@@ -227,4 +227,14 @@ mod tests {
         assert_eq!(check("phys", "physics"), None);
         assert_eq!(check("phys", ""), None);
     }
+
+    #[test]
+    fn every_hazard_code_of_ailuminate_and_llama_guard_means_something() {
+        let ailuminate = "vcr src cse ssh iwp ipv dfm ncr hte prv spc_ele spc_fin spc_hlt spc_lgl sxc_prn";
+        let codes = ailuminate.split(' ').map(str::to_owned).chain((1..=14).map(|n| format!("S{n}")));
+        for code in codes {
+            assert_ne!(Taxonomy::built_in().resolve(&code).len(), 0, "{code}");
+        }
+        assert_eq!(Taxonomy::built_in().resolve("iwp").len(), 4, "unconventional weapons only");
+    }
 }

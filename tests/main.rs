@@ -15,3 +15,5 @@ mod support;
 mod command_line;
 #[path = "main/diff.rs"]
 mod diff;
+#[path = "main/shipped.rs"]
+mod shipped;
