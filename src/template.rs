@@ -428,4 +428,6 @@ static BUILT_IN: [Spec; 8] = [
 ];
 
 #[cfg(test)]
+mod renderings;
+#[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use crate::constitution::When;
 use crate::transcript::Verdict;
 use proptest::prelude::*;
 
-fn principle(id: &str) -> Principle {
+pub(super) fn principle(id: &str) -> Principle {
     Principle {
         id: id.into(),
         text: "The response tells the user\n  where the limits of its knowledge are.".into(),
@@ -24,7 +24,7 @@ fn principle(id: &str) -> Principle {
     }
 }
 
-fn full() -> Principle {
+pub(super) fn full() -> Principle {
     Principle {
         critique: Some("Where does it claim more than it knows?".into()),
         revision: Some("Say what is not known.".into()),
