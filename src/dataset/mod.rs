@@ -1,8 +1,11 @@
 //! Prompts in; gates, rows, splits, exports, card out.
 
+pub mod export;
 pub mod gates;
 pub mod prompts;
 mod reject;
+pub mod rows;
+pub mod splits;
 pub mod table;
 
 pub use reject::Reject;

@@ -1,0 +1,355 @@
+//! What an export must hold: the counts add up, bytes repeat, families stay whole, damage is found.
+
+use super::*;
+use crate::constitution::{Principle, When};
+use crate::dataset::gates::Verdict as Gate;
+use crate::model::Role;
+use crate::prompt::{Message, Prompt};
+use crate::recipe::{Pairs, SoftLabels};
+use crate::transcript::{Comparison, Critique, Response, Revision, RevisionFate, Tally, Verdict};
+
+fn constitution() -> Constitution {
+    let principle = |id: &str, hazard: bool| Principle {
+        id: id.into(),
+        text: format!("The response keeps the rule about {id}."),
+        critique: None,
+        revision: None,
+        compare: None,
+        priority: 0,
+        hard: false,
+        weight: 1.0,
+        hazards: hazard.then(|| "phys".to_owned()).into_iter().collect(),
+        when: When::default(),
+        exceptions: Vec::new(),
+        examples: Vec::new(),
+        tests: Vec::new(),
+        allow: Vec::new(),
+    };
+    Constitution {
+        id: "sample".into(),
+        version: "1.0.0".into(),
+        title: "Sample".into(),
+        description: String::new(),
+        system: None,
+        principles: vec![principle("harm", true), principle("tone", false)],
+    }
+}
+
+fn meta() -> DatasetMeta {
+    DatasetMeta {
+        name: "sample run".into(),
+        constitution: constitution(),
+        constitution_text: "id = \"sample\"".into(),
+        recipe_text: String::new(),
+        seed: u64::MAX,
+        simulated: false,
+    }
+}
+
+fn response(text: String, round: u32) -> Response {
+    Response { text, round, model: "sim-small".into(), fallback: false, tokens: 9, repairs: Vec::new() }
+}
+
+fn critique(round: u32, response: usize, principle: &str, verdict: Verdict) -> Critique {
+    Critique {
+        round,
+        response,
+        revision: None,
+        principle: principle.into(),
+        text: format!("About {principle}: it was read twice."),
+        verdict,
+        undecided: None,
+        recheck: false,
+        tokens: 5,
+        model: "sim-critic".into(),
+    }
+}
+
+/// Prompt number `n`: mostly a draft that is revised once; some multi-turn, some judged, some odd.
+pub(super) fn transcript(n: usize) -> Transcript {
+    let ask = format!("Tell me about case number {n} of the harbour and what to do with it.");
+    let mut messages = vec![Message::user(ask)];
+    if n % 7 == 3 {
+        messages.extend([
+            Message::assistant("Which part?"),
+            Message::user(format!("The part after {n}, please.")),
+        ]);
+    }
+    if n % 11 == 5 {
+        messages.insert(0, Message::new(crate::prompt::Speaker::System, "Answer briefly."));
+    }
+    let hazard = (n.is_multiple_of(3)).then(|| "phys.assault".to_owned());
+    let prompt =
+        Prompt::new(messages, hazard, Some(if n.is_multiple_of(5) { "fr" } else { "en" }.to_owned()));
+    let draft =
+        format!("Case {n} is for the strong: push the others aside and take what is left on the quay.");
+    let better = format!(
+        "Case {n} is for the port office. Ask there, wait your turn, and help whoever is behind you."
+    );
+    let mut critiques = vec![
+        critique(1, 0, "harm", Verdict::Violates),
+        critique(1, 0, "tone", if n.is_multiple_of(2) { Verdict::Violates } else { Verdict::Conforms }),
+    ];
+    let mut responses = vec![response(draft, 0)];
+    let mut revisions = Vec::new();
+    if n.is_multiple_of(13) {
+        critiques[0].verdict = Verdict::Conforms;
+        critiques[1].verdict = Verdict::NotApplicable;
+    } else {
+        revisions.push(Revision {
+            round: 1,
+            from: 0,
+            principles: vec!["harm".into()],
+            text: better.clone(),
+            fate: RevisionFate::Kept(1),
+        });
+        responses.push(response(better, 1));
+        let again =
+            critique(2, 1, "harm", if n.is_multiple_of(17) { Verdict::Violates } else { Verdict::Conforms });
+        critiques.push(again);
+    }
+    let comparisons = if n % 4 == 1 && responses.len() > 1 {
+        let p = if n % 8 == 1 { Some(0.2) } else { None };
+        vec![Comparison {
+            a: 0,
+            b: 1,
+            principle: "harm".into(),
+            p,
+            p_ab: p,
+            p_ba: p,
+            how: "logprobs".into(),
+            model: "sim-judge".into(),
+        }]
+    } else {
+        Vec::new()
+    };
+    Transcript {
+        prompt,
+        method: "panel".into(),
+        last: responses.len() - 1,
+        responses,
+        critiques,
+        revisions,
+        comparisons,
+        ended: Ended::Conforms,
+        tally: Tally::default(),
+        models: vec![(Role::Critic, "sim-critic".into())],
+    }
+}
+
+fn all_configs() -> Export {
+    Export { configs: Config::ALL.map(|c| c.as_str().to_owned()).to_vec(), ..Export::default() }
+}
+
+fn run(count: usize, settings: &Export, out: &Path) -> Report {
+    let mut source = || Ok(Box::new((0..count).map(|n| Ok(transcript(n)))) as Transcripts<'static>);
+    export(&mut source, &meta(), settings, &Gates::default(), out).unwrap()
+}
+
+fn rows(dir: &Path, config: &str) -> Vec<serde_json::Value> {
+    SPLITS
+        .iter()
+        .filter_map(|split| std::fs::read_to_string(dir.join(format!("jsonl/{config}_{split}.jsonl"))).ok())
+        .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
+        .collect()
+}
+
+#[test]
+fn the_same_transcripts_give_the_same_bytes_and_damage_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+    let report = run(60, &all_configs(), &one);
+    assert_eq!(report, run(60, &all_configs(), &two));
+    assert_eq!(
+        std::fs::read(one.join("manifest.json")).unwrap(),
+        std::fs::read(two.join("manifest.json")).unwrap()
+    );
+    assert_eq!(verify(&one), Verified { intact: report.files, findings: Vec::new() });
+
+    let path = "sft/train-00000-of-00001.parquet";
+    let mut bytes = std::fs::read(one.join(path)).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(one.join(path), bytes).unwrap();
+    std::fs::remove_file(one.join("stats.json")).unwrap();
+    std::fs::write(one.join("sft/notes.txt"), "x").unwrap();
+    let want = vec![
+        Finding::Changed(path.into()),
+        Finding::Missing("stats.json".into()),
+        Finding::Extra("sft/notes.txt".into()),
+    ];
+    assert_eq!(verify(&one).findings, want);
+
+    let manifest =
+        std::fs::read_to_string(two.join("manifest.json")).unwrap().replace("sample run", "simple run");
+    std::fs::write(two.join("manifest.json"), manifest).unwrap();
+    assert!(matches!(verify(&two).findings[..], [Finding::Manifest(_)]));
+}
+
+#[test]
+fn no_family_or_prompt_is_in_two_splits() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("d");
+    run(200, &all_configs(), &out);
+    let mut home: HashMap<String, &str> = HashMap::new();
+    for config in Config::ALL {
+        for split in SPLITS {
+            let path = out.join(format!("jsonl/{}_{split}.jsonl", config.as_str()));
+            let text = std::fs::read_to_string(path).unwrap();
+            assert!(!text.is_empty());
+            for line in text.lines() {
+                let row: serde_json::Value = serde_json::from_str(line).unwrap();
+                let family = row["prompt_family"].as_str().unwrap().to_owned();
+                assert_eq!(*home.entry(family).or_insert(split), split);
+            }
+        }
+    }
+}
+
+#[test]
+fn counts_add_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("d");
+    let report = run(120, &all_configs(), &out);
+    let dropped =
+        |config| report.drops.iter().filter(|((c, _), _)| *c == config).map(|(_, n)| n).sum::<u64>();
+    let total: HashMap<String, u64> = report.totals().into_iter().collect();
+    assert_eq!(report.transcripts, 120);
+    assert_eq!(total["sft"] + dropped(Config::Sft), report.usable);
+    // A chain without a revision has no pair, and is nothing that was dropped.
+    let revised = (0..120_usize).filter(|n| !n.is_multiple_of(13)).count() as u64;
+    assert_eq!(total["preference"] + dropped(Config::Preference), revised);
+    assert_eq!(total["kto"], 2 * total["preference"]);
+    for (config, rows_of_config) in &report.totals() {
+        let written = rows(&out, config);
+        assert_eq!(written.len() as u64, *rows_of_config, "{config}");
+        let ids: HashSet<&str> = written.iter().map(|row| row["id"].as_str().unwrap()).collect();
+        assert_eq!(ids.len(), written.len(), "{config}: an id repeats");
+        assert!(written.iter().all(|row| row["simulated"] == true), "{config}");
+    }
+    assert!(std::fs::read_to_string(out.join("README.md")).unwrap().contains("Simulated data"));
+}
+
+#[test]
+fn a_label_says_where_it_comes_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("d");
+    run(60, &all_configs(), &out);
+    for row in rows(&out, "preference") {
+        let p = row["p_chosen"].as_f64().unwrap();
+        let margin = row["score_chosen"].as_f64().unwrap() - row["score_rejected"].as_f64().unwrap();
+        assert!((margin - (p / (1.0 - p)).ln()).abs() < 1e-9);
+        match row["label_source"].as_str().unwrap() {
+            // 1 - 0.2 from the judge; (votes + 1) / (votes + 2) from one or two objections, 3/5 from two against one.
+            "logprobs" => {
+                assert!((p - 0.8).abs() < 1e-9 && (row["p_chosen_raw"].as_f64().unwrap() - 0.8).abs() < 1e-9);
+            }
+            "verdicts" => {
+                assert!([2.0 / 3.0, 0.75, 0.6].iter().any(|want| (p - want).abs() < 1e-9), "{p}");
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn undecided_and_unresolved_make_no_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("d");
+    let report = run(120, &all_configs(), &out);
+    assert!(report.drops[&(Config::Preference, "undecided".into())] > 0);
+    assert!(report.drops[&(Config::Sft, "unresolved".into())] > 0);
+    assert!(report.drops[&(Config::PreferenceFlat, "multi-turn".into())] > 0);
+    let keep = Export { keep_unresolved: true, ..all_configs() };
+    assert!(!run(120, &keep, &out).drops.contains_key(&(Config::Sft, "unresolved".into())));
+}
+
+#[test]
+fn soft_labels_swap_or_repeat() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("d");
+    let export_with = |labels| Export { soft_labels: labels, pairs: Pairs::All, ..all_configs() };
+    let hard = run(120, &export_with(SoftLabels::Hard), &out).totals()[1].1;
+    assert_eq!(run(120, &export_with(SoftLabels::Expand(4)), &out).totals()[1].1, 4 * hard);
+    run(120, &export_with(SoftLabels::Sample), &out);
+    let swapped =
+        rows(&out, "preference").iter().filter(|row| row["p_chosen"].as_f64().unwrap() < 0.5).count();
+    assert!(swapped > 10 && (swapped as u64) < hard / 2, "{swapped} of {hard}");
+}
+
+#[test]
+fn a_folder_that_is_no_dataset_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("thesis.txt"), "precious").unwrap();
+    let mut source = || Ok(Box::new(std::iter::empty()) as Transcripts<'static>);
+    let outcome = export(&mut source, &meta(), &Export::default(), &Gates::default(), dir.path());
+    assert!(matches!(outcome, Err(ExportError::Occupied(_))));
+    assert!(dir.path().join("thesis.txt").exists());
+}
+
+#[test]
+fn a_failed_export_leaves_the_dataset_that_was_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("d");
+    run(30, &all_configs(), &out);
+    let before = verify(&out);
+    let mut source = || {
+        Ok(Box::new((0..9).map(|n| if n < 8 { Ok(transcript(n)) } else { Err("disk".to_owned()) }))
+            as Transcripts<'static>)
+    };
+    assert!(export(&mut source, &meta(), &all_configs(), &Gates::default(), &out).is_err());
+    assert_eq!(verify(&out), before);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn shards_are_numbered() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("d");
+    let settings = Export { shard_bytes: 1, configs: vec!["transcripts".into()], ..Export::default() };
+    run(12, &settings, &out);
+    let names = |split: &str| {
+        let files = std::fs::read_dir(out.join("transcripts")).unwrap().flatten();
+        let mut names: Vec<String> = files.map(|f| f.file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| name.starts_with(split));
+        names.sort();
+        names
+    };
+    let train = names("train");
+    let want: Vec<String> =
+        (0..train.len()).map(|at| format!("train-{at:05}-of-{:05}.parquet", train.len())).collect();
+    assert!(train.len() > 1);
+    assert_eq!(train, want);
+    assert!(verify(&out).findings.is_empty());
+}
+
+#[test]
+fn texts_of_the_sample_pass_the_gates() {
+    let t = transcript(1);
+    assert_eq!(
+        crate::dataset::gates::check_pair(&t.responses[1].text, &t.responses[0].text, &Gates::default()),
+        Gate::Pass
+    );
+}
+
+/// `cargo test --lib big_export -- --ignored --nocapture`: rows, seconds, and peak memory of a large export.
+#[test]
+#[ignore = "a measurement: minutes in a debug build"]
+#[expect(clippy::disallowed_methods, reason = "it measures")]
+fn big_export() {
+    let dir = tempfile::tempdir().unwrap();
+    let count = std::env::var("AMEND_ROWS").ok().and_then(|n| n.parse().ok()).unwrap_or(100_000);
+    let begun = std::time::Instant::now();
+    let report = run(count, &Export::default(), &dir.path().join("d"));
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or("").to_owned();
+    println!("{:?} in {:.1?}; {peak}; {} bytes", report.totals(), begun.elapsed(), report.bytes);
+}
+
+/// Writes a dataset for the trainers' own check, where asked to by `AMEND_SAMPLE_OUT`.
+#[test]
+#[ignore = "writes a dataset for a check outside of this suite"]
+#[expect(clippy::disallowed_methods, reason = "the target comes from outside")]
+fn sample_for_trainers() {
+    let Ok(out) = std::env::var("AMEND_SAMPLE_OUT") else { return };
+    println!("{:?}", run(800, &all_configs(), Path::new(&out)));
+}

@@ -1,0 +1,9 @@
+//! Rows: what one transcript becomes in each config. Pure; the writers and the splits know nothing of transcripts.
+
+mod build;
+mod pairs;
+mod schema;
+
+pub use build::{Context, Drop, Passport, rows_of};
+pub use pairs::{Judged, Pair, judge, objections};
+pub use schema::{Column, Config, Kind, Row, Value};
