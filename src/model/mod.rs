@@ -9,8 +9,10 @@
 mod answer;
 mod call;
 mod client;
+mod endpoint;
 mod limits;
 mod recorded;
+mod retry;
 pub mod sim;
 mod transport;
 pub mod wire;
@@ -19,6 +21,7 @@ pub use crate::recipe::ResolvedModel;
 pub use answer::{Answer, Malformed, Outcome, TokenLogprob, TopLogprob, Usage};
 pub use call::{Call, CallKey, ResponseFormat, Role, Sampling};
 pub use client::{Client, OnRetry, Retrying};
+pub use endpoint::{Http, KeyLookup};
 pub use limits::Permit;
 pub use recorded::{Failure, Recorded};
 pub use transport::{Delta, Fault, OnDelta, Reply, Request, Transport};

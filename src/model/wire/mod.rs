@@ -57,3 +57,6 @@ pub fn body(call: &Call, model: &ResolvedModel) -> Value {
     }
     Value::Object(body)
 }
+
+#[cfg(test)]
+mod tests;

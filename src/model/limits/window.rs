@@ -1,0 +1,93 @@
+//! So much per minute, in every minute: no window of 60 seconds, wherever it begins, holds more than the limit.
+//!
+//! A token bucket would let nearly twice the limit through when it is full at first, so what was taken is kept
+//! with its time, and leaves a minute later.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A limit per minute, spread over the minute: endpoints often enforce shorter windows than they state, and a run that
+/// spends its minute in one second looks stuck for the other 59.
+#[derive(Debug)]
+pub(super) struct Pace {
+    minute: Window,
+    ten_seconds: Window,
+    next_id: u64,
+}
+
+impl Pace {
+    pub(super) fn per_minute(limit: u32) -> Self {
+        let limit = f64::from(limit.max(1));
+        Self {
+            minute: Window::new(limit, Duration::from_secs(60)),
+            ten_seconds: Window::new((limit / 6.0).ceil(), Duration::from_secs(10)),
+            next_id: 0,
+        }
+    }
+
+    /// When `amount` can be taken, if not now. More than the whole limit can be taken when nothing else is.
+    pub(super) fn ready(&mut self, amount: f64, now: Instant) -> Option<Instant> {
+        self.minute.ready(amount, now).max(self.ten_seconds.ready(amount, now))
+    }
+
+    /// Takes `amount`, and gives the entry's id for [`Pace::settle`].
+    pub(super) fn take(&mut self, amount: f64, now: Instant) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.minute.log.push_back(Taken { id, at: now, amount });
+        self.ten_seconds.log.push_back(Taken { id, at: now, amount });
+        id
+    }
+
+    /// Replaces what an entry reserved by what it came to.
+    pub(super) fn settle(&mut self, id: u64, amount: f64) {
+        self.minute.settle(id, amount);
+        self.ten_seconds.settle(id, amount);
+    }
+}
+
+#[derive(Debug)]
+struct Taken {
+    id: u64,
+    at: Instant,
+    amount: f64,
+}
+
+#[derive(Debug)]
+struct Window {
+    limit: f64,
+    span: Duration,
+    log: VecDeque<Taken>,
+}
+
+impl Window {
+    fn new(limit: f64, span: Duration) -> Self {
+        Self { limit, span, log: VecDeque::new() }
+    }
+
+    fn ready(&mut self, amount: f64, now: Instant) -> Option<Instant> {
+        while self.log.front().is_some_and(|taken| taken.at + self.span <= now) {
+            self.log.pop_front();
+        }
+        let mut over = self.log.iter().map(|taken| taken.amount).sum::<f64>() + amount - self.limit;
+        let mut when = None;
+        for taken in &self.log {
+            if over <= 0.0 {
+                break;
+            }
+            over -= taken.amount;
+            when = Some(taken.at + self.span);
+        }
+        when
+    }
+
+    fn settle(&mut self, id: u64, amount: f64) {
+        // Ids grow, so the entry is found by search; one that has left the window no longer counts.
+        if let Ok(index) = self.log.binary_search_by_key(&id, |taken| taken.id)
+            && let Some(taken) = self.log.get_mut(index)
+        {
+            taken.amount = amount;
+        }
+    }
+}
