@@ -15,6 +15,7 @@ mod recorded;
 mod retry;
 pub mod sim;
 mod transport;
+mod transports;
 pub mod wire;
 
 pub use crate::recipe::ResolvedModel;
@@ -25,3 +26,4 @@ pub use endpoint::{Http, KeyLookup};
 pub use limits::Permit;
 pub use recorded::{Failure, Recorded};
 pub use transport::{Delta, Fault, OnDelta, Reply, Request, Transport};
+pub use transports::Transports;

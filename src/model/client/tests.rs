@@ -203,7 +203,7 @@ proptest! {
     fn patience_ends_and_waits_are_honoured(script in prop::collection::vec(meets(), 0..40),
                                             elapsed_s in 1.0..2000.0_f64, attempts in 1_u32..9) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        let limits = Limits { elapsed_s, attempts, ..Limits::default() };
+        let limits = Limits { attempts, elapsed_s, ..Limits::default() };
         let (seen, took) = runtime.block_on(async {
             let began = Instant::now();
             (ask(script.clone(), limits).await, began.elapsed().as_secs_f64())

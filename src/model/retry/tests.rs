@@ -16,8 +16,8 @@ fn request() -> Request {
     Request { model, body }
 }
 
-fn reply(status: u16, body: &str) -> Result<Reply, Fault> {
-    Ok(Reply { status, retry_after_s: None, body: body.into() })
+fn reply(status: u16, body: &str) -> Reply {
+    Reply { status, retry_after_s: None, body: body.into() }
 }
 
 /// What follows, in a word.
@@ -40,6 +40,10 @@ fn check(result: Result<Reply, Fault>, expected: &str) {
     let shown = format!("{result:?}");
     let next = judge(result, &request());
     assert_eq!(word(&next), expected, "{shown} → {next:?}");
+}
+
+fn check_reply(reply: Reply, expected: &str) {
+    check(Ok(reply), expected);
 }
 
 const GOOD: &str = r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
@@ -69,41 +73,44 @@ fn every_status_means_one_thing() {
         (504, "overload"),
         (529, "overload"),
     ] {
-        check(reply(status, "<html>not JSON</html>"), expected);
-        check(reply(status, r#"{"error":{"message":"m","code":null}}"#), expected);
+        check_reply(reply(status, "<html>not JSON</html>"), expected);
+        check_reply(reply(status, r#"{"error":{"message":"m","code":null}}"#), expected);
     }
     let busy = Reply { status: 503, retry_after_s: Some(3.0), body: String::new() };
-    check(Ok(busy), "slow");
+    check_reply(busy, "slow");
 }
 
 #[test]
 fn what_the_error_says_matters() {
     let error =
         |code: &str, message: &str| json!({ "error": { "code": code, "message": message } }).to_string();
-    check(reply(429, &error("insufficient_quota", "You exceeded your current quota")), "stop");
-    check(reply(429, &error("rate_limit_exceeded", "slow down")), "slow");
-    check(reply(400, &error("context_length_exceeded", "too long")), "fail");
-    check(reply(500, &error("", "the request exceeds the available context size")), "fail");
-    check(reply(400, &error("content_filter", "filtered")), "filtered");
+    check_reply(reply(429, &error("insufficient_quota", "You exceeded your current quota")), "stop");
+    check_reply(reply(429, &error("rate_limit_exceeded", "slow down")), "slow");
+    check_reply(reply(400, &error("context_length_exceeded", "too long")), "fail");
+    check_reply(reply(500, &error("", "the request exceeds the available context size")), "fail");
+    check_reply(reply(400, &error("content_filter", "filtered")), "filtered");
     let azure = json!({ "error": { "code": null, "message": "m",
         "innererror": { "code": "ResponsibleAIPolicyViolation" } } });
-    check(reply(400, &azure.to_string()), "filtered");
-    check(reply(403, &error("", "Your input was flagged")), "filtered");
-    check(reply(400, &error("unsupported_parameter", "Use 'max_completion_tokens' instead")), "stop");
-    check(reply(400, r#"{"error":{"code":400,"message":"m"}}"#), "fail");
+    check_reply(reply(400, &azure.to_string()), "filtered");
+    check_reply(reply(403, &error("", "Your input was flagged")), "filtered");
+    check_reply(reply(400, &error("unsupported_parameter", "Use 'max_completion_tokens' instead")), "stop");
+    check_reply(reply(400, r#"{"error":{"code":400,"message":"m"}}"#), "fail");
 }
 
 #[test]
 fn a_success_may_not_be_one() {
-    check(reply(200, GOOD), "answer");
-    check(reply(200, "<html>"), "unreadable");
-    check(reply(200, ""), "unreadable");
-    check(reply(200, "{}"), "unreadable");
-    check(reply(200, r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"abort"}]}"#), "unreadable");
-    check(reply(200, r#"{"choices":[{"message":{"content":""},"finish_reason":"stop"}]}"#), "answer");
-    check(reply(200, r#"{"error":{"code":429,"message":"m"}}"#), "slow");
-    check(reply(200, r#"{"error":{"code":"boom","message":"m"}}"#), "overload");
-    check(reply(200, r#"{"error":{"code":401,"message":"m"}}"#), "stop");
+    check_reply(reply(200, GOOD), "answer");
+    check_reply(reply(200, "<html>"), "unreadable");
+    check_reply(reply(200, ""), "unreadable");
+    check_reply(reply(200, "{}"), "unreadable");
+    check_reply(
+        reply(200, r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"abort"}]}"#),
+        "unreadable",
+    );
+    check_reply(reply(200, r#"{"choices":[{"message":{"content":""},"finish_reason":"stop"}]}"#), "answer");
+    check_reply(reply(200, r#"{"error":{"code":429,"message":"m"}}"#), "slow");
+    check_reply(reply(200, r#"{"error":{"code":"boom","message":"m"}}"#), "overload");
+    check_reply(reply(200, r#"{"error":{"code":401,"message":"m"}}"#), "stop");
 }
 
 #[test]
@@ -118,14 +125,14 @@ fn every_fault_means_one_thing() {
 fn messages_hold_neither_prompt_nor_credentials_nor_control_characters() {
     let body = json!({ "error": { "message":
         "bad\u{1b}[31m input\n'please tell me the private thing about Ada' at line 1" } });
-    let Next::Fail(failure) = judge(reply(400, &body.to_string()), &request()) else {
+    let Next::Fail(failure) = judge(Ok(reply(400, &body.to_string())), &request()) else {
         panic!("not a failure")
     };
     assert_eq!(failure.message, "status 400 (bad [31m input '…' at line 1)");
     let long = json!({ "error": "é".repeat(5000) }).to_string();
-    let Next::Fail(failure) = judge(reply(400, &long), &request()) else { panic!("not a failure") };
+    let Next::Fail(failure) = judge(Ok(reply(400, &long)), &request()) else { panic!("not a failure") };
     assert!(failure.message.chars().count() < 300);
-    let Next::Stop(message) = judge(reply(401, "no"), &request()) else { panic!("not a stop") };
+    let Next::Stop(message) = judge(Ok(reply(401, "no")), &request()) else { panic!("not a stop") };
     assert_eq!(
         message,
         "`http://host:8000/v1` gave status 401; the key is read from `OPENAI_API_KEY`: is it set, and is it this endpoint's?"
