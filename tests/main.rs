@@ -17,3 +17,5 @@ mod command_line;
 mod diff;
 #[path = "main/shipped.rs"]
 mod shipped;
+#[path = "main/import.rs"]
+mod import;

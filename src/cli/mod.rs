@@ -7,6 +7,7 @@ mod check;
 mod diff;
 mod export;
 pub mod failure;
+mod import;
 mod init;
 pub mod inputs;
 
@@ -44,6 +45,7 @@ enum Command {
     /// Show a run, or one transcript with what changed between revisions.
     Show(show::Args),
     Diff(diff::Args),
+    Import(import::Args),
     /// Start a project: a commented recipe and constitution.
     Init(init::Args),
     /// Serve the simulated model over HTTP.
@@ -59,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Show(args) => show::run(args),
         Command::Diff(args) => diff::run(args),
+        Command::Import(args) => import::run(args),
         Command::Init(args) => init::run(args),
         Command::Sim(args) => sim::run(args),
     };

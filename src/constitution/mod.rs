@@ -6,6 +6,7 @@
 mod built_in;
 pub mod diff;
 mod file;
+pub mod import;
 mod language;
 mod lint;
 mod principle;
