@@ -15,7 +15,7 @@ mod support;
 mod command_line;
 #[path = "main/diff.rs"]
 mod diff;
-#[path = "main/shipped.rs"]
-mod shipped;
 #[path = "main/import.rs"]
 mod import;
+#[path = "main/shipped.rs"]
+mod shipped;

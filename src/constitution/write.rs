@@ -14,7 +14,7 @@ pub fn write(constitution: &Constitution) -> Result<String, toml::ser::Error> {
     put(&mut head, "system", constitution.system.as_deref().unwrap_or(""));
     let mut file = Table::new();
     file.insert("constitution".into(), Value::Table(head));
-    let principles = constitution.principles.iter().map(|p| Value::Table(principle_table(p))).collect();
+    let principles = constitution.principles.iter().map(|p| Value::Table(principle(p))).collect();
     file.insert("principle".into(), Value::Array(principles));
     toml::to_string_pretty(&file)
 }
@@ -32,7 +32,7 @@ fn put_list(table: &mut Table, key: &str, items: &[String]) {
     }
 }
 
-pub(super) fn principle_table(principle: &Principle) -> Table {
+fn principle(principle: &Principle) -> Table {
     let Principle {
         id,
         text,

@@ -20,7 +20,7 @@ mod toml_text;
 #[cfg(test)]
 mod tests;
 
-use super::{Example, Principle, When, read};
+use super::{Example, read};
 use crate::diagnostic::SourceFile;
 use std::collections::BTreeSet;
 
@@ -69,8 +69,8 @@ pub fn import(file: &str, source: &str, id: Option<&str>) -> Result<Imported, Im
     let id = id.map_or_else(|| slug(stem), str::to_owned);
     let id = if id.is_empty() { "imported".to_owned() } else { id };
     let mut used = BTreeSet::new();
-    let principles: Vec<_> = drafts.into_iter().enumerate().map(|(n, d)| d.principle(n, &mut used)).collect();
-    let examples = principles.iter().map(|(_, principle)| principle.examples.len()).sum();
+    let principles: Vec<_> = drafts.into_iter().enumerate().map(|(n, d)| d.named(n, &mut used)).collect();
+    let examples = principles.iter().map(|(_, draft)| draft.examples.len()).sum();
     if examples > 0 {
         notes.push(
             "the verdicts of the examples are inferred: `conforms` where the revision is the response, else `violates`"
@@ -111,10 +111,10 @@ struct Draft {
 }
 
 impl Draft {
-    /// The principle and its comments; `used` are the ids given so far.
-    fn principle(self, n: usize, used: &mut BTreeSet<String>) -> (Vec<String>, Principle) {
-        let Self { name, mut comments, text, critique, revision, compare, examples } = self;
-        let base = name.as_deref().map(slug).filter(|s| !s.is_empty()).unwrap_or_else(|| gist(&text));
+    /// Gives the draft an id that is not in `used` yet. A name that the id does not show is kept as a comment.
+    fn named(mut self, n: usize, used: &mut BTreeSet<String>) -> (String, Self) {
+        let base =
+            self.name.as_deref().map(slug).filter(|s| !s.is_empty()).unwrap_or_else(|| gist(&self.text));
         let base = if base.is_empty() { format!("principle-{}", n + 1) } else { base };
         // Of `n` ids given so far, one of `n + 1` is free.
         let id = (1..=n + 1)
@@ -122,24 +122,9 @@ impl Draft {
             .find(|id| !used.contains(id))
             .unwrap_or(base);
         used.insert(id.clone());
-        comments.extend(name.filter(|name| *name != id));
-        let principle = Principle {
-            id,
-            text,
-            critique,
-            revision,
-            compare,
-            priority: 0,
-            hard: false,
-            weight: 1.0,
-            hazards: Vec::new(),
-            when: When::default(),
-            exceptions: Vec::new(),
-            examples,
-            tests: Vec::new(),
-            allow: Vec::new(),
-        };
-        (comments, principle)
+        let name = self.name.clone().filter(|name| *name != id);
+        self.comments.extend(name);
+        (id, self)
     }
 }
 
