@@ -244,14 +244,17 @@ async fn exchange(
     let response = http.execute(request).await?;
     let status = response.status();
     let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
-    if let Some(done) = done.filter(|_| status == 200 && kind.starts_with("text/event-stream")) {
+    let is_stream = status == 200 && kind.starts_with("text/event-stream");
+    let may_stream = done.is_some();
+    if let Some(done) = done.filter(|_| is_stream) {
         let watched = watch(response.bytes_stream(), done);
         return Ok(http::Response::new(reqwest::Body::wrap_stream(watched)).into());
     }
     let retry_after_s = retry_after(response.headers());
     let body = whole_body(response).await?;
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok();
-    if status == 200 && is_json {
+    // A server that does not stream gives the whole body at once; the library would look for chunks in it.
+    if status == 200 && is_json && !may_stream {
         return Ok(http::Response::new(body).into());
     }
     let body = String::from_utf8_lossy(&body).into_owned();

@@ -35,8 +35,8 @@ impl Pace {
     pub(super) fn take(&mut self, amount: f64, now: Instant) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
-        self.minute.log.push_back(Taken { id, at: now, amount });
-        self.ten_seconds.log.push_back(Taken { id, at: now, amount });
+        self.minute.take(id, now, amount);
+        self.ten_seconds.take(id, now, amount);
         id
     }
 
@@ -59,18 +59,30 @@ struct Window {
     limit: f64,
     span: Duration,
     log: VecDeque<Taken>,
+    /// What the log adds up to.
+    sum: f64,
 }
 
 impl Window {
     fn new(limit: f64, span: Duration) -> Self {
-        Self { limit, span, log: VecDeque::new() }
+        Self { limit, span, log: VecDeque::new(), sum: 0.0 }
+    }
+
+    fn take(&mut self, id: u64, at: Instant, amount: f64) {
+        self.log.push_back(Taken { id, at, amount });
+        self.sum += amount;
     }
 
     fn ready(&mut self, amount: f64, now: Instant) -> Option<Instant> {
-        while self.log.front().is_some_and(|taken| taken.at + self.span <= now) {
+        while let Some(old) = self.log.front().filter(|taken| taken.at + self.span <= now) {
+            self.sum -= old.amount;
             self.log.pop_front();
         }
-        let mut over = self.log.iter().map(|taken| taken.amount).sum::<f64>() + amount - self.limit;
+        if self.log.is_empty() {
+            // Fractions of tokens do not add up exactly; here they may start anew.
+            self.sum = 0.0;
+        }
+        let mut over = self.sum + amount - self.limit;
         let mut when = None;
         for taken in &self.log {
             if over <= 0.0 {
@@ -87,6 +99,7 @@ impl Window {
         if let Ok(index) = self.log.binary_search_by_key(&id, |taken| taken.id)
             && let Some(taken) = self.log.get_mut(index)
         {
+            self.sum += amount - taken.amount;
             taken.amount = amount;
         }
     }
