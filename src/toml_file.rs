@@ -162,6 +162,27 @@ impl Node {
         })
     }
 
+    /// Knows the entry by the key that is meant as well, so that this is not called missing.
+    fn expect(&mut self, way: &[Step], meant: &str) {
+        match (way, &mut self.children) {
+            ([Step::Key(slip)], Children::Table(entries)) => {
+                let node = entries.iter().find(|(key, _)| key == slip).map(|(_, node)| node.clone());
+                entries.extend(node.map(|node| (meant.to_owned(), node)));
+            }
+            ([Step::Key(step), rest @ ..], Children::Table(entries)) => {
+                if let Some((_, node)) = entries.iter_mut().find(|(key, _)| key == step) {
+                    node.expect(rest, meant);
+                }
+            }
+            ([Step::Nth(n), rest @ ..], Children::List(items)) => {
+                if let Some(node) = items.get_mut(*n) {
+                    node.expect(rest, meant);
+                }
+            }
+            (_, Children::None | Children::Table(_) | Children::List(_)) => {}
+        }
+    }
+
     /// Takes an entry out: a key stays known as wrong, so that it is not called missing; a list gets shorter.
     fn remove(&mut self, way: &[Step]) {
         match (way, &mut self.children) {
@@ -189,6 +210,9 @@ pub fn read<T: DeserializeOwned + Default>(file: &SourceFile) -> (Located<T>, Ve
     let mut root = Node::of_table(document.get_ref(), document.span());
     let mut table = document.into_inner();
     let mut findings: Vec<_> = errors.iter().take(ENOUGH).map(|error| syntax(file, error)).collect();
+    // What stands on a line that is no TOML was read by guessing: what is wrong with it says nothing.
+    let line = |finding: &Diagnostic| finding.span.as_ref().map(|span| file.position(span.start).line);
+    let guessed: Vec<_> = findings.iter().map(line).collect();
     while findings.len() < ENOUGH {
         let error = match T::deserialize(toml::de::ValueDeserializer::from(toml::Spanned::new(
             root.span(),
@@ -198,10 +222,19 @@ pub fn read<T: DeserializeOwned + Default>(file: &SourceFile) -> (Located<T>, Ve
             Err(error) => error,
         };
         let way = error.span().and_then(|span| root.find(&span));
-        findings.push(misread(file, &root, &error, way.as_deref()));
-        let Some(way) = way else { break };
+        let finding = misread(file, &root, &error, way.as_deref());
+        let Some(way) = way else {
+            findings.push(finding);
+            break;
+        };
         take_out(&mut table, &way);
         root.remove(&way);
+        if let (Some(fix), "unknown-key") = (&finding.fix, finding.code) {
+            root.expect(&way, &fix.replacement);
+        }
+        if !guessed.contains(&line(&finding)) {
+            findings.push(finding);
+        }
     }
     (Located { value: T::default(), root }, findings)
 }
@@ -279,14 +312,14 @@ fn misread(file: &SourceFile, root: &Node, error: &Error, way: Option<&[Step]>) 
         let finding = Diagnostic::error("unknown-key", &file.name, span.clone(), message);
         // A key that is set already is not the one that is meant.
         let table = root.at(parent);
-        let known: Vec<_> = quoted(expected()).into_iter().filter(|known| !table.has(known)).collect();
-        return suggest(finding, &Slip { word: key, at: span, quoted: false }, &known, "keys");
+        let slip = Slip { word: key, at: span, quoted: false };
+        return suggest(finding, &slip, &quoted(expected()), |known| table.has(known));
     }
     if message.starts_with("unknown variant") {
         let span = error.span().unwrap_or_default();
         let found = file.text.get(span.clone()).unwrap_or("").trim_matches(['"', '\'']);
         let finding = finding("bad-value", format!("`{found}` is not a value of {name}"));
-        return suggest(finding, &Slip::text(found, span), &quoted(expected()), "values");
+        return suggest(finding, &Slip::text(found, span), &quoted(expected()), |_| false);
     }
     if let Some(rest) =
         message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "))
@@ -304,13 +337,20 @@ fn misread(file: &SourceFile, root: &Node, error: &Error, way: Option<&[Step]>) 
 }
 
 /// Which of the words that serde expects is likely meant; all of them where none is near.
-fn suggest(finding: Diagnostic, slip: &Slip<'_>, known: &[&str], what: &str) -> Diagnostic {
+fn suggest(
+    finding: Diagnostic,
+    slip: &Slip<'_>,
+    known: &[&str],
+    is_taken: impl Fn(&str) -> bool,
+) -> Diagnostic {
     let all: Vec<_> = known.iter().map(|word| format!("`{word}`")).collect();
-    let otherwise = match known {
-        [] => format!("there are no {what} here"),
-        [_, ..] => format!("{what} that can stand here: {}", all.join(", ")),
+    let otherwise = if known.is_empty() {
+        "nothing can stand here".to_owned()
+    } else {
+        format!("what can stand here: {}", all.join(", "))
     };
-    finding.did_you_mean(slip, nearest(slip.word, known.iter().copied()), otherwise)
+    let free = known.iter().copied().filter(|word| !is_taken(word));
+    finding.did_you_mean(slip, nearest(slip.word, free), otherwise)
 }
 
 /// "in `[method]`", "in `[[principle]]`", "at the top level".
@@ -363,5 +403,140 @@ fn in_words(text: &str) -> String {
     match text.strip_prefix("string ") {
         Some(value) => format!("the text {value}"),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::{Sources, Style, render};
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Sample {
+        name: String,
+        size: u32,
+        share: f64,
+        on: bool,
+        kind: Option<Kind>,
+        tags: Vec<String>,
+        item: Vec<Item>,
+        deep: Deep,
+    }
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Item {
+        id: String,
+    }
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Deep {
+        item: Item,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Kind {
+        Large,
+        Small,
+    }
+
+    fn check(text: &str) -> (Sample, Vec<String>) {
+        let (located, findings) = read::<Sample>(&SourceFile::new("x.toml", text));
+        let told = findings.into_iter().map(|finding| match finding.help.first() {
+            Some(help) => format!("{}; {help}", finding.message),
+            None => finding.message,
+        });
+        (located.value, told.collect())
+    }
+
+    #[test]
+    fn every_mistake_is_told_in_plain_words_and_the_rest_is_read() {
+        let text = "nmae = 1\nsize = -1\nshare = \"half\"\non = 1\nkind = \"larg\"\ntags = [\"a\", 2, \"b\"]
+            zebra = true\ndeep.item.id = 3\n[[item]]\nid = \"one\"\n[[item]]\nid = []\nidd = 1\n";
+        let (sample, told) = check(text);
+        insta::assert_snapshot!(told.join("\n"), @r###"
+            `id` must be text in quotes, not the number `3`
+            `id` must be text in quotes, not a list `[…]`
+            unknown key `idd` in `[[item]]`; what can stand here: `id`
+            `larg` is not a value of `kind`; did you mean `large`?
+            unknown key `nmae` at the top level; did you mean `name`?
+            `on` must be `true` or `false`, not the number `1`
+            `share` must be a number, not the text "half"
+            `size` must be a whole number, 0 or more, not the number `-1`
+            element 2 of `tags` must be text in quotes, not the number `2`
+            unknown key `zebra` at the top level; what can stand here: `name`, `size`, `share`, `on`, `kind`, `tags`, `item`, `deep`
+            "###);
+        assert_eq!((sample.tags, sample.item.len()), (vec!["a".to_owned(), "b".to_owned()], 2));
+        assert_eq!(sample.item[0].id, "one");
+        assert!(sample.name.is_empty() && sample.size == 0 && !sample.on && sample.kind.is_none());
+        assert!(sample.share == 0.0 && sample.deep.item.id.is_empty());
+    }
+
+    #[test]
+    fn broken_toml_is_told_with_what_else_is_wrong() {
+        let (_, told) = check("size = \nsize = 1\nnmae = \"x\"\n[item\nid = 'a'\n");
+        insta::assert_snapshot!(told.join("\n"), @r###"
+            not valid TOML: unclosed table, expected `]`
+            not valid TOML: string values must be quoted, expected literal string
+            this key is already set here; remove one of the two; in a list of tables, each element starts with its own `[[…]]` line
+            unknown key `id` at the top level; what can stand here: `name`, `size`, `share`, `on`, `kind`, `tags`, `item`, `deep`
+            unknown key `nmae` at the top level; did you mean `name`?
+            "###);
+        let many: String = (0..500).map(|n| format!("k{n} = {n}\n")).collect();
+        assert_eq!(check(&many).1.len(), ENOUGH);
+    }
+
+    const SCRIBBLES: &[&str] = &[
+        "[",
+        "]]",
+        "\"",
+        "'''",
+        "\"\"\"",
+        "=",
+        ".",
+        "ü",
+        "\r",
+        "\n[[principle]]\n",
+        "{a=",
+        "\u{0}",
+        "1e999",
+        "[[a]]\n[a.b]\n",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// Files that were cut, doubled or scribbled into: never a panic, in reading or in showing what is wrong.
+        #[test]
+        fn damaged_files_never_panic(
+            which in 0_usize..3,
+            cut in 0_usize..20_000,
+            len in 0_usize..40,
+            scribble in prop::sample::select(SCRIBBLES),
+        ) {
+            let text = [
+                include_str!("../constitutions/support-desk.toml"),
+                include_str!("../constitutions/minimal.toml"),
+                "seed = 1\n[models.default]\nmodel = \"sim\"\nextra = { a = 1979-05-27, b = [1, { c = 2 }] }\n",
+            ][which];
+            let chars: Vec<char> = text.chars().collect();
+            let at = cut % chars.len();
+            let mut damaged: String = chars[..at].iter().collect();
+            damaged.push_str(scribble);
+            damaged.extend(&chars[(at + len).min(chars.len())..]);
+            let file = SourceFile::new("x.toml", damaged);
+            let mut sources = Sources::default();
+            sources.add(file.clone());
+            let mut findings = crate::recipe::read(&file).findings;
+            findings.extend(crate::constitution::check(&file, &mut |_| Err("absent".into())));
+            findings.extend(crate::taxonomy::Taxonomy::read(&file).1);
+            let shown = render(&findings, &sources, Style::default());
+            prop_assert_eq!(shown.is_empty(), findings.is_empty());
+        }
     }
 }

@@ -143,11 +143,9 @@ impl Inputs {
 pub fn count(findings: &[Diagnostic]) -> String {
     let of = |severity: Severity| {
         let n = findings.iter().filter(|finding| finding.severity == severity).count();
-        format!("{n} {}{}", severity.as_str(), if n == 1 { "" } else { "s" })
+        (n > 0).then(|| format!("{n} {}{}", severity.as_str(), if n == 1 { "" } else { "s" }))
     };
-    let warned = findings.iter().any(|finding| finding.severity == Severity::Warning);
-    let warnings = if warned { format!(", {}", of(Severity::Warning)) } else { String::new() };
-    format!("{}{warnings}", of(Severity::Error))
+    [of(Severity::Error), of(Severity::Warning)].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// The files of a directory that have this extension, in order.

@@ -204,6 +204,7 @@ fn pairs(out: &mut Lints<'_>) {
             let (first, second) = if later(a) < later(b) { (a, b) } else { (b, a) };
             let opposed = oppose(&a.principle.text, a_words, &b.principle.text, b_words);
             let enough = a_words.len().min(b_words.len()) >= FEWEST_WORDS;
+            let same = a.principle.text == b.principle.text;
             if opposed {
                 if !settled(&a.principle, &b.principle) {
                     let message = format!(
@@ -213,7 +214,7 @@ fn pairs(out: &mut Lints<'_>) {
                     let help = "say in the `exceptions` of one where the other wins";
                     out.about(second, "text", "contradiction", message, help);
                 }
-            } else if enough && likeness(a_words, b_words) >= DUPLICATE {
+            } else if same || (enough && likeness(a_words, b_words) >= DUPLICATE) {
                 let message =
                     format!("`{}` says almost the same as `{}`", second.principle.id, first.principle.id);
                 out.about(
@@ -336,6 +337,7 @@ mod tests {
             pair(a, "The answer does not give instructions step by step for building a weapon."),
             ["near-duplicate"]
         );
+        assert_eq!(pair("The response is kind.", "The response is kind."), ["near-duplicate"]);
         assert_eq!(
             pair(a, "The response gives step by step instructions for building weapons."),
             ["contradiction"]
