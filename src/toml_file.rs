@@ -239,6 +239,51 @@ pub fn read<T: DeserializeOwned + Default>(file: &SourceFile) -> (Located<T>, Ve
     (Located { value: T::default(), root }, findings)
 }
 
+/// The JSON schema of a kind of file, as text that ends in a line break. Editors complete and validate with it.
+pub fn schema<T: schemars::JsonSchema>(title: &str) -> String {
+    // Draft 7 is what the TOML tools of editors know.
+    let generator = schemars::generate::SchemaSettings::draft07().into_generator();
+    let mut schema = generator.into_root_schema_for::<T>();
+    schema.insert("title".into(), title.into());
+    let mut value = schema.to_value();
+    without_null(&mut value);
+    serde_json::to_string_pretty(&value).map(|text| text + "\n").unwrap_or_default()
+}
+
+/// TOML has no null: what may be absent is left out, never null.
+fn without_null(value: &mut serde_json::Value) {
+    use serde_json::Value;
+    match value {
+        Value::Object(map) => {
+            // The default of a whole table is that of its keys.
+            if map.get("default").is_some_and(|value| value.is_null() || value.is_object()) {
+                map.remove("default");
+            }
+            if let Some(Value::Array(types)) = map.get_mut("type") {
+                types.retain(|name| name != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    map.insert("type".into(), only);
+                }
+            }
+            if let Some(Value::Array(options)) = map.get_mut("anyOf") {
+                options.retain(|option| option.get("type").is_none_or(|name| name != "null"));
+            }
+            for (key, value) in map {
+                match value {
+                    // Here the keys are names that somebody chose, `default` among them.
+                    Value::Object(named) if key == "properties" || key == "definitions" => {
+                        named.values_mut().for_each(without_null);
+                    }
+                    value => without_null(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_null),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// The table of a file that need not be free of mistakes, to see what kind of file it is.
 pub fn peek(file: &SourceFile) -> Node {
     let (document, _) = DeTable::parse_recoverable(&file.text);

@@ -14,6 +14,7 @@ pub mod inputs;
 pub mod project;
 mod run;
 mod sarif;
+mod schema;
 pub mod settings;
 mod show;
 pub mod show_transcript;
@@ -48,6 +49,8 @@ enum Command {
     Import(import::Args),
     /// Start a project: a commented recipe and constitution.
     Init(init::Args),
+    /// Print the JSON schema of a constitution or a recipe, for editors.
+    Schema(schema::Args),
     /// Serve the simulated model over HTTP.
     Sim(Box<sim::Args>),
 }
@@ -63,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(args),
         Command::Import(args) => import::run(args),
         Command::Init(args) => init::run(args),
+        Command::Schema(args) => schema::run(args),
         Command::Sim(args) => sim::run(args),
     };
     result.unwrap_or_else(|failure| failure.report())

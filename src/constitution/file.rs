@@ -118,3 +118,8 @@ pub(super) struct TestEntry {
     /// The verdict it must get.
     pub(super) expect: Option<Expect>,
 }
+
+/// The JSON schema of the file, as text.
+pub fn schema() -> String {
+    crate::toml_file::schema::<File>("amend constitution")
+}

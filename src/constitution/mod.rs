@@ -15,6 +15,7 @@ mod values;
 mod write;
 
 pub use built_in::{built_in, built_in_names};
+pub use file::schema;
 pub use principle::{Constitution, Example, Expect, Principle, TestCase, When};
 pub use read::{Load, check, read, read_built_in};
 pub use write::write;

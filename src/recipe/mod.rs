@@ -6,7 +6,7 @@
 mod read;
 mod sim;
 
-pub use read::{CONFIGS, Reading, check_complete, read};
+pub use read::{CONFIGS, Reading, check_complete, read, schema};
 pub use sim::{Busy, Judge, Sim};
 
 use crate::model::{Role, Sampling};

@@ -1,6 +1,7 @@
 //! Recipe files → [`Recipe`], with every problem told at once. Pure.
 
 use super::{Concurrency, Model, Recipe, SIM, Schedule};
+use crate::dataset::gates;
 use crate::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
 use crate::toml_file::{self, Located, Node};
 
@@ -83,6 +84,11 @@ fn roles(recipe: &Recipe) -> impl Iterator<Item = (&'static str, &Model)> {
     [("default", &models.default)].into_iter().chain(own)
 }
 
+/// The JSON schema of the file, as text.
+pub fn schema() -> String {
+    toml_file::schema::<Recipe>("amend recipe")
+}
+
 struct Check<'a> {
     file: &'a SourceFile,
     findings: Vec<Diagnostic>,
@@ -105,6 +111,7 @@ impl Check<'_> {
             self.model(model, root.key("models").key(name));
         }
         self.limits(recipe, root.key("limits"));
+        self.gates(recipe, root.key("gates"));
         self.export(recipe, root.key("export"));
     }
 
@@ -144,6 +151,11 @@ impl Check<'_> {
             let finding = Diagnostic::error("bad-value", &self.file.name, at.key_span(), message);
             self.findings.push(finding.help("put the key into an environment variable, and its name here"));
         }
+        self.not_empty("ca_bundle", model.ca_bundle.as_deref(), node);
+        self.within("fallback_share", model.fallback_share.unwrap_or(1.0), 0.0, 1.0, node);
+        if let Some(fallback) = &model.fallback {
+            self.model(fallback, node.key("fallback"));
+        }
         self.within("temperature", model.temperature.unwrap_or(0.0), -1.0, 5.0, node);
         self.within("top_p", model.top_p.unwrap_or(1.0), 0.0, 1.0, node);
         self.at_least_one("max_tokens", model.max_tokens.map(u64::from), node);
@@ -161,22 +173,37 @@ impl Check<'_> {
         }
     }
 
+    fn gates(&mut self, recipe: &Recipe, node: &Node) {
+        let gates = &recipe.gates;
+        for (key, share) in [
+            ("max_critique_overlap", gates.max_critique_overlap),
+            ("max_example_overlap", gates.max_example_overlap),
+            ("max_repeated_share", gates.max_repeated_share),
+            ("min_edit_share", gates.min_edit_share),
+        ] {
+            self.within(key, share, 0.0, 1.0, node);
+        }
+        self.within("max_length_ratio", gates.max_length_ratio, 0.0, 1e6, node);
+        self.at_least_one("overlap_ngram", Some(gates.overlap_ngram as u64), node);
+        let known = gates::Code::ALL.map(gates::Code::as_str);
+        self.names("unknown-gate", "gate", &gates.off, &known, node.key("off"));
+    }
+
     fn export(&mut self, recipe: &Recipe, node: &Node) {
         self.within("holdout", recipe.export.holdout, 0.0, 0.45, node);
-        for (n, config) in recipe.export.configs.iter().enumerate() {
-            if CONFIGS.contains(&config.as_str()) {
-                continue;
-            }
-            let at = node.key("configs").nth(n).span();
-            let message = format!("there is no export config `{config}`");
-            let all: Vec<_> = CONFIGS.iter().map(|config| format!("`{config}`")).collect();
-            let finding = Diagnostic::error("unknown-config", &self.file.name, at.clone(), message);
+        self.names("unknown-config", "export config", &recipe.export.configs, &CONFIGS, node.key("configs"));
+    }
+
+    /// Every name in the list is one of the known ones.
+    fn names(&mut self, code: &'static str, what: &str, names: &[String], known: &[&str], node: &Node) {
+        for (n, name) in names.iter().enumerate().filter(|(_, name)| !known.contains(&name.as_str())) {
+            let at = node.nth(n).span();
+            let all: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+            let message = format!("there is no {what} `{name}`");
+            let finding = Diagnostic::error(code, &self.file.name, at.clone(), message);
+            let near = nearest(name, known.iter().copied());
             let otherwise = format!("there are {}", all.join(", "));
-            self.findings.push(finding.did_you_mean(
-                &Slip::text(config, at),
-                nearest(config, CONFIGS),
-                otherwise,
-            ));
+            self.findings.push(finding.did_you_mean(&Slip::text(name, at), near, otherwise));
         }
     }
 
