@@ -532,7 +532,7 @@ mod tests {
             unknown key `id` at the top level; what can stand here: `name`, `size`, `share`, `on`, `kind`, `tags`, `item`, `deep`
             unknown key `nmae` at the top level; did you mean `name`?
             "###);
-        let many: String = (0..500).map(|n| format!("k{n} = {n}\n")).collect();
+        let many = (0..500).map(|n| format!("k{n} = {n}")).collect::<Vec<_>>().join("\n");
         assert_eq!(check(&many).1.len(), ENOUGH);
     }
 

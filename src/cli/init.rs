@@ -88,16 +88,11 @@ struct Choices {
 
 impl Choices {
     fn of(args: &Args, ask: &mut Ask<'_>) -> Result<Self, Failure> {
-        let constitution = match &args.constitution {
-            Some(name) => name.clone(),
-            None => {
-                let names = built_in_names().collect::<Vec<_>>().join(", ");
-                ask(&format!("Constitution to start from ({names})"), "harmlessness")
-            }
-        };
+        let names = built_in_names().collect::<Vec<_>>().join(", ");
+        let question = format!("Constitution to start from ({names})");
+        let constitution = args.constitution.clone().unwrap_or_else(|| ask(&question, "harmlessness"));
         let constitution = constitution.trim_end_matches(".toml").to_owned();
         if built_in(&constitution).is_none() {
-            let names = built_in_names().collect::<Vec<_>>().join(", ");
             let failure = Failure::usage(format!("there is no built-in constitution `{constitution}`"));
             return Err(match nearest(&constitution, built_in_names()) {
                 Some(near) => failure.hint(format!("did you mean `{near}`?")),

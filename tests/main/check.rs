@@ -109,16 +109,6 @@ fn a_recipe_is_checked_with_what_it_names() {
 }
 
 #[test]
-fn what_ships_has_nothing_to_report() {
-    let scratch = Scratch::new();
-    let root = env!("CARGO_MANIFEST_DIR");
-    let done = scratch
-        .run(&["check", "--deny-warnings", &format!("{root}/constitutions"), &format!("{root}/prompts")])
-        .code(0);
-    assert_eq!(done.out, "");
-}
-
-#[test]
 fn a_new_project_is_sound_and_nothing_is_overwritten() {
     let scratch = Scratch::new();
     scratch.write("new/prompts.jsonl", "{\"prompt\": \"mine\"}\n");
