@@ -5,6 +5,7 @@
 
 mod check;
 mod diff;
+mod eval;
 mod export;
 pub mod failure;
 mod import;
@@ -20,6 +21,7 @@ mod show;
 pub mod show_transcript;
 mod sim;
 pub mod style;
+mod verify;
 pub mod wording;
 
 pub use failure::Failure;
@@ -41,6 +43,10 @@ enum Command {
     Run(run::Args),
     /// Write the dataset of a run again, without a call.
     Export(export::Args),
+    /// Compare every byte of a dataset with its manifest.
+    Verify(verify::Args),
+    /// Measure stored responses.
+    Eval(eval::Args),
     /// Check constitutions, recipes and templates.
     Check(check::Args),
     /// Show a run, or one transcript with what changed between revisions.
@@ -61,6 +67,8 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Run(args) => run::run(args),
         Command::Export(args) => export::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Eval(args) => eval::run(args),
         Command::Check(args) => check::run(args),
         Command::Show(args) => show::run(args),
         Command::Diff(args) => diff::run(args),

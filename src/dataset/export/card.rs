@@ -5,7 +5,7 @@ use super::stats::Stats;
 use super::{DatasetMeta, Report};
 use crate::dataset::rows::{Column, Config, Kind};
 use crate::dataset::splits::SPLITS;
-use crate::recipe::{Export, SoftLabels};
+use crate::recipe::{Export, Recipe, SoftLabels};
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -49,8 +49,7 @@ impl About<'_> {
         let about = json!({
             "format": 1,
             "amend_version": env!("CARGO_PKG_VERSION"),
-            "name": self.meta.name,
-            "seed": self.meta.seed,
+            "seed": self.meta.recipe.seed,
             "simulated": self.is_simulated(),
             "rows": rows,
             "constitution": {
@@ -59,7 +58,7 @@ impl About<'_> {
                 "sha256": self.constitution_sha256,
                 "text": self.meta.constitution_text,
             },
-            "recipe": self.meta.recipe_text,
+            "recipe": deciding_part(&self.meta.recipe),
             "export": self.settings,
         });
         about.as_object().cloned().unwrap_or_default()
@@ -71,6 +70,11 @@ impl About<'_> {
 
     fn splits_of(&self, config: Config) -> impl Iterator<Item = (&'static str, &Stats)> {
         SPLITS.iter().enumerate().filter_map(move |(at, name)| Some((*name, self.stats.get(&(config, at))?)))
+    }
+
+    fn title(&self) -> &str {
+        let constitution = &self.meta.constitution;
+        if constitution.title.trim().is_empty() { &constitution.id } else { &constitution.title }
     }
 
     fn is_simulated(&self) -> bool {
@@ -102,7 +106,7 @@ impl About<'_> {
                 let _ = writeln!(out, "- {}", quoted(language));
             }
         }
-        let _ = writeln!(out, "pretty_name: {}", quoted(&self.meta.name));
+        let _ = writeln!(out, "pretty_name: {}", quoted(self.title()));
         let largest = self.configs().map(|c| self.splits_of(c).map(|(_, s)| s.counts().0).sum::<u64>()).max();
         let _ = writeln!(out, "size_categories:\n- {}", size_category(largest.unwrap_or(0)));
         out.push_str(
@@ -142,7 +146,7 @@ impl About<'_> {
 
     fn prose(&self, out: &mut String) {
         let constitution = &self.meta.constitution;
-        let _ = writeln!(out, "# {}\n", one_line(&self.meta.name));
+        let _ = writeln!(out, "# {}\n", one_line(self.title()));
         if self.is_simulated() {
             out.push_str(
                 "**Simulated data.** A simulated model wrote the texts of this dataset, to rehearse a recipe. Nothing \
@@ -255,6 +259,25 @@ impl About<'_> {
             out.push_str("```yaml\n# axolotl DPO\nrl: dpo\nchat_template: tokenizer_default\ndatasets:\n- path: DIR\n  name: preference\n  split: train\n  type: chat_template.default\n  field_messages: prompt\n```\n\n");
         }
     }
+}
+
+/// The sections of the recipe that decide what is in the rows. Addresses, keys' names, limits and paths do not.
+fn deciding_part(recipe: &Recipe) -> Json {
+    let mut whole = json!({
+        "seed": recipe.seed,
+        "input": recipe.input,
+        "method": recipe.method,
+        "models": recipe.models,
+        "gates": recipe.gates,
+        "sim": recipe.sim,
+    });
+    let models = whole.get_mut("models").and_then(Json::as_object_mut);
+    for model in models.into_iter().flat_map(|models| models.values_mut()).filter_map(Json::as_object_mut) {
+        for key in ["base_url", "api_key_env", "extra"] {
+            model.remove(key);
+        }
+    }
+    whole
 }
 
 /// A feature in the spelling that old and new versions of `datasets` read alike.

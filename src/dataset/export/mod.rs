@@ -21,7 +21,7 @@ use crate::constitution::Constitution;
 use crate::dataset::rows::{Config, Context, Drop, Passport, Row, Value, rows_of};
 use crate::dataset::splits::{Families, Gather, SPLITS, key_of};
 use crate::digest::sha256_hex;
-use crate::recipe::{Export, Gates};
+use crate::recipe::{Export, Gates, Recipe};
 use crate::transcript::{Ended, Transcript};
 use files::{SplitFiles, Written, write_text};
 use stats::Stats;
@@ -71,16 +71,13 @@ impl ExportError {
 /// What made the transcripts.
 #[derive(Debug, Clone)]
 pub struct DatasetMeta {
-    /// A name for people; the run directory's.
-    pub name: String,
     /// The constitution.
     pub constitution: Constitution,
     /// Its text, as it was frozen in the run.
     pub constitution_text: String,
-    /// The recipe's text, as it was frozen in the run; it holds no key, only the names of variables.
-    pub recipe_text: String,
-    /// The run's seed.
-    pub seed: u64,
+    /// The recipe. Of it the manifest keeps what decides the rows; no path, address or limit, so that the same run
+    /// gives the same bytes wherever it ran.
+    pub recipe: Recipe,
     /// Whether the whole run used the simulated model.
     pub simulated: bool,
 }
@@ -226,7 +223,7 @@ impl<'a> Writing<'a> {
             let context = Context {
                 constitution: &self.meta.constitution,
                 constitution_sha256: &self.constitution_sha256,
-                seed: self.meta.seed,
+                seed: self.meta.recipe.seed,
                 simulated: self.meta.simulated,
                 export: self.settings,
                 gates: self.gates,

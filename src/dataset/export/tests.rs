@@ -37,11 +37,9 @@ fn constitution() -> Constitution {
 
 fn meta() -> DatasetMeta {
     DatasetMeta {
-        name: "sample run".into(),
         constitution: constitution(),
         constitution_text: "id = \"sample\"".into(),
-        recipe_text: String::new(),
-        seed: u64::MAX,
+        recipe: Recipe { seed: u64::MAX, out: Some("here".into()), ..Recipe::default() },
         simulated: false,
     }
 }
@@ -179,8 +177,7 @@ fn the_same_transcripts_give_the_same_bytes_and_damage_is_found() {
     ];
     assert_eq!(verify(&one).findings, want);
 
-    let manifest =
-        std::fs::read_to_string(two.join("manifest.json")).unwrap().replace("sample run", "simple run");
+    let manifest = std::fs::read_to_string(two.join("manifest.json")).unwrap().replace("panel", "penal");
     std::fs::write(two.join("manifest.json"), manifest).unwrap();
     assert!(matches!(verify(&two).findings[..], [Finding::Manifest(_)]));
 }
