@@ -1,1 +1,43 @@
 //! The journal: the durable store of a run's answers, transcripts and rejects.
+//!
+//! ```text
+//! Journal (a handle, cheap to clone) ─jobs─▶ one writer thread ─group commit─▶ journal.db ◀─snapshot─ Reader
+//! ```
+//!
+//! What it promises:
+//!
+//! - A call to [`Journal`] returns after the transaction that holds its work is on disk (law 1). Jobs that wait at the
+//!   same time share one transaction, so durability costs one sync for many answers.
+//! - One process writes a run at a time; an operating-system file lock sees to it, and goes with its process.
+//! - After the first failure everything fails with the same [`JournalError`]: nothing is half written.
+//! - A [`Reader`] looks at a snapshot while a run goes on, also in an archived directory that cannot be written.
+//!
+//! Two words decide what a run's rows are. The *plan* is a hash of everything but the prompt that decides a transcript
+//! (constitution, templates, method, models, seed). A *pass* is one `amend run` over the inputs. The rows are the
+//! transcripts of the current plan whose prompt was met in the current pass; as long as the input has not been read to its
+//! end they are those of any pass, so that an interrupted resume gives no less than before.
+//!
+//! The journal knows nothing of models, gates or time. Response bodies and transcripts are compressed here and are
+//! otherwise opaque. Network file systems are not supported, because SQLite's write-ahead log is not safe there.
+
+mod error;
+mod handle;
+mod lock;
+mod outline;
+mod reader;
+mod schema;
+mod store;
+mod writer;
+
+pub use error::JournalError;
+pub use handle::Journal;
+pub use outline::{Outline, Row};
+pub use reader::{Counts, Found, Reader, Rejects, Transcripts};
+pub use store::{Admission, Arrival, PassInfo, StoredAnswer};
+pub use writer::{AtCommit, CommitHook, Durability, Options, Writing};
+
+/// The journal's file in a run directory.
+pub const FILE: &str = "journal.db";
+
+#[cfg(test)]
+mod tests;

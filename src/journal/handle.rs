@@ -1,0 +1,185 @@
+//! The handle that a run holds: async functions that return when their work is on disk.
+
+use super::store::{Packed, Store};
+use super::writer::{Committer, Death, Job, Writer};
+use super::{Admission, Arrival, JournalError, Options, Outline, PassInfo, StoredAnswer};
+use crate::dataset::Reject;
+use crate::model::CallKey;
+use crate::prompt::PromptId;
+use crate::transcript::Transcript;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use tokio::sync::oneshot;
+
+/// A run's journal, open for writing. Clones share one writer; when the last one is dropped, everything is on disk and
+/// the lock is free.
+#[derive(Clone)]
+pub struct Journal(Arc<Inner>);
+
+struct Inner {
+    dir: PathBuf,
+    death: Death,
+    writer: Writer,
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Journal").field(&self.0.dir).finish()
+    }
+}
+
+impl Journal {
+    /// Opens the journal of a run directory, and makes both where they are missing.
+    pub fn open(dir: &Path, options: Options) -> Result<Self, JournalError> {
+        let synchronous = match options.durability {
+            super::Durability::Disk => "FULL",
+            super::Durability::Process => "OFF",
+        };
+        let store = Store::open(dir, synchronous)?;
+        let death: Death = Arc::new(OnceLock::new());
+        let committer = Committer::new(store, options.hook);
+        let writer = Writer::start(committer, options.writing, Arc::clone(&death))
+            .map_err(|error| JournalError::from_io(dir, &error))?;
+        Ok(Self(Arc::new(Inner { dir: dir.into(), death, writer })))
+    }
+
+    /// The run directory.
+    pub fn dir(&self) -> &Path {
+        &self.0.dir
+    }
+
+    /// Why the journal failed, if it did.
+    pub fn death(&self) -> Option<JournalError> {
+        self.0.death.get().cloned()
+    }
+
+    /// Begins a pass over the inputs with the given plan.
+    pub async fn begin_pass(&self, plan: &str) -> Result<PassInfo, JournalError> {
+        let plan = plan.to_owned();
+        self.write(move |store| store.begin_pass(&plan).map_err(|error| store.error(&error))).await
+    }
+
+    /// The input has been read to its end: from here on the rows are those of this pass.
+    pub async fn end_input(&self) -> Result<(), JournalError> {
+        self.write(|store| store.end_input().map_err(|error| store.error(&error))).await
+    }
+
+    /// Keeps a fact about the run, such as how it was started.
+    pub async fn set_meta(&self, key: &str, value: &str) -> Result<(), JournalError> {
+        let (key, value) = (format!("run.{key}"), value.to_owned());
+        self.write(move |store| {
+            super::store::set_meta(&store.db, &key, &value).map_err(|error| store.error(&error))
+        })
+        .await
+    }
+
+    /// The answer to a call, if it was recorded.
+    pub async fn answer(&self, key: CallKey) -> Result<Option<StoredAnswer>, JournalError> {
+        let found = self.read(move |store| store.answer(&key).map_err(|error| store.error(&error))).await?;
+        let Some((mut answer, body)) = found else { return Ok(None) };
+        if let Some(body) = body {
+            let text = body.text().map_err(|detail| self.corrupt(format!("answer {key}: {detail}")))?;
+            answer.body = Some(text);
+        }
+        Ok(Some(answer))
+    }
+
+    /// Records an answer. The first one recorded for a key stays.
+    pub async fn record(&self, key: CallKey, mut answer: StoredAnswer) -> Result<(), JournalError> {
+        // Packed here, where there are many threads; the writer is one.
+        let body = answer.body.take().map(|text| Packed::new(&text));
+        self.write(move |store| {
+            store.record(&key, &answer, body.as_ref()).map_err(|error| store.error(&error))
+        })
+        .await
+    }
+
+    /// Says what is to be done about rows of the input, in their order. Rejects and duplicates are stored.
+    pub async fn admit(&self, arrivals: Vec<Arrival>) -> Result<Vec<Admission>, JournalError> {
+        self.write(move |store| arrivals.iter().map(|arrival| store.admit(arrival)).collect()).await
+    }
+
+    /// Stores a finished transcript. A `provisional` one, some call of which failed, is made anew in the next pass.
+    pub async fn finish(
+        &self,
+        transcript: &Transcript,
+        outline: Outline,
+        provisional: bool,
+    ) -> Result<(), JournalError> {
+        let id = transcript.prompt.id.clone();
+        let text = serde_json::to_string(transcript).map_err(|error| self.corrupt(error.to_string()))?;
+        let body =
+            zstd::bulk::compress(text.as_bytes(), 3).map_err(|error| self.corrupt(error.to_string()))?;
+        let json = serde_json::to_string(&outline).map_err(|error| self.corrupt(error.to_string()))?;
+        self.write(move |store| {
+            store.finish(&id, &outline, &json, &body, provisional).map_err(|error| store.error(&error))
+        })
+        .await
+    }
+
+    /// Stores what other rules say about the row of a transcript that is there.
+    pub async fn judge_again(&self, id: &PromptId, outline: Outline) -> Result<(), JournalError> {
+        let id = id.clone();
+        let json = serde_json::to_string(&outline).map_err(|error| self.corrupt(error.to_string()))?;
+        self.write(move |store| store.judge_again(&id, &outline, &json).map_err(|error| store.error(&error)))
+            .await
+    }
+
+    /// Stores a prompt that failed without a transcript. The next pass tries it again.
+    pub async fn reject_prompt(&self, reject: Reject) -> Result<(), JournalError> {
+        self.write(move |store| store.reject_prompt(&reject).map_err(|error| store.error(&error))).await
+    }
+
+    /// The transcript of a prompt, of whatever plan.
+    pub async fn transcript(&self, id: &PromptId) -> Result<Option<Transcript>, JournalError> {
+        let wanted = id.clone();
+        let read = move |store: &mut Store| store.transcript(&wanted).map_err(|error| store.error(&error));
+        let body = self.read(read).await?;
+        let parsed = body.map(|body| super::reader::unpack(&body));
+        parsed.transpose().map_err(|detail| self.corrupt(format!("transcript {id}: {detail}")))
+    }
+
+    /// Makes the disk full at so many pages.
+    #[cfg(test)]
+    pub(super) async fn limit_pages(&self, pages: i64) {
+        let limit = move |store: &mut Store| {
+            store.db.pragma_update(None, "max_page_count", pages).map_err(|error| store.error(&error))
+        };
+        self.read(limit).await.unwrap();
+    }
+
+    async fn write<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<R, JournalError> + Send + 'static,
+    ) -> Result<R, JournalError> {
+        self.run(true, work).await
+    }
+
+    async fn read<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<R, JournalError> + Send + 'static,
+    ) -> Result<R, JournalError> {
+        self.run(false, work).await
+    }
+
+    async fn run<R: Send + 'static>(
+        &self,
+        writes: bool,
+        work: impl FnOnce(&mut Store) -> Result<R, JournalError> + Send + 'static,
+    ) -> Result<R, JournalError> {
+        let (ack, acked) = oneshot::channel();
+        let job = Job {
+            writes,
+            work: Box::new(move |store| {
+                let found = work(store)?;
+                Ok(Box::new(move || drop(ack.send(found))))
+            }),
+        };
+        self.0.writer.send(job, &self.0.death).await;
+        acked.await.map_err(|_| self.death().unwrap_or(JournalError::Closed))
+    }
+
+    fn corrupt(&self, detail: String) -> JournalError {
+        JournalError::Corrupt { path: self.0.dir.join(super::FILE).display().to_string(), detail }
+    }
+}

@@ -1,0 +1,59 @@
+//! One process writes a run.
+//!
+//! The lock is the operating system's, on a file beside the journal, so that a process that died holds nothing. What
+//! stands in the file only tells a person who holds it.
+
+use super::JournalError;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+const FILE: &str = "journal.lock";
+
+/// Held as long as it lives.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Lock {
+    /// Takes the lock of a run directory, or says who has it.
+    pub(super) fn take(dir: &Path) -> Result<Self, JournalError> {
+        let path = dir.join(FILE);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|error| JournalError::from_io(&path, &error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let read = (&file).take(200).read_to_string(&mut holder);
+                let holder = holder.trim();
+                let known = read.is_ok() && !holder.is_empty();
+                let holder = if known { holder } else { "another process" }.escape_debug().to_string();
+                return Err(JournalError::Held { path: dir.display().to_string(), holder });
+            }
+            Err(TryLockError::Error(error)) => return Err(JournalError::from_io(&path, &error)),
+        }
+        let named = file.set_len(0).and_then(|()| file.write_all(this_process().as_bytes()));
+        named.map_err(|error| JournalError::from_io(&path, &error))?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The file stays: deleting it could take it away from a process that has just locked it.
+        let _ = self.0.set_len(0);
+    }
+}
+
+fn this_process() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match host.trim() {
+        "" => format!("process {}", std::process::id()),
+        host => format!("process {} on {host}", std::process::id()),
+    }
+}

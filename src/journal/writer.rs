@@ -1,0 +1,191 @@
+//! The writer: jobs in, one transaction for all that wait, answers out after it is on disk.
+//!
+//! A job is a closure over the [`Store`]. What it found is handed back only after the commit, so that nobody acts on
+//! what a crash could take away. The first failure ends the writer: the transaction is rolled back, the lock is let
+//! go, and every job from then on fails with the same error.
+
+use super::JournalError;
+use super::store::Store;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tokio::sync::mpsc;
+
+/// What a hook lets happen to a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtCommit {
+    /// It goes on.
+    Commit,
+    /// As if the process died just before.
+    DieBefore,
+    /// As if the process died just after, before anybody heard of it.
+    DieAfter,
+}
+
+/// Decides about the n-th commit, from 0; for tests that crash at every one of them.
+#[derive(Clone)]
+pub struct CommitHook(pub Arc<dyn Fn(u64) -> AtCommit + Send + Sync>);
+
+impl std::fmt::Debug for CommitHook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CommitHook")
+    }
+}
+
+/// Where the journal's work is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Writing {
+    /// On a thread of its own, many jobs to a transaction.
+    #[default]
+    Thread,
+    /// By the caller, one job to a transaction. For tests on virtual time, which must not wait for a real thread.
+    Inline,
+}
+
+/// What a commit waits for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The disk: what is committed survives a loss of power.
+    #[default]
+    Disk,
+    /// Nothing: what is committed survives the process. For tests, which make thousands of commits.
+    Process,
+}
+
+/// How a journal is opened.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Where the work is done.
+    pub writing: Writing,
+    /// What a commit waits for.
+    pub durability: Durability,
+    /// Decides about every commit.
+    pub hook: Option<CommitHook>,
+}
+
+/// Hands back what a job found.
+pub(super) type Ack = Box<dyn FnOnce() + Send>;
+
+/// What a job does.
+pub(super) type Work = Box<dyn FnOnce(&mut Store) -> Result<Ack, JournalError> + Send>;
+
+/// Work for the writer.
+pub(super) struct Job {
+    /// Whether it changes anything: a batch that does not needs no transaction.
+    pub(super) writes: bool,
+    /// Does it.
+    pub(super) work: Work,
+}
+
+/// Most jobs in one transaction.
+const BATCH: usize = 512;
+
+/// Commits batches of jobs.
+pub(super) struct Committer {
+    store: Store,
+    hook: Option<CommitHook>,
+    commits: u64,
+}
+
+impl Committer {
+    pub(super) fn new(store: Store, hook: Option<CommitHook>) -> Self {
+        Self { store, hook, commits: 0 }
+    }
+
+    /// Does all jobs in one transaction, and hands back what they found.
+    pub(super) fn commit(&mut self, jobs: Vec<Job>) -> Result<(), JournalError> {
+        let writes = jobs.iter().any(|job| job.writes);
+        if writes {
+            self.execute("BEGIN IMMEDIATE")?;
+        }
+        let mut acks = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            acks.push((job.work)(&mut self.store)?);
+        }
+        if writes {
+            let at_commit = self.hook.as_ref().map_or(AtCommit::Commit, |hook| (hook.0)(self.commits));
+            self.commits += 1;
+            if at_commit == AtCommit::DieBefore {
+                return Err(JournalError::Closed);
+            }
+            self.execute("COMMIT")?;
+            if at_commit == AtCommit::DieAfter {
+                return Err(JournalError::Closed);
+            }
+        }
+        for ack in acks {
+            ack();
+        }
+        Ok(())
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), JournalError> {
+        self.store.db.execute_batch(sql).map_err(|error| self.store.error(&error))
+    }
+}
+
+/// The first failure, known to every handle.
+pub(super) type Death = Arc<OnceLock<JournalError>>;
+
+/// What a handle sends its jobs to.
+pub(super) enum Writer {
+    Thread { jobs: Option<mpsc::Sender<Job>>, thread: Option<std::thread::JoinHandle<()>> },
+    Inline(Box<Mutex<Option<Committer>>>),
+}
+
+impl Writer {
+    pub(super) fn start(committer: Committer, writing: Writing, death: Death) -> std::io::Result<Self> {
+        if writing == Writing::Inline {
+            return Ok(Self::Inline(Box::new(Mutex::new(Some(committer)))));
+        }
+        let (jobs, waiting) = mpsc::channel(BATCH);
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || {
+            if let Err(error) = serve(committer, waiting) {
+                let _ = death.set(error);
+            }
+        })?;
+        Ok(Self::Thread { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Hands a job over. That it is done shows by its acknowledgement; a job that fails is dropped.
+    pub(super) async fn send(&self, job: Job, death: &Death) {
+        match self {
+            Self::Thread { jobs, .. } => {
+                if let Some(jobs) = jobs {
+                    let _ = jobs.send(job).await;
+                }
+            }
+            Self::Inline(committer) => {
+                let mut committer = committer.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(alive) = committer.as_mut() else { return };
+                if let Err(error) = alive.commit(vec![job]) {
+                    let _ = death.set(error);
+                    *committer = None;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Writer {
+    /// When the last handle is gone, everything handed over is on disk and the lock is free.
+    fn drop(&mut self) {
+        if let Self::Thread { jobs, thread } = self {
+            drop(jobs.take());
+            if let Some(thread) = thread.take() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+fn serve(mut committer: Committer, mut waiting: mpsc::Receiver<Job>) -> Result<(), JournalError> {
+    while let Some(first) = waiting.blocking_recv() {
+        let mut batch = vec![first];
+        while batch.len() < BATCH
+            && let Ok(next) = waiting.try_recv()
+        {
+            batch.push(next);
+        }
+        committer.commit(batch)?;
+    }
+    Ok(())
+}
