@@ -17,5 +17,6 @@ pub mod prompt;
 pub mod recipe;
 pub mod taxonomy;
 pub mod template;
+pub mod text;
 pub mod toml_file;
 pub mod transcript;

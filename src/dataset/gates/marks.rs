@@ -1,6 +1,6 @@
 //! Marks that do not belong in a response: role and think tags, sentinel texts, error text, signs of truncation.
 
-use super::words::is_spaceless;
+use crate::text::is_spaceless;
 
 /// Tokens of chat templates. They end a turn, so what follows them was never meant to be read.
 const SPECIAL_TOKENS: [&str; 22] = [

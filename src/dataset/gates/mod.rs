@@ -17,8 +17,9 @@ pub use preamble::repair_preamble;
 pub use refusal::{Refusal, refusal};
 
 use crate::recipe::Gates;
+use crate::text::{language, words};
 use marks::Mark;
-use words::{edits_within, looping_tail, overlap, repeated_share, words};
+use words::{edits_within, looping_tail, overlap, repeated_share};
 
 /// Why a gate objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -251,33 +252,12 @@ fn has_long_run_of_one_character(text: &str) -> bool {
     })
 }
 
-/// Languages that a detector cannot tell apart on a paragraph; a change between them is no finding.
-const CLOSE_LANGUAGES: [&[whatlang::Lang]; 5] = {
-    use whatlang::Lang::{
-        Bul, Cat, Ces, Dan, Hrv, Ind, Jav, Mkd, Nob, Por, Rus, Slk, Slv, Spa, Srp, Swe, Ukr,
-    };
-    [&[Dan, Nob, Swe], &[Spa, Cat, Por], &[Ces, Slk, Slv, Hrv], &[Rus, Ukr, Bul, Mkd, Srp], &[Ind, Jav]]
-};
-
 /// Whether two texts are surely in different languages. Short texts and code tell nothing.
 pub fn changes_language(before: &str, after: &str) -> bool {
-    let sure = |text: &str| {
-        let prose: String = text.split("```").step_by(2).collect();
-        let enough = prose.chars().filter(|c| c.is_alphabetic()).take(60).count() == 60
-            || prose.chars().filter(|c| is_wide_script(*c)).take(20).count() == 20;
-        let found = whatlang::detect(&prose).filter(|found| enough && found.confidence() > 0.9)?;
-        Some(found.lang())
-    };
-    match (sure(before), sure(after)) {
-        (Some(a), Some(b)) => {
-            a != b && !CLOSE_LANGUAGES.iter().any(|near| near.contains(&a) && near.contains(&b))
-        }
+    match (language::detect(before), language::detect(after)) {
+        (Some(a), Some(b)) => !language::are_close(a.tag, b.tag),
         (Some(_) | None, _) => false,
     }
-}
-
-fn is_wide_script(c: char) -> bool {
-    words::is_spaceless(c) || ('\u{ac00}'..='\u{d7a3}').contains(&c)
 }
 
 /// Runs every gate on a pair. A pair is never repaired: it is a row or it is not.

@@ -1,39 +1,7 @@
-//! Words and overlaps of words: what the gates count with. Pure, and linear in the length of the text.
+//! Overlaps of words: what the gates count with. Pure, and linear in the length of the text.
 
+use crate::text::words;
 use std::collections::{HashMap, HashSet};
-
-/// The words of a text in lower case: runs of letters and digits; in scripts written without spaces, each character.
-pub(super) fn words(text: &str) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut word = String::new();
-    for c in text.chars() {
-        let spaceless = is_spaceless(c);
-        if (!c.is_alphanumeric() && !is_joiner(c) || spaceless) && !word.is_empty() {
-            out.push(std::mem::take(&mut word));
-        }
-        if spaceless {
-            out.push(c.to_string());
-        } else if c.is_alphanumeric() || (is_joiner(c) && !word.is_empty()) {
-            word.extend(c.to_lowercase());
-        }
-    }
-    if !word.is_empty() {
-        out.push(word);
-    }
-    out
-}
-
-/// Combining marks of Indic and Semitic scripts, and the apostrophe inside a word, do not end it.
-fn is_joiner(c: char) -> bool {
-    matches!(c, '\'' | '\u{2019}' | '\u{0300}'..='\u{036f}' | '\u{0591}'..='\u{05c7}' | '\u{064b}'..='\u{065f}' | '\u{0900}'..='\u{0dff}')
-}
-
-/// Characters of scripts that put no spaces between words.
-pub(super) fn is_spaceless(c: char) -> bool {
-    matches!(c,
-        '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
-        | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
-}
 
 /// How much of a text is found elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -136,13 +104,6 @@ mod tests {
             row = next;
         }
         row[b.len()]
-    }
-
-    #[test]
-    fn words_of_many_scripts() {
-        assert_eq!(words("Don't stop, PID 42!"), ["don't", "stop", "pid", "42"]);
-        assert_eq!(words("我不能 help"), ["我", "不", "能", "help"]);
-        assert_eq!(words("मुझे खेद है"), ["मुझे", "खेद", "है"]);
     }
 
     #[test]
