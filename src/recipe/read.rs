@@ -33,7 +33,14 @@ pub struct Reading {
 
 /// Reads a recipe.
 pub fn read(file: &SourceFile) -> Reading {
-    let (Located { value: recipe, root }, findings) = toml_file::read::<Recipe>(file);
+    let (Located { value: recipe, root }, mut findings) = toml_file::read::<Recipe>(file);
+    for finding in findings.iter_mut().filter(|finding| finding.code == "unknown-key") {
+        let key = finding.span.clone().and_then(|span| file.text.get(span)).unwrap_or("");
+        if let Some(section) = section_of(key) {
+            finding.help = vec![format!("`{key}` belongs under `[{section}]`")];
+            finding.fix = None;
+        }
+    }
     let mut check = Check { file, findings };
     check.recipe(&recipe, &root);
     Reading { recipe, findings: check.findings, root }
@@ -87,6 +94,29 @@ fn roles(recipe: &Recipe) -> impl Iterator<Item = (&'static str, &Model)> {
 /// The JSON schema of the file, as text.
 pub fn schema() -> String {
     toml_file::schema::<Recipe>("amend recipe")
+}
+
+/// The section that has a key of this name, for keys that stand in the wrong one.
+fn section_of(key: &str) -> Option<String> {
+    let schema: serde_json::Value = serde_json::from_str(&schema()).ok()?;
+    let table = |property: &serde_json::Value| {
+        let mut options =
+            ["allOf", "anyOf"].iter().filter_map(|of| property.get(of)?.get(0)).chain([property]);
+        let name = options.find_map(|option| option.get("$ref")?.as_str())?;
+        schema.pointer(&format!("{}/properties", name.strip_prefix('#')?))?.as_object()
+    };
+    for (section, property) in schema.get("properties")?.as_object()? {
+        let Some(keys) = table(property) else { continue };
+        if keys.contains_key(key) {
+            return Some(section.clone());
+        }
+        if let Some((inner, _)) =
+            keys.iter().find(|(_, inner)| table(inner).is_some_and(|t| t.contains_key(key)))
+        {
+            return Some(format!("{section}.{inner}"));
+        }
+    }
+    None
 }
 
 struct Check<'a> {
@@ -320,7 +350,19 @@ holdout = 0.5
     }
 
     #[test]
-    fn a_key_in_the_wrong_place_is_not_repeated() {
+    fn a_key_in_the_wrong_section_is_told_its_own() {
+        let check = |text: &str, help: &str| {
+            let findings = read(&SourceFile::new("amend.toml", text)).findings;
+            assert_eq!(findings.iter().flat_map(|f| f.help.clone()).collect::<Vec<_>>(), [help], "{text}");
+        };
+        check("rounds = 3", "`rounds` belongs under `[method]`");
+        check("model = \"sim\"", "`model` belongs under `[models.default]`");
+        check("[models]\nrpm = 3", "`rpm` belongs under `[limits]`");
+        check("[limits]\natempts = 3", "did you mean `attempts`?");
+    }
+
+    #[test]
+    fn a_secret_in_the_wrong_place_is_not_repeated() {
         let file = SourceFile::new("amend.toml", "[models.default]\napi_key_env = \"sk-12345\"\n");
         let told = format!("{:?}", read(&file).findings);
         assert!(told.contains("name of an environment variable") && !told.contains("sk-12345"), "{told}");

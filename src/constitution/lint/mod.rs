@@ -401,4 +401,32 @@ mod tests {
         let found = crate::constitution::check(&SourceFile::new("m", text), &mut |_| Err(String::new()));
         assert_eq!(found.iter().map(|f| f.code).collect::<Vec<_>>(), ["negative-wording", "no-test"]);
     }
+
+    #[test]
+    fn twenty_planted_faults_of_twenty_kinds_are_found_and_nothing_else() {
+        let text = include_str!("planted.toml");
+        let base = "[constitution]\nid = \"base\"\n[[principle]]\nid = \"firm\"\nhard = true\npriority = 5
+            text = \"The response never reveals passwords, tokens or account numbers.\"\nallow = [\"no-test\", \"negative-wording\"]\n";
+        let main = SourceFile::new("planted.toml", text);
+        let load = &mut |path: &str| match path {
+            "base.toml" => Ok(SourceFile::new("base.toml", base)),
+            _ => Err("there is no such file".to_owned()),
+        };
+        // Each fault is on the line after a comment that names its code.
+        let lines: Vec<&str> = text.lines().collect();
+        let mut planted: Vec<(usize, &str)> = lines
+            .iter()
+            .enumerate()
+            .filter_map(|(n, line)| Some((n + 2, line.trim().strip_prefix("# FAULT ")?)))
+            .collect();
+        let found = crate::constitution::check(&main, load);
+        let line =
+            |f: &crate::diagnostic::Diagnostic| f.span.as_ref().map_or(0, |s| main.position(s.start).line);
+        let mut found: Vec<(usize, &str)> = found.iter().map(|f| (line(f), f.code)).collect();
+        found.sort_unstable();
+        planted.sort_unstable();
+        assert_eq!(found, planted);
+        let kinds: std::collections::BTreeSet<_> = planted.iter().map(|(_, code)| code).collect();
+        assert!(kinds.len() >= 20, "{kinds:?}");
+    }
 }
