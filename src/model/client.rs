@@ -282,4 +282,6 @@ fn seconds(seconds: f64) -> Duration {
 }
 
 #[cfg(test)]
+mod stack_tests;
+#[cfg(test)]
 mod tests;

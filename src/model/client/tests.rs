@@ -56,7 +56,7 @@ struct Seen {
     deltas: Vec<Delta>,
 }
 
-fn call(text: &str) -> Call {
+pub(super) fn call(text: &str) -> Call {
     Call {
         prompt_id: Prompt::single(text).id,
         role: Role::Generator,
@@ -69,7 +69,7 @@ fn call(text: &str) -> Call {
     }
 }
 
-fn model() -> ResolvedModel {
+pub(super) fn model() -> ResolvedModel {
     let default =
         Model { model: Some("m".into()), base_url: Some("http://host/v1".into()), ..Model::default() };
     Models { default, ..Models::default() }.resolve(Role::Generator).unwrap()
