@@ -17,6 +17,8 @@ mod check;
 mod command_line;
 #[path = "main/diff.rs"]
 mod diff;
+#[path = "main/doctor.rs"]
+mod doctor;
 #[path = "main/import.rs"]
 mod import;
 #[path = "main/shipped.rs"]

@@ -5,6 +5,7 @@
 
 mod check;
 mod diff;
+mod doctor;
 mod eval;
 mod export;
 pub mod failure;
@@ -52,6 +53,7 @@ enum Command {
     /// Show a run, or one transcript with what changed between revisions.
     Show(show::Args),
     Diff(diff::Args),
+    Doctor(doctor::Args),
     Import(import::Args),
     /// Start a project: a commented recipe and constitution.
     Init(init::Args),
@@ -72,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Show(args) => show::run(args),
         Command::Diff(args) => diff::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Import(args) => import::run(args),
         Command::Init(args) => init::run(args),
         Command::Schema(args) => schema::run(args),

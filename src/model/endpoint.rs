@@ -363,7 +363,7 @@ fn is_this_machine(url: &reqwest::Url) -> bool {
 }
 
 /// A URL as it may be shown: without user, password and query.
-pub(super) fn shown_url(url: &str) -> String {
+pub fn shown_url(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or("");
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
