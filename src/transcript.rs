@@ -68,7 +68,7 @@ pub struct Response {
 pub struct Critique {
     /// The round it belongs to, from 1. A re-check of a revision belongs to the round that made the revision.
     pub round: u32,
-    /// Index into `responses`; for a revision that was rolled back, see `revision`.
+    /// Index into `responses`. For a revision that was rolled back, the response that it revised; see `revision`.
     pub response: usize,
     /// Index into `revisions` when the text criticised is that revision's, whether or not it was kept.
     #[serde(default)]
@@ -82,6 +82,10 @@ pub struct Critique {
     /// Why there is no verdict.
     #[serde(default)]
     pub undecided: Option<Undecided>,
+    /// What the screening call said of the principle, where there was one. With a verdict that is the same, and no
+    /// text, screening alone decided.
+    #[serde(default)]
+    pub screen: Option<Verdict>,
     /// Whether this asks again whether a revision holds (the re-check), not a critique that a revision answers.
     #[serde(default)]
     pub recheck: bool,
@@ -149,6 +153,8 @@ pub struct Comparison {
 pub enum Ended {
     /// No principle objects to the final response.
     Conforms,
+    /// No principle objects to the final response, but of some no verdict could be read: unknown is not safe.
+    Undecided,
     /// The rounds of the recipe are used up.
     Rounds,
     /// A revision came back to an earlier response.
@@ -164,9 +170,9 @@ pub enum Ended {
 /// What the calls of one transcript came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// Calls whose answer the transcript uses, wherever it came from.
+    /// Calls that the method asked, wherever their answers came from.
     pub calls: u64,
-    /// Their tokens.
+    /// Their tokens. `cached` stays 0: it depends on what else ran on the endpoint, and a transcript does not.
     pub usage: Usage,
 }
 
@@ -205,5 +211,26 @@ impl Transcript {
     /// The final response, if there is one.
     pub fn final_response(&self) -> Option<&Response> {
         self.responses.get(self.last)
+    }
+
+    /// The critiques of response number `response`, in the order of the method; the last of a principle is what counts.
+    pub fn critiques_of(&self, response: usize) -> impl Iterator<Item = &Critique> {
+        self.critiques.iter().filter(move |critique| {
+            let kept = |revision: &Revision| revision.fate == RevisionFate::Kept(response);
+            critique.response == response
+                && critique.revision.is_none_or(|n| self.revisions.get(n).is_some_and(kept))
+        })
+    }
+
+    /// The verdict of every principle that was asked about response number `response`, in the order first asked.
+    pub fn verdicts_of(&self, response: usize) -> Vec<(&str, Verdict)> {
+        let mut verdicts: Vec<(&str, Verdict)> = Vec::new();
+        for critique in self.critiques_of(response) {
+            match verdicts.iter_mut().find(|(principle, _)| *principle == critique.principle) {
+                Some(known) => known.1 = critique.verdict,
+                None => verdicts.push((&critique.principle, critique.verdict)),
+            }
+        }
+        verdicts
     }
 }

@@ -121,6 +121,7 @@ pub fn violated_at_end(transcript: &Transcript) -> Vec<String> {
 pub fn ended(ended: &Ended) -> String {
     match ended {
         Ended::Conforms => "conforms".into(),
+        Ended::Undecided => "nothing objects, but some verdicts could not be read".into(),
         Ended::Rounds => "the rounds are used up".into(),
         Ended::Oscillation => "a revision came back to an earlier response".into(),
         Ended::RolledBack => "no revision was better".into(),

@@ -3,6 +3,16 @@
 //! A method does no IO, reads no clock and draws no randomness of its own: it is a pure function from a prompt and
 //! answers to a [`Transcript`](crate::transcript::Transcript). That is what makes a run resumable, editable and deterministic.
 
+mod asking;
+mod chain;
+mod context;
+mod criticise;
+mod critique_revision;
+pub mod verdict;
+
+pub use context::{MethodContext, RoleModels};
+pub use critique_revision::critique_revision;
+
 use crate::model::{Answer, Call};
 
 /// Something that answers calls: the whole stack below a method.

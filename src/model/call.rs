@@ -89,6 +89,8 @@ pub struct Call {
     pub seed: u64,
     /// Structure asked of the answer.
     pub format: Option<ResponseFormat>,
+    /// Whether the role's fallback is asked, because the role's own model gave nothing usable.
+    pub fallback: bool,
 }
 
 /// A call's identity in the journal: a hash of what decides its answer.
@@ -102,7 +104,8 @@ impl std::fmt::Display for CallKey {
 }
 
 impl Call {
-    /// Hash of prompt id, role, model, sampling settings with `extra`, rendered messages, draw, seed and format. Not the URL,
+    /// Hash of prompt id, role, model, sampling settings with `extra`, rendered messages, draw, seed, format,
+    /// and whether it is the fallback's. Not the URL,
     /// not the API key, not the time.
     pub fn key(&self) -> CallKey {
         let number = |value: Option<f64>| value.map_or(String::new(), |v| v.to_string());
@@ -117,7 +120,8 @@ impl Call {
             .with_u64(self.draw.into())
             .with_u64(self.seed)
             .with(serde_json::Value::Object(self.sampling.extra.clone()).to_string())
-            .with(self.format.as_ref().map_or(String::new(), |f| f.schema.to_string()));
+            .with(self.format.as_ref().map_or(String::new(), |f| f.schema.to_string()))
+            .with([u8::from(self.fallback)]);
         for message in &self.messages {
             parts = parts.with(message.role.as_str()).with(&message.content);
         }

@@ -160,6 +160,7 @@ impl<T: Transport> Asker<'_, T> {
             draw: 0,
             seed: 7,
             format: None,
+            fallback: false,
         };
         change(&mut call);
         let request = Request { model: self.model.clone(), body: wire::body(&call, &self.model) };

@@ -151,6 +151,9 @@ pub struct Method {
     pub rounds: u32,
     /// First ask for a verdict on every principle at once, and criticise only those violated or undecided.
     pub screen: bool,
+    /// Share of prompts, drawn by prompt id, on which every principle is criticised although it was screened, so that
+    /// the report can say what screening misses.
+    pub screen_measured: f64,
     /// With `sampled`: revise whatever the critique says, as the paper does.
     pub revise_always: bool,
     /// How often a revision that fails a gate, or makes things worse, is asked for again.
@@ -165,6 +168,7 @@ impl Default for Method {
             schedule: Schedule::Panel,
             rounds: 2,
             screen: false,
+            screen_measured: 0.0,
             revise_always: false,
             retries: 1,
             examples: true,

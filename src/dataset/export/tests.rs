@@ -57,6 +57,7 @@ fn critique(round: u32, response: usize, principle: &str, verdict: Verdict) -> C
         text: format!("About {principle}: it was read twice."),
         verdict,
         undecided: None,
+        screen: None,
         recheck: false,
         tokens: 5,
         model: "sim-critic".into(),

@@ -586,6 +586,7 @@ fn fate_of(fate: &RevisionFate) -> String {
 fn name_of(ended: &Ended) -> String {
     match ended {
         Ended::Conforms => "conforms".into(),
+        Ended::Undecided => "undecided".into(),
         Ended::Rounds => "rounds".into(),
         Ended::Oscillation => "oscillation".into(),
         Ended::RolledBack => "rolled-back".into(),

@@ -66,6 +66,7 @@ pub(super) fn call(text: &str) -> Call {
         draw: 0,
         seed: 1,
         format: None,
+        fallback: false,
     }
 }
 

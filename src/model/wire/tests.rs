@@ -16,6 +16,7 @@ fn call() -> Call {
         draw: 0,
         seed: u64::MAX,
         format: None,
+        fallback: false,
     }
 }
 

@@ -1,0 +1,105 @@
+//! Asks on behalf of one prompt: counts calls, gives a truncated answer more room, and goes to a role's fallback.
+//!
+//! It decides when asking again may help, not what an answer means.
+
+use super::{Ask, MethodContext, Stop};
+use crate::model::{Answer, Call, Outcome, ResponseFormat, Role};
+use crate::prompt::{Message, Prompt};
+use crate::transcript::Tally;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+/// Asks about one prompt.
+#[derive(Debug)]
+pub(super) struct Asking<'a, A> {
+    ask: &'a A,
+    pub(super) cx: &'a MethodContext,
+    pub(super) prompt: &'a Prompt,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Counts {
+    tally: Tally,
+    models: BTreeSet<(Role, String)>,
+}
+
+/// An answer, and who gave it.
+#[derive(Debug, Clone)]
+pub(super) struct Answered {
+    pub(super) answer: Answer,
+    pub(super) model: String,
+    pub(super) fallback: bool,
+}
+
+impl<'a, A: Ask> Asking<'a, A> {
+    pub(super) fn new(ask: &'a A, cx: &'a MethodContext, prompt: &'a Prompt) -> Self {
+        Self { ask, cx, prompt, counts: Mutex::default() }
+    }
+
+    /// One answer to a conversation: of the role's model, with twice the room if the first was cut off; of the role's
+    /// fallback, if there is one and the model refused, was filtered or still had too little room.
+    pub(super) async fn answer(
+        &self,
+        role: Role,
+        messages: Vec<Message>,
+        draw: u32,
+        format: Option<ResponseFormat>,
+    ) -> Result<Answered, Stop> {
+        let call = Call { format, ..self.cx.call(self.prompt, role, messages, draw) };
+        let own = self.with_room(call.clone()).await?;
+        let unwilling =
+            matches!(own.answer.outcome, Outcome::Refused | Outcome::Filtered | Outcome::Truncated);
+        match self.cx.fallback(self.prompt, &call).filter(|_| unwilling) {
+            Some(other) => self.with_room(other).await,
+            None => Ok(own),
+        }
+    }
+
+    /// The same, going on to the next draw while answers are empty or malformed, up to the recipe's `retries`.
+    pub(super) async fn answer_of_any_draw(
+        &self,
+        role: Role,
+        messages: &[Message],
+        format: Option<ResponseFormat>,
+    ) -> Result<Answered, Stop> {
+        let mut draw = 0;
+        loop {
+            let answered = self.answer(role, messages.to_vec(), draw, format.clone()).await?;
+            let worth_another = matches!(answered.answer.outcome, Outcome::Empty | Outcome::Malformed(_));
+            if !worth_another || draw >= self.cx.settings.retries {
+                return Ok(answered);
+            }
+            draw += 1;
+        }
+    }
+
+    async fn with_room(&self, call: Call) -> Result<Answered, Stop> {
+        let (model, fallback) = (call.model.clone(), call.fallback);
+        let mut answer = self.once(call.clone()).await?;
+        if answer.outcome == Outcome::Truncated {
+            let mut larger = call;
+            larger.sampling.max_tokens = larger.sampling.max_tokens.saturating_mul(2);
+            answer = self.once(larger).await?;
+        }
+        Ok(Answered { answer, model, fallback })
+    }
+
+    /// Every call goes through here and is counted.
+    pub(super) async fn once(&self, call: Call) -> Result<Answer, Stop> {
+        let by = (call.role, call.model.clone());
+        let answer = self.ask.ask(call).await?;
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.tally.calls += 1;
+        counts.tally.usage.prompt += answer.usage.prompt;
+        counts.tally.usage.completion += answer.usage.completion;
+        counts.models.insert(by);
+        Ok(answer)
+    }
+
+    /// What was asked so far, and whom.
+    pub(super) fn counts(&self) -> (Tally, Vec<(Role, String)>) {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (counts.tally, counts.models.into_iter().collect())
+    }
+}

@@ -1,0 +1,212 @@
+//! Critique and revision, the supervised stage of Constitutional AI: draft, criticise against the principles, revise,
+//! and again. The three schedules differ in which principles meet which response.
+//!
+//! What every schedule keeps: a draft that violates nothing stays as it is, byte for byte; an undecided verdict revises
+//! nothing; a revision after which a principle that held is violated is asked for again and then rolled back.
+//!
+//! Calls for K principles, without retries, follow-ups and screening:
+//!
+//! | schedule | calls | in sequence |
+//! | --- | --- | --- |
+//! | `panel` | 1 draft, K critiques of it, and per revision 1 + K | 2 + 2 per revision |
+//! | `each` | 1 draft, K critiques, and per revision 1 + one for each principle asked before it and its own | 1 + K + 2 per revision |
+//! | `sampled` | 1 draft, and per round a critique and, if it objects, a revision | 1 + 2 per round |
+//!
+//! In `panel` the critiques of a revision are the next round's critiques, so a re-check costs nothing, except after the
+//! last round's revision: it is criticised too, so that it can be rolled back and the transcript says what is left.
+
+use super::chain::{Chain, Revised, Wanted};
+use super::criticise::Judged;
+use super::{Ask, MethodContext, Stop};
+use crate::constitution::Principle;
+use crate::prompt::{Message, Prompt};
+use crate::recipe::Schedule;
+use crate::template::Objection;
+use crate::transcript::{Ended, Transcript, Verdict};
+
+/// Drafts a response to the prompt, and revises it until no principle objects, the rounds are used up, or revising no
+/// longer helps.
+pub async fn critique_revision(
+    ask: &impl Ask,
+    cx: &MethodContext,
+    prompt: &Prompt,
+) -> Result<Transcript, Stop> {
+    let schedule = cx.settings.schedule;
+    let mut chain = Chain::new(ask, cx, prompt);
+    if let Err(reason) = chain.draft(0).await? {
+        return Ok(chain.end(schedule.as_str(), Ended::NoDraft(reason)));
+    }
+    let principles = cx.applicable(prompt);
+    let ended = match schedule {
+        Schedule::Panel => panel(&mut chain, cx, &principles).await?,
+        Schedule::Each => each(&mut chain, cx, &principles).await?,
+        Schedule::Sampled => sampled(&mut chain, cx, &principles).await?,
+    };
+    Ok(chain.end(schedule.as_str(), ended))
+}
+
+/// All principles criticise the same response side by side; one revision answers every objection.
+async fn panel<A: Ask>(
+    chain: &mut Chain<'_, A>,
+    cx: &MethodContext,
+    principles: &[&Principle],
+) -> Result<Ended, Stop> {
+    if cx.settings.rounds == 0 {
+        return Ok(Ended::Rounds);
+    }
+    let mut judged = chain.asking.judge(chain.current(), principles).await?;
+    let mut revision = None;
+    for round in 1..=cx.settings.rounds {
+        chain.record(&judged, round, revision);
+        let objections: Vec<&Judged<'_>> = judged.iter().filter(|judged| judged.objects()).collect();
+        if objections.is_empty() {
+            return Ok(settled(&judged));
+        }
+        let messages = cx.about(chain.asking.prompt, chain.current(), merged_request(cx, &objections)?);
+        let wanted = Wanted { round, messages, objections, known: judged.iter().collect() };
+        match chain.revise(wanted).await? {
+            Revised::Kept(checks, number) => (judged, revision) = (checks, Some(number)),
+            Revised::Failed(ended) => return Ok(ended),
+        }
+    }
+    if let Some(number) = revision {
+        chain.record_recheck(&judged, cx.settings.rounds, number);
+    }
+    Ok(if judged.iter().any(Judged::objects) { Ended::Rounds } else { settled(&judged) })
+}
+
+/// One principle after another; a violated one is revised before the next is asked, and whatever was asked of the
+/// response before is asked of the revision. So at the end of a round every verdict is about the round's last response.
+async fn each<A: Ask>(
+    chain: &mut Chain<'_, A>,
+    cx: &MethodContext,
+    principles: &[&Principle],
+) -> Result<Ended, Stop> {
+    if cx.settings.rounds == 0 {
+        return Ok(Ended::Rounds);
+    }
+    // What is known of the response that stands, by principle.
+    let mut known = screened(chain, cx, principles).await?;
+    for round in 1..=cx.settings.rounds {
+        let mut failed = None;
+        let mut kept = false;
+        for (n, principle) in principles.iter().enumerate() {
+            if known[n].is_none() {
+                let judged = chain.asking.criticise(chain.current(), principle, None).await?;
+                chain.record(std::slice::from_ref(&judged), round, None);
+                known[n] = Some(judged);
+            }
+            let Some(judged) = known[n].as_ref().filter(|judged| judged.objects()) else { continue };
+            let messages = single_request(cx, judged)?;
+            let asked: Vec<&Judged<'_>> = known.iter().flatten().collect();
+            let wanted = Wanted { round, messages, objections: vec![judged], known: asked };
+            match chain.revise(wanted).await? {
+                Revised::Kept(checks, number) => {
+                    chain.record_recheck(&checks, round, number);
+                    kept = true;
+                    let mut checks = checks.into_iter();
+                    for place in known.iter_mut().filter(|place| place.is_some()) {
+                        *place = checks.next();
+                    }
+                }
+                Revised::Failed(Ended::Oscillation) => return Ok(Ended::Oscillation),
+                Revised::Failed(ended) => failed = Some(ended),
+            }
+        }
+        if !known.iter().flatten().any(Judged::objects) {
+            let known: Vec<Judged<'_>> = known.into_iter().flatten().collect();
+            return Ok(settled(&known));
+        }
+        // Another round would ask what was asked before, and get the same answers.
+        if let Some(ended) = failed.filter(|_| !kept) {
+            return Ok(ended);
+        }
+    }
+    Ok(Ended::Rounds)
+}
+
+/// The paper's schedule: for each round a principle drawn at random, its critique, its revision. Nothing is asked
+/// again, so nothing is rolled back. A critic whose verdict cannot be read is still answered under `revise_always`.
+async fn sampled<A: Ask>(
+    chain: &mut Chain<'_, A>,
+    cx: &MethodContext,
+    principles: &[&Principle],
+) -> Result<Ended, Stop> {
+    for round in 1..=cx.settings.rounds {
+        let Some(principle) = drawn(cx, chain.asking.prompt, principles, round) else {
+            return Ok(Ended::Conforms);
+        };
+        let judged = chain.asking.criticise(chain.current(), principle, None).await?;
+        chain.record(std::slice::from_ref(&judged), round, None);
+        let answered =
+            judged.conversation.last().is_some_and(|turn| turn.role == crate::prompt::Speaker::Assistant);
+        if !(judged.objects() || cx.settings.revise_always && answered) {
+            continue;
+        }
+        let messages = single_request(cx, &judged)?;
+        let wanted = Wanted { round, messages, objections: vec![&judged], known: Vec::new() };
+        if let Revised::Failed(Ended::Oscillation) = chain.revise(wanted).await? {
+            return Ok(Ended::Oscillation);
+        }
+    }
+    Ok(Ended::Rounds)
+}
+
+/// What screening settles before the first round of `each`; nothing without it.
+async fn screened<'p, A: Ask>(
+    chain: &mut Chain<'_, A>,
+    cx: &MethodContext,
+    principles: &[&'p Principle],
+) -> Result<Vec<Option<Judged<'p>>>, Stop> {
+    if !cx.settings.screen {
+        return Ok(principles.iter().map(|_| None).collect());
+    }
+    let judged = chain.asking.judge(chain.current(), principles).await?;
+    chain.record(&judged, 1, None);
+    Ok(judged.into_iter().map(Some).collect())
+}
+
+/// The principle of a round: drawn by weight, without replacement until all are used.
+fn drawn<'p>(
+    cx: &MethodContext,
+    prompt: &Prompt,
+    principles: &[&'p Principle],
+    round: u32,
+) -> Option<&'p Principle> {
+    let mut pool: Vec<&Principle> = principles.iter().filter(|p| p.weight > 0.0).copied().collect();
+    if pool.is_empty() {
+        pool = principles.to_vec();
+    }
+    let count = u32::try_from(pool.len()).ok().filter(|count| *count > 0)?;
+    let (cycle, place) = ((round - 1) / count, (round - 1) % count);
+    // Each principle waits for an exponential time with its weight as rate, and they come in the order of their times:
+    // a draw by weight without replacement, in which a principle that is edited moves no other.
+    let time = |principle: &Principle| {
+        let unit = cx.chance("principle", prompt).with_u64(cycle.into()).with(&principle.id).unit();
+        -(1.0 - unit).ln() / if principle.weight > 0.0 { principle.weight } else { 1.0 }
+    };
+    pool.sort_by(|a, b| time(a).total_cmp(&time(b)).then_with(|| a.id.cmp(&b.id)));
+    pool.get(place as usize).copied()
+}
+
+/// The request for one revision that answers every objection.
+fn merged_request(cx: &MethodContext, objections: &[&Judged<'_>]) -> Result<String, Stop> {
+    let objections: Vec<Objection<'_>> = objections
+        .iter()
+        .map(|judged| Objection { principle: judged.principle, critique: &judged.critique.text })
+        .collect();
+    Ok(cx.templates.merged_revision(&objections, cx.settings.examples)?)
+}
+
+/// The request for a revision for one principle: it goes on from the critique and its answer.
+fn single_request(cx: &MethodContext, judged: &Judged<'_>) -> Result<Vec<Message>, Stop> {
+    let mut messages = judged.conversation.clone();
+    messages.push(Message::user(cx.templates.revision(judged.principle, cx.settings.examples)?));
+    Ok(messages)
+}
+
+/// How a chain ends in which nothing objects.
+fn settled(judged: &[Judged<'_>]) -> Ended {
+    let undecided = judged.iter().any(|judged| judged.verdict == Verdict::Undecided);
+    if undecided { Ended::Undecided } else { Ended::Conforms }
+}
