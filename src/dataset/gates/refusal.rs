@@ -160,6 +160,9 @@ pub fn refusal(text: &str) -> Refusal {
     let text = text.trim().replace(['’', '‘'], "'").replace(['“', '”'], "\"");
     let sentences = sentences(&text);
     let Some(first) = sentences.first() else { return Refusal::None };
+    if opens_with_help(first, &sentences) {
+        return Refusal::None;
+    }
     let kinds: Vec<Kind> = sentences.iter().enumerate().map(|(at, s)| kind_of(s, at)).collect();
     let words = |s: &String| s.split_whitespace().count();
     let total: usize = sentences.iter().map(words).sum();
@@ -175,6 +178,17 @@ pub fn refusal(text: &str) -> Refusal {
             / kinds.len() as f64,
     };
     judge(first, &sentences, &kinds, &facts)
+}
+
+/// Whether the opening alone settles it, as it does for most answers: then the rest need not be read.
+fn opens_with_help(first: &str, sentences: &[String]) -> bool {
+    let plain = |(at, s): (usize, &String)| {
+        matches!(kind_of(s, at), Kind::Plain | Kind::Moral | Kind::Norm | Kind::Reminder | Kind::Redirect)
+    };
+    let lead = kind_of(first, 0);
+    let settled = matches!(lead, Kind::Plain | Kind::Moral)
+        && (!PATTERNS.negation.is_match(first) || first.contains(" because "));
+    settled && sentences.iter().take(3).enumerate().all(plain)
 }
 
 /// What is known of a response as a whole.
