@@ -80,3 +80,19 @@ impl Failure {
         ExitCode::from(self.kind as u8)
     }
 }
+
+/// A journal that cannot be used: a wrong directory is the user's slip, anything else the disk's.
+pub fn journal_failure(error: &crate::journal::JournalError) -> Failure {
+    use crate::journal::JournalError;
+    let kind = match error {
+        JournalError::Missing(_) | JournalError::NotAJournal(_) | JournalError::Newer { .. } => Kind::Usage,
+        JournalError::Held { .. }
+        | JournalError::Corrupt { .. }
+        | JournalError::DiskFull(_)
+        | JournalError::ReadOnly(_)
+        | JournalError::OldSqlite(_)
+        | JournalError::Io { .. }
+        | JournalError::Closed => Kind::Disk,
+    };
+    Failure::new(kind, error.to_string()).hint(error.hint())
+}
