@@ -202,7 +202,7 @@ fn pairs(out: &mut Lints<'_>) {
             // The later one in the files is the one to point at.
             let later = |x: &Placed| (x.file, x.node.span().start);
             let (first, second) = if later(a) < later(b) { (a, b) } else { (b, a) };
-            let opposed = oppose(&a.principle.text, a_words, &b.principle.text, b_words);
+            let opposed = oppose(a_words, b_words);
             let enough = a_words.len().min(b_words.len()) >= FEWEST_WORDS;
             let same = a.principle.text == b.principle.text;
             if opposed {

@@ -35,9 +35,12 @@ const OPPOSITES: &[(&str, &str)] = &[
     ("technical", "plain"),
 ];
 
-/// The words that say what a text is about, without endings.
+/// The words that say what a text is about, without endings, and whether it says that something is not to be.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Words(BTreeSet<String>);
+pub(super) struct Words {
+    subject: BTreeSet<String>,
+    forbids: bool,
+}
 
 impl Words {
     pub(super) fn of(text: &str) -> Self {
@@ -48,15 +51,16 @@ impl Words {
                 && !known(NEGATIONS, word)
                 && !known(COMMON, &stem(word))
         };
-        Self(words(text).filter(of_subject).map(|word| stem(&word)).collect())
+        let subject = words(text).filter(of_subject).map(|word| stem(&word)).collect();
+        Self { subject, forbids: forbids(text) }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.subject.len()
     }
 
     pub(super) fn in_common(&self, other: &Self) -> usize {
-        self.0.intersection(&other.0).count()
+        self.subject.intersection(&other.subject).count()
     }
 
     /// How much of the smaller of the two the larger has.
@@ -67,7 +71,7 @@ impl Words {
 
 /// Shared words over all words of both.
 pub(super) fn likeness(a: &Words, b: &Words) -> f64 {
-    share(a.in_common(b), a.0.union(&b.0).count())
+    share(a.in_common(b), a.len() + b.len() - a.in_common(b))
 }
 
 fn share(part: usize, whole: usize) -> f64 {
@@ -75,17 +79,14 @@ fn share(part: usize, whole: usize) -> f64 {
 }
 
 /// Whether the two are about the same thing and one is worded against the other.
-pub(super) fn oppose(a: &str, a_words: &Words, b: &str, b_words: &Words) -> bool {
+pub(super) fn oppose(a_words: &Words, b_words: &Words) -> bool {
     let same_subject = a_words.in_common(b_words) >= super::FEWEST_WORDS
         && likeness(a_words, b_words) >= super::SAME_SUBJECT;
-    if same_subject && forbids(a) != forbids(b) {
-        return true;
-    }
-    if forbids(a) != forbids(b) {
-        return false;
+    if a_words.forbids != b_words.forbids {
+        return same_subject;
     }
     let small = a_words.len().max(b_words.len()) <= super::FEWEST_WORDS;
-    let has = |words: &Words, word: &str| words.0.contains(word);
+    let has = |words: &Words, word: &str| words.subject.contains(word);
     let apart = |x: &str, y: &str| has(a_words, x) && has(b_words, y) && !has(a_words, y) && !has(b_words, x);
     let opposite = OPPOSITES.iter().any(|(x, y)| apart(x, y) || apart(y, x));
     opposite && (small || likeness(a_words, b_words) >= 0.5)
