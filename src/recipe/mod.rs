@@ -613,3 +613,47 @@ impl Default for Export {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(models: &str, role: Role) -> Option<ResolvedModel> {
+        toml::from_str::<Models>(models).unwrap().resolve(role)
+    }
+
+    #[test]
+    fn roles_and_fallbacks_take_what_they_do_not_say_from_above() {
+        let models = r#"
+            [default]
+            model = "m"
+            base_url = "http://host/v1/"
+            max_tokens = 300
+            [generator]
+            temperature = -1
+            fallback = { model = "f", base_url = "http://other/v1", fallback_share = 0.5 }
+            fallback_share = 0.1
+            [judge]
+            model = "j"
+        "#;
+        let generator = resolve(models, Role::Generator).unwrap();
+        assert_eq!(generator.base_url.as_deref(), Some("http://host/v1"));
+        assert_eq!((generator.sampling.temperature, generator.sampling.max_tokens), (None, 300));
+        assert!((generator.fallback_share - 0.1).abs() < 1e-9);
+        let fallback = generator.fallback.unwrap();
+        assert_eq!((fallback.model.as_str(), fallback.base_url.as_deref()), ("f", Some("http://other/v1")));
+        assert_eq!((fallback.sampling.max_tokens, fallback.fallback), (300, None));
+
+        let judge = resolve(models, Role::Judge).unwrap();
+        assert_eq!((judge.model.as_str(), judge.sampling.temperature), ("j", Some(0.0)));
+        assert_eq!(judge.fallback, None);
+    }
+
+    #[test]
+    fn a_model_without_an_address_is_openais_unless_it_is_the_sim() {
+        let of = |model: &str| resolve(&format!("[default]\nmodel = \"{model}\""), Role::Critic).unwrap();
+        assert!(of("sim").is_sim());
+        assert_eq!(of("gpt").base_url.as_deref(), Some(OPENAI));
+        assert_eq!(resolve("", Role::Critic), None);
+    }
+}
