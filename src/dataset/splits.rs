@@ -6,8 +6,8 @@
 
 use crate::digest::Parts;
 use crate::prompt::{Prompt, Speaker};
+use crate::text::normalise;
 use std::collections::HashMap;
-use unicode_normalization::UnicodeNormalization as _;
 
 /// The splits, in the order of the card.
 pub const SPLITS: [&str; 3] = ["train", "validation", "test"];
@@ -39,10 +39,12 @@ pub struct Families {
 }
 
 impl Gather {
-    /// Adds the next prompt. `rich` prompts have rows in every config, and no split should be without one.
-    pub fn add(&mut self, prompt: &Prompt, rich: bool) {
+    /// Adds the next prompt. `rich` prompts have rows in every config, and no split should be without one. Gives the
+    /// prompt's number when its words are new, so that the caller may look for near-duplicates among the new ones.
+    pub fn add(&mut self, prompt: &Prompt, rich: bool) -> Option<u32> {
         let me = u32::try_from(self.parent.len()).unwrap_or(u32::MAX);
         let key = key_of(&said(prompt));
+        let is_new = !self.seen.contains_key(&key);
         self.parent.push(me);
         self.key.push(key);
         self.rich.push(rich);
@@ -52,16 +54,25 @@ impl Gather {
         if first.split_whitespace().count() >= 6 {
             self.join(me, key_of(first));
         }
+        is_new.then_some(me)
+    }
+
+    /// Whether two prompts are of one family already.
+    pub fn is_joined(&mut self, a: u32, b: u32) -> bool {
+        self.find(a) == self.find(b)
+    }
+
+    /// Makes the families of two prompts one.
+    pub fn unite(&mut self, a: u32, b: u32) {
+        let (a, b) = (self.find(a), self.find(b));
+        if let Some(slot) = self.parent.get_mut(a.max(b) as usize) {
+            *slot = a.min(b);
+        }
     }
 
     fn join(&mut self, me: u32, key: u64) {
         let other = *self.seen.entry(key).or_insert(me);
-        let (a, b) = (self.find(me), self.find(other));
-        if a != b
-            && let Some(slot) = self.parent.get_mut(a.max(b) as usize)
-        {
-            *slot = a.min(b);
-        }
+        self.unite(me, other);
     }
 
     fn find(&mut self, mut at: u32) -> u32 {
@@ -167,15 +178,14 @@ fn draw(name: u64) -> f64 {
 }
 
 /// What the user says in a prompt, all turns.
-fn said(prompt: &Prompt) -> String {
+pub fn said(prompt: &Prompt) -> String {
     let turns = prompt.messages.iter().filter(|m| m.role == Speaker::User);
     turns.map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n")
 }
 
-/// Hash of a text after NFKC, lower case, and white space collapsed.
+/// Hash of a text in its normal form.
 pub(super) fn key_of(text: &str) -> u64 {
-    let plain: String = text.nfkc().collect::<String>().to_lowercase();
-    Parts::new("family").with(plain.split_whitespace().collect::<Vec<_>>().join(" ")).uniform()
+    Parts::new("family").with(normalise(text)).uniform()
 }
 
 #[cfg(test)]

@@ -44,6 +44,21 @@ impl Signature {
         Some(Self(minima))
     }
 
+    /// The signature's [`Signature::BYTES`] bytes, for keeping it outside of memory.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|minimum| minimum.to_le_bytes()).collect()
+    }
+
+    /// How many bytes [`Signature::to_bytes`] gives.
+    pub const BYTES: usize = MINIMA * 4;
+
+    /// The signature that [`Signature::to_bytes`] wrote; `None` when the number of bytes is another.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (words, rest) = bytes.as_chunks::<4>();
+        let minima: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
+        if rest.is_empty() { minima.try_into().ok().map(Self) } else { None }
+    }
+
     /// The estimated similarity of the two texts, from 0 to 1.
     pub fn similarity(&self, other: &Self) -> f64 {
         let equal = self.0.iter().zip(&other.0).filter(|(a, b)| a == b).count();

@@ -11,6 +11,7 @@ mod card;
 mod files;
 mod forms;
 mod manifest;
+mod near;
 mod parquet;
 mod place;
 mod stats;
@@ -19,7 +20,7 @@ pub use manifest::{Finding, Verified, verify};
 
 use crate::constitution::Constitution;
 use crate::dataset::rows::{Config, Context, Drop, Passport, Row, Value, rows_of};
-use crate::dataset::splits::{Families, Gather, SPLITS, key_of};
+use crate::dataset::splits::{Families, Gather, SPLITS, key_of, said};
 use crate::digest::sha256_hex;
 use crate::recipe::{Export, Gates, Recipe};
 use crate::transcript::{Ended, Transcript};
@@ -124,7 +125,7 @@ pub fn export<'a>(
 ) -> Result<Report, ExportError> {
     let configs = configs_of(settings)?;
     let staging = place::Staging::begin(out)?;
-    let families = gather(transcripts, meta, settings)?;
+    let families = gather(transcripts, meta, settings, staging.path())?;
     let mut writing = Writing::new(staging.path(), &configs, meta, settings, gates);
     writing.drain(&mut *transcripts().map_err(ExportError::Source)?, &families)?;
     let report = writing.finish(&families)?;
@@ -151,13 +152,18 @@ fn gather<'a>(
     transcripts: &mut dyn FnMut() -> Result<Transcripts<'a>, String>,
     meta: &DatasetMeta,
     settings: &Export,
+    staging: &Path,
 ) -> Result<Families, ExportError> {
     let mut gather = Gather::default();
+    let mut near = near::Near::create(staging)?;
     for transcript in transcripts().map_err(ExportError::Source)? {
         let transcript = transcript.map_err(ExportError::Source)?;
         let rich = transcript.responses.len() > 1 && !matches!(transcript.ended, Ended::NoDraft(_));
-        gather.add(&transcript.prompt, rich);
+        if let Some(number) = gather.add(&transcript.prompt, rich) {
+            near.add(number, &said(&transcript.prompt))?;
+        }
     }
+    near.unite(settings.family_similarity, &mut gather)?;
     let taught: Vec<&str> =
         meta.constitution.principles.iter().flat_map(|p| &p.examples).map(|e| e.prompt.as_str()).collect();
     Ok(gather.finish(settings.holdout, &taught))

@@ -213,6 +213,17 @@ fn counts_add_up() {
     let total: HashMap<String, u64> = report.totals().into_iter().collect();
     assert_eq!(report.transcripts, 120);
     assert_eq!(total["sft"] + dropped(Config::Sft), report.usable);
+    let context = Context {
+        constitution: &constitution(),
+        constitution_sha256: "",
+        seed: 0,
+        simulated: false,
+        export: &Export::default(),
+        gates: &Gates::default(),
+    };
+    let kept =
+        (0..120).filter(|n| crate::dataset::rows::why_no_row(&transcript(*n), &context).is_none()).count();
+    assert_eq!(total["sft"], kept as u64);
     // A chain without a revision has no pair, and is nothing that was dropped.
     let revised = (0..120_usize).filter(|n| !n.is_multiple_of(13)).count() as u64;
     assert_eq!(total["preference"] + dropped(Config::Preference), revised);
@@ -350,4 +361,26 @@ fn big_export() {
 fn sample_for_trainers() {
     let Ok(out) = std::env::var("AMEND_SAMPLE_OUT") else { return };
     println!("{:?}", run(800, &all_configs(), Path::new(&out)));
+}
+
+#[test]
+fn a_reworded_prompt_is_of_the_same_family() {
+    let dir = tempfile::tempdir().unwrap();
+    let ask = |name: &str, n: usize| {
+        let mut t = transcript(n);
+        t.prompt = Prompt::single(format!(
+            "I run a small bakery by the harbour, and every morning before dawn I have to decide how much bread to bake \
+             for the day without wasting flour; what would you tell {name} to do?"
+        ));
+        t
+    };
+    let out = dir.path().join("d");
+    let mut source = || {
+        Ok(Box::new([ask("Ann", 1), ask("Bob", 2), transcript(4)].into_iter().map(Ok))
+            as Transcripts<'static>)
+    };
+    let report = export(&mut source, &meta(), &Export::default(), &Gates::default(), &out).unwrap();
+    assert_eq!(report.families, 2);
+    let exact = Export { family_similarity: 1.0, ..Export::default() };
+    assert_eq!(export(&mut source, &meta(), &exact, &Gates::default(), &out).unwrap().families, 3);
 }

@@ -96,6 +96,20 @@ pub fn rows_of(
     (maker.rows, maker.drops)
 }
 
+/// Why a transcript gives no `sft` row; `None` when it gives one. What an engine counts as rows and rejects is decided
+/// here, by the same rules as an export; only what depends on the other rows (repeats, boilerplate) is not.
+pub fn why_no_row(transcript: &Transcript, context: &Context<'_>) -> Option<String> {
+    if let Ended::NoDraft(reason) = &transcript.ended {
+        return Some(reason.clone());
+    }
+    let passport = Passport { family: "", split: "", language: "", index: 0 };
+    let (rows, drops) = rows_of(transcript, context, &passport, &[Config::Sft]);
+    if !rows.is_empty() {
+        return None;
+    }
+    Some(drops.first().map_or("empty", |drop| drop.reason).to_owned())
+}
+
 /// What a row says about itself besides its own columns.
 struct Origin<'a> {
     principles: Vec<String>,

@@ -4,6 +4,6 @@ mod build;
 mod pairs;
 mod schema;
 
-pub use build::{Context, Drop, Passport, rows_of};
+pub use build::{Context, Drop, Passport, rows_of, why_no_row};
 pub use pairs::{Judged, Pair, judge, objections};
 pub use schema::{Column, Config, Kind, Row, Value};
