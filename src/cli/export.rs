@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::inputs::Inputs;
+use super::run_dir::{CONSTITUTION, RECIPE, RunDir};
 use super::style::printable;
 use crate::constitution::Constitution;
 use crate::dataset::export::{DatasetMeta, ExportError, Report, Transcripts, export};
@@ -13,10 +14,6 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// The frozen recipe and constitution in a run directory.
-const RECIPE: &str = "recipe.toml";
-const CONSTITUTION: &str = "constitution.toml";
 
 /// Write the dataset of a run again, without a call
 #[derive(Debug, clap::Args)]
@@ -118,13 +115,9 @@ fn failure(error: &ExportError) -> Failure {
     }
 }
 
-fn frozen(run: &Path) -> Result<(Recipe, Constitution, String), Failure> {
+pub(super) fn frozen(run: &Path) -> Result<(Recipe, Constitution, String), Failure> {
     let (recipe, constitution) = (run.join(RECIPE), run.join(CONSTITUTION));
-    if !recipe.is_file() {
-        let what = if run.exists() { "is not a run directory" } else { "does not exist" };
-        return Err(Failure::usage(format!("`{}` {what}", printable(&run.display().to_string())))
-            .hint("name the directory that `amend run --out` wrote"));
-    }
+    RunDir::existing(run)?;
     let mut inputs = Inputs::default();
     let read = inputs.recipe(&recipe)?;
     let text = std::fs::read_to_string(&constitution)

@@ -96,3 +96,16 @@ pub fn journal_failure(error: &crate::journal::JournalError) -> Failure {
     };
     Failure::new(kind, error.to_string()).hint(error.hint())
 }
+
+/// A run or an answer that broke off.
+pub fn stopped(stop: &crate::method::Stop) -> Failure {
+    use crate::method::Stop;
+    let kind = match stop {
+        Stop::Interrupted => Kind::Interrupted,
+        Stop::Journal(_) => Kind::Disk,
+        Stop::Provider(_) => Kind::Provider,
+        Stop::Template(_) => Kind::Usage,
+        Stop::Budget(_) => Kind::Findings,
+    };
+    Failure::new(kind, stop.to_string())
+}

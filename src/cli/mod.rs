@@ -3,7 +3,9 @@
 //! Data goes to stdout, everything else to stderr. Only this module prints, reads the environment and the clock, and
 //! knows exit codes.
 
+mod chat;
 mod check;
+mod completions;
 mod diff;
 mod doctor;
 mod eval;
@@ -12,9 +14,11 @@ pub mod failure;
 mod import;
 mod init;
 pub mod inputs;
-
+pub mod models;
+mod progress;
 pub mod project;
 mod run;
+pub mod run_dir;
 mod sarif;
 mod schema;
 pub mod settings;
@@ -41,7 +45,7 @@ struct Cli {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Run a recipe: prompts in, a training dataset out.
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Write the dataset of a run again, without a call.
     Export(export::Args),
     /// Compare every byte of a dataset with its manifest.
@@ -52,6 +56,7 @@ enum Command {
     Check(check::Args),
     /// Show a run, or one transcript with what changed between revisions.
     Show(show::Args),
+    Chat(Box<chat::Args>),
     Diff(diff::Args),
     Doctor(doctor::Args),
     Import(import::Args),
@@ -61,6 +66,8 @@ enum Command {
     Schema(schema::Args),
     /// Serve the simulated model over HTTP.
     Sim(Box<sim::Args>),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
 }
 
 /// Parses the arguments, runs the command, and says how it went.
@@ -73,12 +80,34 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(args),
         Command::Check(args) => check::run(args),
         Command::Show(args) => show::run(args),
+        Command::Chat(args) => chat::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Import(args) => import::run(args),
         Command::Init(args) => init::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Sim(args) => sim::run(args),
+        Command::Completions(args) => Ok(completions::completions(args)),
+        Command::Man(args) => completions::man(args),
     };
     result.unwrap_or_else(|failure| failure.report())
+}
+
+/// The runtime that commands with IO run on.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|error| Failure::disk(format!("cannot start: {error}")))
+}
+
+/// Waits for Ctrl-C, or for the signal that asks a process to end.
+async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }

@@ -1,13 +1,286 @@
-//! `amend run`.
+//! `amend run`: prompts in, a training dataset out.
 
-use super::Failure;
+use super::failure::{Kind, journal_failure, stopped};
+use super::progress::{Progress, count, duration};
+use super::project::Project;
+use super::run_dir::RunDir;
+use super::settings::RecipeArgs;
+use super::style::Style;
+use super::{Failure, models};
+use crate::dataset::export::Report;
+use crate::dataset::rows::{Context, why_no_row};
+use crate::dataset::{prompts, table};
+use crate::digest::Parts;
+use crate::engine::{self, Event, Finished, Judge, Run, Stopper, Summary};
+use crate::journal::{Journal, Options, Reader, Row};
+use crate::method::{MethodContext, RoleModels};
+use crate::model::memo::Memo;
+use crate::model::{Role, Transports};
+use crate::recipe::{Concurrency, Recipe};
+use crate::transcript::{Ended, Transcript};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::sync::mpsc;
 
-/// Arguments of `amend run`.
+/// Run a recipe: prompts in, a training dataset out
+///
+/// Running the same command on an existing run directory goes on where it was: answers that still apply come from its
+/// journal. The first Ctrl-C starts nothing new and finishes what is begun, the second stops now; nothing answered is lost.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+#[command(after_help = "Examples:\n  amend run --model sim --prompts prompts/seeds --out runs/first\n  \
+                        amend run amend.toml\n  amend run amend.toml --limit 20 --out runs/trial\n  \
+                        amend run --constitution mine.toml --prompts p.parquet --column question \\\n    \
+                        --base-url http://localhost:8000/v1 --model my-model --concurrency 64 --out runs/night")]
+pub(super) struct Args {
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    /// The run directory [default: runs/ and the constitution's id]
+    #[arg(long, value_name = "RUN")]
+    out: Option<String>,
+    /// One JSON object per event on standard output; the last one is the summary
+    #[arg(long)]
+    json: bool,
+    /// Do not write the dataset at the end
+    #[arg(long)]
+    no_export: bool,
+}
 
 /// Runs the command.
-pub(super) fn run(_args: &Args) -> Result<ExitCode, Failure> {
-    Err(Failure::new(super::failure::Kind::Bug, "`amend run` is not built yet"))
+pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let mut project = Project::load(&args.recipe)?;
+    let dir = run_dir(args, &mut project);
+    let models = models::resolve(&project.recipe)?;
+    let input = open_prompts(&project.recipe)?;
+    dir.create()?;
+    let journal = Journal::open(&dir.path, Options::default()).map_err(|error| journal_failure(&error))?;
+    dir.freeze(&project)?;
+
+    let runtime = super::runtime()?;
+    let (events, heard) = mpsc::channel(1024);
+    let viewer = std::thread::spawn({
+        let progress = Progress::new(args.json);
+        move || show(heard, progress)
+    });
+    let finished = runtime.block_on(go(&project, &dir, models, input, journal, events.clone()));
+    // Calls that are given up are dropped here, before the journal is read.
+    drop(runtime);
+    let exported = match (&finished, args.no_export) {
+        (Ok(_), false) => Some(write_dataset(&dir)),
+        (Ok(_), true) | (Err(_), _) => None,
+    };
+    let report = exported.transpose();
+    if let (Ok(Some(report)), Ok(_)) = (&report, &finished) {
+        let dir = dir.dataset().display().to_string();
+        let _ = events.blocking_send(Event::Exported { dir, rows: report.totals() });
+    }
+    if let Ok(finished) = &finished {
+        let _ = events.blocking_send(Event::Summary(finished.summary));
+    }
+    drop(events);
+    // The viewer only shows; that it broke off changes nothing about the run.
+    let _ = viewer.join();
+    let finished = finished?;
+    let report = report?;
+    if !args.json {
+        let reader = Reader::open(&dir.path).map_err(|error| journal_failure(&error))?;
+        let text = told(&finished, report.as_ref(), &reader, &dir, Style::of_stdout());
+        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    }
+    outcome(&finished, &dir)
+}
+
+fn run_dir(args: &Args, project: &mut Project) -> RunDir {
+    let named = args.out.clone().or_else(|| project.recipe.out.clone());
+    let out = named.unwrap_or_else(|| format!("runs/{}", project.constitution.id));
+    project.recipe.out = Some(out.clone());
+    RunDir::new(out)
+}
+
+fn open_prompts(recipe: &Recipe) -> Result<prompts::Reader, Failure> {
+    if recipe.prompts.is_empty() {
+        return Err(Failure::usage("there are no prompts to run")
+            .hint("give `--prompts FILE`, or `prompts = [\"…\"]` in the recipe; `-` reads standard input"));
+    }
+    let sources = table::sources(&recipe.prompts, || Box::new(std::io::stdin()));
+    prompts::open(sources, &recipe.input, recipe.seed)
+        .map_err(|error| Failure::usage(error.to_string()).hint(error.hint()))
+}
+
+/// Shows events until there are no more.
+fn show(mut heard: mpsc::Receiver<Event>, mut progress: Progress) {
+    while let Some(event) = heard.blocking_recv() {
+        progress.show(&event);
+    }
+}
+
+async fn go(
+    project: &Project,
+    dir: &RunDir,
+    models: RoleModels,
+    input: prompts::Reader,
+    journal: Journal,
+    events: mpsc::Sender<Event>,
+) -> Result<Finished, Failure> {
+    let Project { recipe, constitution, templates, .. } = project;
+    let plan = plan(project, &models);
+    let context = MethodContext::new(
+        constitution.clone(),
+        templates.clone(),
+        models.clone(),
+        recipe.method.clone(),
+        recipe.gates.clone(),
+        recipe.seed,
+    )
+    .map_err(|error| Failure::usage(error.to_string()))?;
+    let retries = events.clone();
+    let client = models::client(
+        recipe,
+        Arc::new(move |retry: crate::model::Retrying| {
+            // A full queue of events is no reason to hold a call up.
+            let _ = retries.try_send(Event::Retry {
+                role: retry.role.as_str().into(),
+                cause: retry.cause,
+                wait_s: retry.wait.as_secs_f64(),
+            });
+        }),
+    );
+    let (stopper, shutdown) = engine::shutdown();
+    let memo: Memo<Transports> =
+        Memo::new(journal, client, models, shutdown.clone(), recipe.limits.max_calls);
+    let run = Run {
+        memo: Arc::new(memo),
+        context: Arc::new(context),
+        judge: judge(project),
+        plan,
+        width: match recipe.limits.concurrency {
+            Concurrency::Fixed(n) => usize::try_from(n).unwrap_or(usize::MAX).min(4096),
+            Concurrency::Auto => 256,
+        },
+        expected: input.expected().map(|rows| recipe.input.limit.map_or(rows, |limit| limit.min(rows))),
+        events,
+        shutdown,
+        name: dir.path.display().to_string(),
+    };
+    tokio::select! {
+        finished = engine::run(run, input) => finished.map_err(|stop| stopped(&stop)),
+        never = watch_signals(stopper) => match never {},
+    }
+}
+
+/// The first Ctrl-C or SIGTERM asks to stop, the second to stop now.
+async fn watch_signals(stopper: Stopper) -> std::convert::Infallible {
+    loop {
+        super::interrupted().await;
+        stopper.step();
+    }
+}
+
+/// A hash of everything but the prompt that decides a transcript and whether it yields a row.
+fn plan(project: &Project, models: &RoleModels) -> String {
+    let Project { recipe, constitution, templates, .. } = project;
+    let text = |value: Result<String, toml::ser::Error>| value.unwrap_or_default();
+    let mut parts = Parts::new("plan")
+        .with(constitution.sha256())
+        .with(templates.sha256())
+        .with(text(toml::to_string(&recipe.method)))
+        .with(text(toml::to_string(&recipe.gates)))
+        .with(recipe.export.keep_unresolved.to_string())
+        .with_u64(recipe.seed);
+    for role in Role::ALL {
+        parts = parts.with(models.of(role).identity());
+    }
+    parts.hex()
+}
+
+/// The same rules as the export's, so that the counts of a run are those of its dataset.
+fn judge(project: &Project) -> Judge {
+    let constitution = project.constitution.clone();
+    let (gates, export, seed) =
+        (project.recipe.gates.clone(), project.recipe.export.clone(), project.recipe.seed);
+    Arc::new(move |transcript: &Transcript| {
+        let context = Context {
+            constitution: &constitution,
+            constitution_sha256: "",
+            seed,
+            simulated: false,
+            export: &export,
+            gates: &gates,
+        };
+        match why_no_row(transcript, &context) {
+            None => Row::Kept,
+            Some(reason) => {
+                let detail = match &transcript.ended {
+                    Ended::NoDraft(_) => "there is no usable draft",
+                    Ended::Conforms
+                    | Ended::Undecided
+                    | Ended::Rounds
+                    | Ended::Oscillation
+                    | Ended::RolledBack
+                    | Ended::RevisionFailed(_) => "the final response is not fit for a row",
+                };
+                Row::Rejected { reason, detail: detail.to_owned() }
+            }
+        }
+    })
+}
+
+fn write_dataset(dir: &RunDir) -> Result<Report, Failure> {
+    let (recipe, constitution, text) = super::export::frozen(&dir.path)?;
+    let reader = Reader::open(&dir.path).map_err(|error| journal_failure(&error))?;
+    super::export::write_dataset(&reader, recipe, constitution, text, &dir.dataset())
+}
+
+/// What the run made and where, for a person.
+fn told(finished: &Finished, report: Option<&Report>, reader: &Reader, dir: &RunDir, style: Style) -> String {
+    let Summary { prompts, rows, rejects, unfinished, calls, tokens, seconds } = finished.summary;
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "{}  {prompts} prompts = {rows} rows + {rejects} rejects + {unfinished} unfinished, in {}",
+        style.strong(&dir.path.display().to_string()),
+        duration(seconds)
+    );
+    let _ = writeln!(
+        out,
+        "  {} calls asked, {} from the journal, {} retried; {} prompt tokens ({} cached), {} completion tokens",
+        count(calls.asked),
+        count(calls.from_journal),
+        count(calls.retried),
+        count(tokens.prompt),
+        count(tokens.cached),
+        count(tokens.completion)
+    );
+    for (reason, n) in reasons(reader) {
+        let _ = writeln!(out, "  {n:>7} rejected: {}", super::style::printable(&reason));
+    }
+    if let Some(report) = report {
+        let rows =
+            report.totals().iter().map(|(config, n)| format!("{config} {n}")).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(out, "{}  {rows}", style.strong(&dir.dataset().display().to_string()));
+    }
+    let _ = writeln!(out, "{}", style.faint(&format!("next: amend show {}", dir.path.display())));
+    out
+}
+
+fn reasons(reader: &Reader) -> BTreeMap<String, u64> {
+    let mut reasons = BTreeMap::new();
+    for reject in reader.rejects().flatten() {
+        *reasons.entry(reject.reason).or_default() += 1;
+    }
+    reasons
+}
+
+/// The exit code: what broke off, else whether rows failed. A repeated prompt is no failure.
+fn outcome(finished: &Finished, dir: &RunDir) -> Result<ExitCode, Failure> {
+    if let Some(stop) = &finished.stop {
+        let failure = stopped(stop);
+        let hint = "nothing answered is lost: run the same command again to go on";
+        return Err(if failure.kind == Kind::Usage { failure } else { failure.hint(hint) });
+    }
+    let reader = Reader::open(&dir.path).map_err(|error| journal_failure(&error))?;
+    let failed = reasons(&reader).into_iter().any(|(reason, n)| n > 0 && reason != "duplicate");
+    Ok(ExitCode::from(u8::from(failed)))
 }

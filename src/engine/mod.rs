@@ -1,5 +1,9 @@
 //! Runs a method over many prompts: scheduling, shutdown, events.
 
 mod event;
+mod run;
+mod shutdown;
 
 pub use event::{CallCounts, Event, Summary};
+pub use run::{Finished, Judge, Run, run};
+pub use shutdown::{Phase, Shutdown, Stopper, shutdown};

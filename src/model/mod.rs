@@ -11,6 +11,7 @@ mod call;
 mod client;
 mod endpoint;
 mod limits;
+pub mod memo;
 pub mod probe;
 mod recorded;
 mod retry;

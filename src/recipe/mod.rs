@@ -268,6 +268,13 @@ impl ResolvedModel {
     pub fn is_sim(&self) -> bool {
         self.base_url.is_none()
     }
+
+    /// What of it decides answers: not where it is, nor as whom it is asked.
+    pub fn identity(&self) -> String {
+        let Self { model, sampling, structured, send_seed, fallback, fallback_share, .. } = self;
+        let fallback = fallback.as_ref().map(|fallback| fallback.identity());
+        format!("{model:?} {sampling:?} {structured} {send_seed} {fallback:?} {fallback_share}")
+    }
 }
 
 /// The model name that means the built-in simulated model, in process.
