@@ -8,6 +8,8 @@
 //! called complete and is not a response all the same.
 
 mod marks;
+#[cfg(test)]
+mod measured;
 mod pattern;
 mod preamble;
 mod refusal;
