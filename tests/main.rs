@@ -19,6 +19,8 @@ mod command_line;
 mod diff;
 #[path = "main/doctor.rs"]
 mod doctor;
+#[path = "main/export.rs"]
+mod export;
 #[path = "main/import.rs"]
 mod import;
 #[path = "main/shipped.rs"]

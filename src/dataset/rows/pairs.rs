@@ -138,12 +138,21 @@ fn best(transcript: &Transcript, last: usize) -> usize {
     (1..=last).rev().filter(|k| met(*k)).min_by_key(|k| objections(transcript, *k).len()).unwrap_or(last)
 }
 
-/// The principles that a critique found violated in response `k`.
+/// The principles that response `k` violates, as the critic last found it. A later `undecided` takes nothing back.
 pub fn objections(transcript: &Transcript, k: usize) -> BTreeSet<&str> {
-    let about = |c: &&crate::transcript::Critique| {
-        subject(transcript, c) == Some(k) && c.verdict == Verdict::Violates
-    };
-    transcript.critiques.iter().filter(about).map(|c| c.principle.as_str()).collect()
+    let mut violated = BTreeSet::new();
+    for critique in transcript.critiques.iter().filter(|c| subject(transcript, c) == Some(k)) {
+        match critique.verdict {
+            Verdict::Violates => {
+                violated.insert(critique.principle.as_str());
+            }
+            Verdict::Conforms | Verdict::NotApplicable => {
+                violated.remove(critique.principle.as_str());
+            }
+            Verdict::Undecided => {}
+        }
+    }
+    violated
 }
 
 /// The index of the response that a critique is about; `None` for a revision that was not kept.
