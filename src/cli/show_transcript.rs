@@ -51,8 +51,16 @@ fn render_round(out: &mut String, transcript: &Transcript, round: u32, style: St
         &format!("round {round}"),
         &format!("{} critiques, {objections} objections", critiques.len()),
     );
-    for critique in critiques {
+    // What objects, and what could not be decided, is worth reading; the rest is a list of names.
+    for critique in critiques.iter().filter(|c| is_worth_reading(c)) {
         render_critique(out, critique, style);
+    }
+    for verdict in [Verdict::Conforms, Verdict::NotApplicable] {
+        let ids = critiques.iter().filter(|c| c.verdict == verdict).map(|c| printable(&c.principle));
+        let ids = ids.collect::<Vec<_>>();
+        if !ids.is_empty() {
+            paragraph(out, &format!("{} ({}): {}", verdict.as_str(), ids.len(), ids.join(", ")), 2, style);
+        }
     }
     for (index, revision) in transcript.revisions.iter().enumerate().filter(|(_, r)| r.round == round) {
         render_revision(out, transcript, revision, style);
@@ -63,6 +71,10 @@ fn render_round(out: &mut String, transcript: &Transcript, round: u32, style: St
     }
 }
 
+fn is_worth_reading(critique: &Critique) -> bool {
+    matches!(critique.verdict, Verdict::Violates | Verdict::Undecided)
+}
+
 fn render_critique(out: &mut String, critique: &Critique, style: Style) {
     let verdict = critique.verdict.as_str();
     let verdict = match critique.verdict {
@@ -71,11 +83,8 @@ fn render_critique(out: &mut String, critique: &Critique, style: Style) {
         Verdict::NotApplicable => style.faint(verdict),
         Verdict::Undecided => style.warn(verdict),
     };
-    let _ = writeln!(out, "  {} {verdict}", style.strong(&printable(&critique.principle)));
-    // What conforms is said in a word; what does not is worth reading.
-    if matches!(critique.verdict, Verdict::Violates | Verdict::Undecided) {
-        body(out, &printable(&critique.text), style);
-    }
+    let _ = writeln!(out, "  {verdict} {}", style.strong(&printable(&critique.principle)));
+    body(out, &printable(&critique.text), style);
 }
 
 fn render_revision(out: &mut String, transcript: &Transcript, revision: &Revision, style: Style) {
@@ -87,7 +96,8 @@ fn render_revision(out: &mut String, transcript: &Transcript, revision: &Revisio
         RevisionFate::Rejected(reason) => style.bad(&format!("rejected: {}", printable(reason))),
         RevisionFate::Unchanged => style.faint("unchanged"),
     };
-    let _ = writeln!(out, "  {} for {}: {fate}", style.strong("revision"), revision.principles.join(", "));
+    let principles = revision.principles.iter().map(|id| printable(id)).collect::<Vec<_>>().join(", ");
+    paragraph(out, &format!("{} for {principles}: {fate}", style.strong("revision")), 2, style);
     let before = transcript.responses.get(revision.from).map_or("", |r| &r.text);
     let after = match revision.fate {
         RevisionFate::Kept(index) => transcript.responses.get(index).map_or("", |r| &r.text),
@@ -142,8 +152,12 @@ fn heading(out: &mut String, style: Style, title: &str, note: &str) {
 /// Indented text, wrapped at the width of the terminal.
 fn body(out: &mut String, text: &str, style: Style) {
     for line in text.lines() {
-        for piece in super::style::wrap(line, style.width.saturating_sub(4)) {
-            let _ = writeln!(out, "    {piece}");
-        }
+        paragraph(out, line, 4, style);
+    }
+}
+
+fn paragraph(out: &mut String, line: &str, indent: usize, style: Style) {
+    for piece in super::style::wrap(line, style.width.saturating_sub(indent)) {
+        let _ = writeln!(out, "{}", format!("{:indent$}{piece}", "").trim_end());
     }
 }
