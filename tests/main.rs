@@ -23,5 +23,7 @@ mod doctor;
 mod export;
 #[path = "main/import.rs"]
 mod import;
+#[path = "main/run.rs"]
+mod run;
 #[path = "main/shipped.rs"]
 mod shipped;

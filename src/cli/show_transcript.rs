@@ -35,8 +35,8 @@ pub fn render(transcript: &Transcript, style: Style) -> String {
     let usage = transcript.tally.usage;
     let _ = writeln!(
         out,
-        "  {verdict}\n  {} calls, {} prompt tokens ({} cached), {} completion tokens",
-        transcript.tally.calls, usage.prompt, usage.cached, usage.completion
+        "  {verdict}\n  {} calls, {} prompt tokens, {} completion tokens",
+        transcript.tally.calls, usage.prompt, usage.completion
     );
     out
 }

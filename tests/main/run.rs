@@ -1,0 +1,256 @@
+//! `amend run` over the simulated endpoint: the laws of a run, with the real binary.
+
+use crate::support::{Scratch, Sim};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const CONSTITUTION: &str = r#"
+[constitution]
+id = "three"
+[[principle]]
+id = "kind"
+text = "The response is kind to the person who asks."
+[[principle]]
+id = "honest"
+text = "The response says only what is true."
+[[principle]]
+id = "short"
+text = "The response is no longer than it has to be."
+"#;
+
+/// Some prompts, one a line.
+fn prompts(n: usize) -> String {
+    let line = |i: usize| format!("{{\"prompt\": \"What is the use of tool number {i}?\"}}");
+    (0..n).map(line).chain([String::new()]).collect::<Vec<_>>().join("\n")
+}
+
+fn files(scratch: &Scratch, n: usize) {
+    scratch.write("three.toml", CONSTITUTION);
+    scratch.write("prompts.jsonl", prompts(n));
+}
+
+/// The arguments of a run over HTTP, and more.
+fn run<'a>(sim: &'a Sim, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let mut args =
+        vec!["run", "--constitution", "three.toml", "--prompts", "prompts.jsonl", "--model", "sim-http"];
+    args.extend(["--base-url", &sim.url, "--out", out, "--json"]);
+    args.extend(more);
+    args
+}
+
+/// Every file of a directory with its bytes.
+fn bytes(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(dir).expect("inside").display().to_string();
+                found.insert(name, std::fs::read(&path).expect("a file"));
+            }
+        }
+    }
+    assert!(!found.is_empty());
+    found
+}
+
+/// Prompts = rows + rejects + unfinished, whatever happened.
+#[track_caller]
+fn adds_up(summary: &Value) {
+    let n = |key: &str| summary[key].as_u64().expect("a count");
+    assert_eq!(n("prompts"), n("rows") + n("rejects") + n("unfinished"), "{summary}");
+}
+
+#[test]
+fn a_run_counts_up_and_running_again_asks_nothing() {
+    let scratch = Scratch::new();
+    files(&scratch, 20);
+    let sim = Sim::start(&scratch, &[]);
+    let first = scratch.run(&run(&sim, "r", &[])).code(0).summary();
+    adds_up(&first);
+    assert_eq!((first["event"].as_str(), first["prompts"].as_u64()), (Some("summary"), Some(20)));
+    assert_eq!(first["calls"]["asked"], sim.stats()["requests"]);
+    let again = scratch.run(&run(&sim, "r", &[])).code(0).summary();
+    assert_eq!(again["calls"]["asked"], 0);
+    assert_eq!(again["rows"], first["rows"]);
+    assert_eq!(again["calls"]["from_journal"], first["calls"]["asked"]);
+    assert_eq!(sim.stats()["repeats"], 0);
+}
+
+#[test]
+fn order_and_concurrency_change_nothing() {
+    let scratch = Scratch::new();
+    files(&scratch, 24);
+    let sim = Sim::start(&scratch, &["--latency-ms", "2"]);
+    scratch.run(&run(&sim, "one", &["--concurrency", "1"])).code(0);
+    scratch.run(&run(&sim, "many", &["--concurrency", "64"])).code(0);
+    let shuffled = prompts(24).lines().rev().collect::<Vec<_>>().join("\n");
+    scratch.write("prompts.jsonl", shuffled);
+    scratch.run(&run(&sim, "shuffled", &[])).code(0);
+    let one = bytes(&scratch.path("one/dataset"));
+    assert_eq!(one, bytes(&scratch.path("many/dataset")));
+    assert_eq!(one, bytes(&scratch.path("shuffled/dataset")));
+}
+
+#[test]
+fn killed_and_started_again_it_is_the_run_that_was_not() {
+    let scratch = Scratch::new();
+    files(&scratch, 60);
+    let calm = Sim::start(&scratch, &[]);
+    scratch.run(&run(&calm, "calm", &[])).code(0);
+    let sim = Sim::start(&scratch, &["--latency-ms", "15"]);
+    let slots: u64 = 8;
+    let more = ["--concurrency", "8"];
+    let mut kills = 0;
+    // Killed after so many answers, not after so much time: the machine's speed must not matter.
+    for at in [15, 40, 41, 90, 160] {
+        let mut child = scratch
+            .command(&run(&sim, "killed", &more))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("the run starts");
+        while sim.stats()["requests"].as_u64() < Some(at) && child.try_wait().expect("a child").is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        kills += u64::from(child.try_wait().expect("a child").is_none());
+        child.kill().expect("killed");
+        child.wait().expect("waited for");
+    }
+    assert!(kills >= 3, "the run was too fast to be killed: {kills}");
+    let last = scratch.run(&run(&sim, "killed", &more)).code(0).summary();
+    adds_up(&last);
+    assert_eq!(bytes(&scratch.path("calm/dataset")), bytes(&scratch.path("killed/dataset")));
+    let repeats = sim.stats()["repeats"].as_u64().expect("a count");
+    assert!(repeats <= kills * slots, "{repeats} calls were paid twice in {kills} kills");
+}
+
+#[test]
+fn an_edited_principle_asks_only_what_it_reaches() {
+    let scratch = Scratch::new();
+    files(&scratch, 20);
+    let sim = Sim::start(&scratch, &[]);
+    let first = scratch.run(&run(&sim, "r", &[])).code(0).summary();
+    scratch.write("three.toml", CONSTITUTION.replace("no longer than it has to be", "as short as it can be"));
+    let edited = scratch.run(&run(&sim, "r", &[])).code(0).summary();
+    let asked = |summary: &Value| summary["calls"]["asked"].as_u64().expect("a count");
+    // Every draft and every critique by the two others is known; the edited principle asks at least once a prompt.
+    assert!(asked(&edited) >= 20 && asked(&edited) < asked(&first) * 2 / 3, "{edited} after {first}");
+    assert_eq!(edited["rows"].as_u64().map(|n| n + edited["rejects"].as_u64().unwrap_or(0)), Some(20));
+}
+
+#[test]
+fn faults_of_an_endpoint_leave_no_trace_in_the_data() {
+    let scratch = Scratch::new();
+    files(&scratch, 16);
+    let calm = Sim::start(&scratch, &[]);
+    scratch.run(&run(&calm, "calm", &[])).code(0);
+    let rough = Sim::start(&scratch, &["--server-errors", "0.1", "--resets", "0.05"]);
+    let summary = scratch.run(&run(&rough, "rough", &["--set", "limits.attempts=12"])).code(0).summary();
+    assert!(summary["calls"]["retried"].as_u64() > Some(0), "{summary}");
+    assert_eq!(bytes(&scratch.path("calm/dataset")), bytes(&scratch.path("rough/dataset")));
+}
+
+#[test]
+fn bad_input_is_told_with_its_place_and_remedy() {
+    let scratch = Scratch::new();
+    files(&scratch, 2);
+    let check = |args: &[&str], code: i32, says: &[&str]| {
+        let done = scratch.run(&[&["run", "--model", "sim", "--out", "r"], args].concat()).code(code);
+        for word in says {
+            assert!(done.err.contains(word), "{args:?} should say `{word}`: {}", done.err);
+        }
+    };
+    scratch.write("empty.jsonl", "");
+    scratch.write("binary.parquet", b"this is text".as_slice());
+    let with = |file: &'static str| ["--constitution", "three.toml", "--prompts", file];
+    check(&with("absent.jsonl"), 2, &["absent.jsonl"]);
+    check(&with("empty.jsonl"), 2, &["empty.jsonl", "empty"]);
+    check(&with("binary.parquet"), 2, &["binary.parquet"]);
+    check(&["--constitution", "three.toml"], 2, &["no prompts", "--prompts"]);
+    check(&["--constitution", "absent.toml", "--prompts", "prompts.jsonl"], 2, &["absent.toml"]);
+    check(&[&with("prompts.jsonl")[..], &["--column", "promt"]].concat(), 2, &["promt", "prompt"]);
+    check(&[&with("prompts.jsonl")[..], &["--schedule", "pannel"]].concat(), 2, &["pannel", "panel"]);
+    check(&[&with("prompts.jsonl")[..], &["--set", "limts.rpm=1"]].concat(), 2, &["limts"]);
+}
+
+#[test]
+fn bad_rows_are_rejects_and_the_run_goes_on() {
+    let scratch = Scratch::new();
+    files(&scratch, 0);
+    let mut rows =
+        b"{\"prompt\": \"Good?\"}\nnot json\n{\"prompt\": \"\"}\n{\"prompt\": \"Good?\"}\n\xff\xfe\n"
+            .to_vec();
+    rows.extend(format!("{{\"prompt\": \"{}\"}}\n", "x".repeat(10_000_000)).into_bytes());
+    rows.extend(b"{\"prompt\": \"Also good?\"}\n");
+    scratch.write("prompts.jsonl", rows);
+    let args = [
+        "run",
+        "--model",
+        "sim",
+        "--constitution",
+        "three.toml",
+        "--prompts",
+        "prompts.jsonl",
+        "--out",
+        "r",
+        "--json",
+    ];
+    let done = scratch.run(&args).code(1);
+    let summary = done.summary();
+    adds_up(&summary);
+    assert_eq!((summary["prompts"].as_u64(), summary["rejects"].as_u64()), (Some(7), Some(5)), "{summary}");
+    let shown = scratch.run(&["show", "r", "--rejects"]).code(0).out;
+    for (line, reason) in
+        [(2, "bad-json"), (3, "empty"), (4, "duplicate"), (5, "invalid-utf8"), (6, "too-long")]
+    {
+        assert!(shown.contains(&format!("prompts.jsonl:{line}  {reason}")), "{line} {reason}: {shown}");
+    }
+}
+
+#[test]
+fn a_provider_that_refuses_is_exit_code_3_and_keeps_what_it_gave() {
+    let scratch = Scratch::new();
+    files(&scratch, 3);
+    let sim = Sim::start(&scratch, &["--key", "right"]);
+    let done = scratch.run(&run(&sim, "r", &[])).code(3);
+    assert!(done.err.contains("401") && done.err.contains("OPENAI_API_KEY"), "{}", done.err);
+    adds_up(&done.summary());
+    let with_key =
+        scratch.command(&run(&sim, "r", &[])).env("OPENAI_API_KEY", "right").output().expect("runs");
+    let done = crate::support::Done::of(&with_key).code(0);
+    assert!(
+        !done.out.contains("right\"")
+            && !std::fs::read_to_string(scratch.path("r/recipe.toml")).expect("frozen").contains("right")
+    );
+    // Nothing listens there.
+    let args =
+        ["run", "--constitution", "three.toml", "--prompts", "prompts.jsonl", "--model", "m", "--base-url"];
+    let more = ["http://127.0.0.1:9/v1", "--out", "down", "--set", "limits.attempts=2"];
+    let done = scratch.run(&[&args[..], &more[..]].concat()).code(3);
+    assert!(done.err.contains("cannot connect") && done.err.contains("127.0.0.1:9"), "{}", done.err);
+}
+
+#[test]
+fn two_processes_cannot_write_one_run() {
+    let scratch = Scratch::new();
+    files(&scratch, 40);
+    let sim = Sim::start(&scratch, &["--latency-ms", "40"]);
+    let mut first = scratch
+        .command(&run(&sim, "r", &["--concurrency", "2"]))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the run starts");
+    while sim.stats()["requests"].as_u64() < Some(2) {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let done = scratch.run(&run(&sim, "r", &[])).code(4);
+    assert!(done.err.contains("is being written by"), "{}", done.err);
+    first.kill().expect("killed");
+    first.wait().expect("waited for");
+}
