@@ -56,18 +56,28 @@ impl<'a, A: Ask> Asking<'a, A> {
         }
     }
 
-    /// The same, going on to the next draw while answers are empty or malformed, up to the recipe's `retries`.
+    /// The draws that the `sample`-th answer to the same conversation may use: each has its own, so that asking one
+    /// again never gives another.
+    pub(super) fn draws(&self, sample: u32) -> std::ops::RangeInclusive<u32> {
+        let retries = self.cx.settings.retries;
+        let first = sample * (retries + 1);
+        first..=first + retries
+    }
+
+    /// The same, going on to the next draw while answers are empty or malformed.
     pub(super) async fn answer_of_any_draw(
         &self,
         role: Role,
         messages: &[Message],
+        sample: u32,
         format: Option<ResponseFormat>,
     ) -> Result<Answered, Stop> {
-        let mut draw = 0;
+        let draws = self.draws(sample);
+        let mut draw = *draws.start();
         loop {
             let answered = self.answer(role, messages.to_vec(), draw, format.clone()).await?;
             let worth_another = matches!(answered.answer.outcome, Outcome::Empty | Outcome::Malformed(_));
-            if !worth_another || draw >= self.cx.settings.retries {
+            if !worth_another || draw == *draws.end() {
                 return Ok(answered);
             }
             draw += 1;

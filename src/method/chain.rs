@@ -22,6 +22,8 @@ pub(super) struct Chain<'a, A> {
 #[derive(Debug)]
 pub(super) struct Wanted<'w, 'p> {
     pub(super) round: u32,
+    /// How often the same was wanted before.
+    pub(super) sample: u32,
     /// The conversation that ends in the request.
     pub(super) messages: Vec<Message>,
     /// What the critics said, and of which principles.
@@ -57,11 +59,8 @@ impl<'a, A: Ask> Chain<'a, A> {
     /// The draft, as number `sample` of several; `Err` is the reason why there is none.
     pub(super) async fn draft(&mut self, sample: u32) -> Result<Result<(), String>, Stop> {
         let messages = self.asking.cx.opening(self.asking.prompt);
-        let retries = self.asking.cx.settings.retries;
         let mut reason = String::new();
-        // Each sample has draws of its own, so that asking one again never gives another.
-        let first = sample * (retries + 1);
-        for draw in first..=first + retries {
+        for draw in self.asking.draws(sample) {
             let answered = self.asking.answer(Role::Generator, messages.clone(), draw, None).await?;
             match self.passes_gates(&answered, None) {
                 Ok((text, repairs)) => {
@@ -80,7 +79,7 @@ impl<'a, A: Ask> Chain<'a, A> {
     /// Asks for a revision, and again when it fails a gate, changes nothing or makes things worse.
     pub(super) async fn revise<'p>(&mut self, wanted: Wanted<'_, 'p>) -> Result<Revised<'p>, Stop> {
         let mut failed = Ended::RolledBack;
-        for draw in 0..=self.asking.cx.settings.retries {
+        for draw in self.asking.draws(wanted.sample) {
             let answered = self.asking.answer(Role::Reviser, wanted.messages.clone(), draw, None).await?;
             let passed = self.passes_gates(&answered, Some(&wanted));
             let (text, repairs) = match passed {

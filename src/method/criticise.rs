@@ -62,7 +62,7 @@ impl<A: Ask> Asking<'_, A> {
                 let critique = blank(principle, verdict, Some(verdict));
                 Ok(Judged { principle, verdict, critique, conversation: Vec::new() })
             }
-            Some(_) | None => self.criticise(response, principle, screened).await,
+            Some(_) | None => self.criticise(response, principle, screened, 0).await,
         });
         // All of them are waited for, also when one says stop: what is in flight is paid for.
         join_all(judged).await.into_iter().collect()
@@ -81,7 +81,7 @@ impl<A: Ask> Asking<'_, A> {
         let format = self.cx.format(Role::Critic, "screening", || screen_schema(ids.iter().copied()));
         let request = self.cx.templates.screen(principles, format.is_some())?;
         let messages = self.cx.about(self.prompt, response, request);
-        let answered = self.answer_of_any_draw(Role::Critic, &messages, format).await?;
+        let answered = self.answer_of_any_draw(Role::Critic, &messages, 0, format).await?;
         Ok(match answered.answer.complete() {
             Some(text) => read_screen(text, &ids)
                 .into_iter()
@@ -96,18 +96,20 @@ impl<A: Ask> Asking<'_, A> {
         self.cx.chance("measure screening", self.prompt).unit() < self.cx.settings.screen_measured
     }
 
-    /// One critique against one principle, with a follow-up for the verdict if none can be read.
+    /// One critique against one principle, the `sample`-th of the same response, with a follow-up for the verdict if none
+    /// can be read.
     pub(super) async fn criticise<'p>(
         &self,
         response: &str,
         principle: &'p Principle,
         screen: Option<Verdict>,
+        sample: u32,
     ) -> Result<Judged<'p>, Stop> {
         let format = self.cx.format(Role::Critic, "critique", verdict_schema);
         let (examples, structured) = (self.cx.settings.examples, format.is_some());
         let request = self.cx.templates.critique(principle, examples, structured)?;
         let mut conversation = self.cx.about(self.prompt, response, request);
-        let answered = self.answer_of_any_draw(Role::Critic, &conversation, format.clone()).await?;
+        let answered = self.answer_of_any_draw(Role::Critic, &conversation, sample, format.clone()).await?;
         let mut critique = blank(principle, Verdict::Undecided, screen);
         critique.model.clone_from(&answered.model);
         critique.tokens = answered.answer.usage.completion;
@@ -121,7 +123,7 @@ impl<A: Ask> Asking<'_, A> {
         if verdict.is_none() {
             let mut follow_up = conversation.clone();
             follow_up.push(Message::user(self.cx.templates.verdict(principle, structured)?));
-            let again = self.answer_of_any_draw(Role::Critic, &follow_up, format).await?;
+            let again = self.answer_of_any_draw(Role::Critic, &follow_up, sample, format).await?;
             critique.tokens += again.answer.usage.completion;
             verdict = again.answer.complete().and_then(read_verdict);
         }

@@ -63,7 +63,7 @@ async fn panel<A: Ask>(
             return Ok(settled(&judged));
         }
         let messages = cx.about(chain.asking.prompt, chain.current(), merged_request(cx, &objections)?);
-        let wanted = Wanted { round, messages, objections, known: judged.iter().collect() };
+        let wanted = Wanted { round, sample: 0, messages, objections, known: judged.iter().collect() };
         match chain.revise(wanted).await? {
             Revised::Kept(checks, number) => (judged, revision) = (checks, Some(number)),
             Revised::Failed(ended) => return Ok(ended),
@@ -92,14 +92,16 @@ async fn each<A: Ask>(
         let mut kept = false;
         for (n, principle) in principles.iter().enumerate() {
             if known[n].is_none() {
-                let judged = chain.asking.criticise(chain.current(), principle, None).await?;
+                let judged = chain.asking.criticise(chain.current(), principle, None, 0).await?;
                 chain.record(std::slice::from_ref(&judged), round, None);
                 known[n] = Some(judged);
             }
             let Some(judged) = known[n].as_ref().filter(|judged| judged.objects()) else { continue };
             let messages = single_request(cx, judged)?;
             let asked: Vec<&Judged<'_>> = known.iter().flatten().collect();
-            let wanted = Wanted { round, messages, objections: vec![judged], known: asked };
+            // The response may be the one that could not be revised in the round before: that is another sample.
+            let wanted =
+                Wanted { round, sample: round - 1, messages, objections: vec![judged], known: asked };
             match chain.revise(wanted).await? {
                 Revised::Kept(checks, number) => {
                     chain.record_recheck(&checks, round, number);
@@ -117,7 +119,7 @@ async fn each<A: Ask>(
             let known: Vec<Judged<'_>> = known.into_iter().flatten().collect();
             return Ok(settled(&known));
         }
-        // Another round would ask what was asked before, and get the same answers.
+        // Nothing was better than what stands, as often as the recipe lets it be asked for.
         if let Some(ended) = failed.filter(|_| !kept) {
             return Ok(ended);
         }
@@ -133,10 +135,11 @@ async fn sampled<A: Ask>(
     principles: &[&Principle],
 ) -> Result<Ended, Stop> {
     for round in 1..=cx.settings.rounds {
-        let Some(principle) = drawn(cx, chain.asking.prompt, principles, round) else {
+        // A principle that comes again may meet the same response again: that is another sample.
+        let Some((principle, sample)) = drawn(cx, chain.asking.prompt, principles, round) else {
             return Ok(Ended::Conforms);
         };
-        let judged = chain.asking.criticise(chain.current(), principle, None).await?;
+        let judged = chain.asking.criticise(chain.current(), principle, None, sample).await?;
         chain.record(std::slice::from_ref(&judged), round, None);
         let answered =
             judged.conversation.last().is_some_and(|turn| turn.role == crate::prompt::Speaker::Assistant);
@@ -144,7 +147,7 @@ async fn sampled<A: Ask>(
             continue;
         }
         let messages = single_request(cx, &judged)?;
-        let wanted = Wanted { round, messages, objections: vec![&judged], known: Vec::new() };
+        let wanted = Wanted { round, sample, messages, objections: vec![&judged], known: Vec::new() };
         if let Revised::Failed(Ended::Oscillation) = chain.revise(wanted).await? {
             return Ok(Ended::Oscillation);
         }
@@ -166,13 +169,13 @@ async fn screened<'p, A: Ask>(
     Ok(judged.into_iter().map(Some).collect())
 }
 
-/// The principle of a round: drawn by weight, without replacement until all are used.
+/// The principle of a round, drawn by weight, without replacement until all are used; and how often all were.
 fn drawn<'p>(
     cx: &MethodContext,
     prompt: &Prompt,
     principles: &[&'p Principle],
     round: u32,
-) -> Option<&'p Principle> {
+) -> Option<(&'p Principle, u32)> {
     let mut pool: Vec<&Principle> = principles.iter().filter(|p| p.weight > 0.0).copied().collect();
     if pool.is_empty() {
         pool = principles.to_vec();
@@ -186,7 +189,7 @@ fn drawn<'p>(
         -(1.0 - unit).ln() / if principle.weight > 0.0 { principle.weight } else { 1.0 }
     };
     pool.sort_by(|a, b| time(a).total_cmp(&time(b)).then_with(|| a.id.cmp(&b.id)));
-    pool.get(place as usize).copied()
+    pool.get(place as usize).map(|principle| (*principle, cycle))
 }
 
 /// The request for one revision that answers every objection.

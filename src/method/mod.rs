@@ -8,6 +8,10 @@ mod chain;
 mod context;
 mod criticise;
 mod critique_revision;
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
+mod tests;
 pub mod verdict;
 
 pub use context::{MethodContext, RoleModels};
