@@ -1,7 +1,7 @@
 //! A finding about a user's file, with the place it is about.
 //!
 //! Findings are values: whoever reads a file collects all of them, and the command line decides how they are shown
-//! ([`render`]), written ([`Diagnostic::to_json`]) or repaired ([`apply_fixes`]). Pure: texts come in as [`SourceFile`]s.
+//! ([`render()`]), written ([`Diagnostic::to_json`]) or repaired ([`apply_fixes`]). Pure: texts come in as [`SourceFile`]s.
 
 mod codes;
 mod render;
