@@ -23,6 +23,8 @@ mod plan;
 mod server;
 mod service;
 mod structure;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod wire;
 mod words;
