@@ -1,11 +1,14 @@
 //! `amend sim`: the simulated model as a server.
 
 use super::Failure;
-use super::failure::Kind;
-use crate::model::sim::Server;
+use super::failure::{Kind, journal_failure};
+use crate::journal::Reader;
+use crate::model::sim::{Score, Server, World};
 use crate::recipe::Sim;
+use crate::taxonomy::Taxonomy;
 use secrecy::SecretString;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Arguments of `amend sim`.
@@ -16,6 +19,7 @@ Examples:
   amend sim --port 8000 --latency-ms 200 --slots 8         one that takes its time
   amend sim --port 8000 --rate-limited 0.05 --resets 0.01  one that fails now and then
   curl http://127.0.0.1:8000/stats                         what it was asked so far
+  amend sim --score runs/first                             what the critics of a run found and missed
 
 Every flag of the groups below but Service is a field of [sim] in a recipe too, with _ for -.")]
 pub(super) struct Args {
@@ -28,6 +32,12 @@ pub(super) struct Args {
     /// Answer only requests that bring this key
     #[arg(long, value_name = "KEY", env = "AMEND_SIM_KEY", hide_env_values = true, help_heading = "Service")]
     key: Option<String>,
+    /// Do not serve: score a run that was made with these settings against the planted truth
+    #[arg(long, value_name = "RUN", help_heading = "Service", conflicts_with_all = ["port", "host", "key"])]
+    score: Option<PathBuf>,
+    /// With --score: one JSON object, by principle too
+    #[arg(long, help_heading = "Service", requires = "score")]
+    json: bool,
     #[command(flatten)]
     settings: Sim,
 }
@@ -36,6 +46,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     if let Some(problem) = args.settings.problems().first() {
         return Err(Failure::usage(problem.clone()));
+    }
+    if let Some(run) = &args.score {
+        return score(run, &args.settings, args.json);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -83,4 +96,32 @@ async fn told_to_stop() {
         () = interrupt => {}
         () = terminate => {}
     }
+}
+
+/// Holds a run against the truth that the settings plant.
+fn score(run: &Path, settings: &Sim, json: bool) -> Result<ExitCode, Failure> {
+    let (_, constitution, _) = super::export::frozen(run)?;
+    let reader = Reader::open(run).map_err(|error| journal_failure(&error))?;
+    let (world, taxonomy) = (World::new(settings), Taxonomy::built_in());
+    let mut score = Score::default();
+    for transcript in reader.transcripts() {
+        let transcript = transcript.map_err(|error| journal_failure(&error))?;
+        let applicable =
+            constitution.principles.iter().filter(|p| p.applies_to(&transcript.prompt, taxonomy));
+        score.add(world, &transcript, applicable.map(|p| p.id.as_str()));
+    }
+    let text = if json { serde_json::json!(score).to_string() } else { as_text(&score) };
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn as_text(score: &Score) -> String {
+    let Score { scored, foreign, all, .. } = score;
+    format!(
+        "{scored} transcripts scored, {foreign} of other models\n\
+         {:>9}  violations planted in drafts; the critic is blind to {} of them by its seed\n\
+         {:>9}  critiques that found a violation, {} that missed one, {} false alarms\n\
+         {:>9}  violations left in final responses, {} of them those the critic is blind to",
+        all.planted, all.missable, all.hits, all.misses, all.false_alarms, all.left, all.left_missed
+    )
 }

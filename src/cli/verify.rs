@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     } else {
         let lines: Vec<String> = findings.iter().map(|finding| super::style::printable(finding)).collect();
         format!(
-            "{}\n{} files are as they were written, {} findings",
+            "{}\n{} files are as they were written, {} are not",
             lines.join("\n"),
             met.intact,
             findings.len()

@@ -254,3 +254,17 @@ fn two_processes_cannot_write_one_run() {
     first.kill().expect("killed");
     first.wait().expect("waited for");
 }
+
+#[test]
+fn what_is_left_is_what_the_critic_is_blind_to() {
+    let scratch = Scratch::new();
+    files(&scratch, 60);
+    let sim = Sim::start(&scratch, &["--detection", "0.8", "--violations", "0.5"]);
+    scratch.run(&run(&sim, "r", &["--rounds", "4"])).code(0);
+    let args = ["sim", "--score", "r", "--json", "--detection", "0.8", "--violations", "0.5"];
+    let score = scratch.run(&args).code(0).summary();
+    let n = |key: &str| score["all"][key].as_u64().expect("a count");
+    assert_eq!((score["scored"].as_u64(), score["foreign"].as_u64()), (Some(60), Some(0)));
+    assert!(n("planted") > 60 && n("missable") > 5, "{score}");
+    assert_eq!((n("left"), n("left_missed")), (n("missable"), n("missable")), "{score}");
+}

@@ -158,13 +158,11 @@ fn command(name: &str, argument: &str) -> Result<Command, String> {
 }
 
 fn unknown(name: &str) -> String {
-    let nearest = COMMANDS
-        .iter()
-        .map(|(known, ..)| (strsim::damerau_levenshtein(name, known), known))
-        .min()
-        .filter(|(distance, known)| *distance <= 2 || known.starts_with(name));
+    let known = || COMMANDS.iter().map(|(known, ..)| *known);
+    let begun = known().find(|known| known.starts_with(name));
+    let nearest = begun.or_else(|| crate::diagnostic::nearest(name, known()));
     match nearest {
-        Some((_, known)) => format!("there is no `/{name}`; did you mean `/{known}`?"),
+        Some(known) => format!("there is no `/{name}`; did you mean `/{known}`?"),
         None => format!("there is no `/{name}`; `/help` lists the commands"),
     }
 }

@@ -20,6 +20,7 @@ mod judge;
 mod lists;
 mod mark;
 mod plan;
+mod score;
 mod server;
 mod service;
 mod structure;
@@ -31,6 +32,7 @@ mod words;
 mod world;
 
 pub use mark::Mark;
+pub use score::{Score, Tally};
 pub use server::Server;
 pub use service::Stats;
 pub use transport::SimTransport;
