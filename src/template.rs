@@ -5,7 +5,7 @@
 //! `Principle [the-id]: text`. The built-in templates stand in `prompts/`; a user's file overrides one by its name.
 //!
 //! Pure. Prompts, responses, critiques and the constitution are data here: never compiled, never a partial, never
-//! escaped, passed through byte for byte. What a template may name is checked when it is loaded ([`check`]).
+//! escaped, passed through byte for byte. What a template may name is checked when it is loaded (`check`).
 
 mod check;
 

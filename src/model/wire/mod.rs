@@ -1,6 +1,6 @@
-//! The wire format: a [`Call`] to a request body, and a response body to an [`Answer`].
+//! The wire format: a [`Call`] to a request body, and a response body to an `Answer`.
 //!
-//! Pure. The journal keeps raw bodies, so [`read`] must be able to read any body that any server ever sent; where a
+//! Pure. The journal keeps raw bodies, so `read` must be able to read any body that any server ever sent; where a
 //! field has another type than expected it counts as absent. What a status means is decided in `retry`.
 
 mod read;
