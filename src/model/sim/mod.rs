@@ -22,6 +22,8 @@ mod mark;
 mod plan;
 mod score;
 mod server;
+#[cfg(test)]
+mod server_tests;
 mod service;
 mod structure;
 #[cfg(test)]

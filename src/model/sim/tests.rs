@@ -465,8 +465,8 @@ async fn a_stream_in_process_gives_the_pieces_and_the_same_body() {
     assert_eq!((sim.stats().requests, sim.stats().repeats), (2, 1));
 }
 
-/// `P(first shown is preferred)` by log-probabilities, and the share of votes for it.
-async fn judged(settings: &Sim, a: &str, b: &str, votes: u64) -> (Option<f64>, f64) {
+/// `P(first shown is preferred)` by log-probabilities, and the number of votes for it.
+async fn judged(settings: &Sim, a: &str, b: &str, votes: u64) -> (Option<f64>, usize) {
     let sim = SimTransport::new(settings.clone());
     let conversation = [Message::user("Which bread is best?")];
     let pair = Pair { conversation: &conversation, a, b };
@@ -474,11 +474,11 @@ async fn judged(settings: &Sim, a: &str, b: &str, votes: u64) -> (Option<f64>, f
     let mut asked = body(&[Message::user(turn)]);
     asked["logprobs"] = json!(true);
     asked["top_logprobs"] = json!(5);
-    let (mut p, mut first) = (None, 0.0);
+    let (mut p, mut first) = (None, 0);
     for seed in 0..votes {
         asked["seed"] = json!(seed);
         let reply: Value = serde_json::from_str(&send(&sim, asked.clone()).await.unwrap().body).unwrap();
-        first += f64::from(u8::from(said(&reply["choices"][0]) == "(A)"));
+        first += usize::from(said(&reply["choices"][0]) == "(A)");
         let token = &reply["choices"][0]["logprobs"]["content"][0];
         let of = |name: &str| {
             let top = token["top_logprobs"].as_array()?;
@@ -487,48 +487,52 @@ async fn judged(settings: &Sim, a: &str, b: &str, votes: u64) -> (Option<f64>, f
         };
         p = of("(A)").zip(of("(B)")).map(|(a, b)| a / (a + b));
     }
-    (p, first / votes as f64)
+    (p, first)
+}
+
+fn foreign_answers() -> Vec<String> {
+    (0..120).map(|n| format!("Foreign answer number {n}. {}", "More. ".repeat(n % 7))).collect()
 }
 
 #[tokio::test]
-async fn judges_err_as_planted_and_votes_agree_with_logprobs() {
-    let responses: Vec<String> =
-        (0..120).map(|n| format!("Foreign answer number {n}. {}", "More. ".repeat(n % 7))).collect();
-    for judge in [Judge::Perfect, Judge::Position, Judge::Length, Judge::Noisy] {
+async fn judges_err_as_planted() {
+    // Bias, distance from the truth, and pairs ordered wrongly once both orders are averaged, of 60.
+    let measure = async |judge: Judge| {
         let settings = Sim { judge, ..Sim::default() };
         let world = World::new(&settings);
-        let (mut bias, mut right, mut agree) = (0.0, 0.0, 0.0);
-        for two in responses.chunks(2) {
+        let (mut bias, mut off, mut wrong) = (0.0, 0.0, 0);
+        for two in foreign_answers().chunks(2) {
             let (a, b) = (two[0].as_str(), two[1].as_str());
-            let (ab, _) = judged(&settings, a, b, 1).await;
-            let (ba, _) = judged(&settings, b, a, 1).await;
-            let (ab, ba) = (ab.unwrap(), ba.unwrap());
-            bias += (ab + ba - 1.0) / 2.0;
+            let ab = judged(&settings, a, b, 1).await.0.unwrap();
+            let ba = judged(&settings, b, a, 1).await.0.unwrap();
             let mean = f64::midpoint(ab, 1.0 - ba);
             let truth = world.better("be-kind", &Mark::of("", a), &Mark::of("", b));
-            right += f64::from(u8::from((mean > 0.5) == (truth > 0.5)));
-            agree += (mean - truth).abs();
+            bias += (ab + ba - 1.0) / 2.0 / 60.0;
+            off += (mean - truth).abs() / 60.0;
+            wrong += usize::from((mean > 0.5) != (truth > 0.5));
         }
-        let (bias, right, off) = (bias / 60.0, right / 60.0, agree / 60.0);
-        match judge {
-            Judge::Perfect => {
-                assert!(bias.abs() < 1e-9 && right > 0.999 && off < 1e-9, "{bias} {right} {off}");
-            }
-            Judge::Position => assert!((bias - 0.3).abs() < 1e-9 && right > 0.999, "{bias} {right}"),
-            Judge::Length => assert!(bias.abs() < 1e-9 && right < 1.0, "{bias} {right}"),
-            Judge::Noisy => assert!(bias.abs() < 0.1 && off > 0.02, "{bias} {off}"),
-            Judge::AlwaysA | Judge::NoLogprobs | Judge::Malformed => {}
-        }
-    }
-    let (a, b) = (responses[3].as_str(), responses[4].as_str());
-    let (p, votes) = judged(&Sim::default(), a, b, 400).await;
-    let (p, sigma) = (p.unwrap(), (0.25_f64 / 400.0).sqrt());
-    assert!((votes - p).abs() < 4.0 * sigma, "{votes} of {p}");
-    let (none, same) = judged(&Sim { judge: Judge::NoLogprobs, ..Sim::default() }, a, b, 400).await;
-    assert_eq!((none, same), (None, votes));
-    let (none, first) = judged(&Sim { judge: Judge::Malformed, ..Sim::default() }, a, b, 20).await;
-    assert_eq!((none, first), (None, 0.0));
-    assert!(judged(&Sim { judge: Judge::AlwaysA, ..Sim::default() }, a, b, 20).await.1 > 0.999);
+        (bias, off, wrong)
+    };
+    let (bias, off, wrong) = measure(Judge::Perfect).await;
+    assert!(bias.abs() < 1e-9 && off < 1e-9 && wrong == 0, "{bias} {off} {wrong}");
+    let (bias, _, wrong) = measure(Judge::Position).await;
+    assert!((bias - 0.3).abs() < 1e-9 && wrong == 0, "{bias} {wrong}");
+    let (bias, off, wrong) = measure(Judge::Length).await;
+    assert!(bias.abs() < 1e-9 && off > 0.1 && wrong > 0, "{bias} {off} {wrong}");
+    let (bias, off, _) = measure(Judge::Noisy).await;
+    assert!(bias.abs() < 0.1 && off > 0.02, "{bias} {off}");
+}
+
+#[tokio::test]
+async fn votes_agree_with_logprobs_and_stand_in_for_them() {
+    let answers = foreign_answers();
+    let (a, b) = (answers[3].as_str(), answers[4].as_str());
+    let of = |judge: Judge| Sim { judge, ..Sim::default() };
+    let (p, votes) = judged(&of(Judge::Perfect), a, b, 400).await;
+    near(votes, 400, p.unwrap());
+    assert_eq!(judged(&of(Judge::NoLogprobs), a, b, 400).await, (None, votes));
+    assert_eq!(judged(&of(Judge::Malformed), a, b, 20).await, (None, 0));
+    assert_eq!(judged(&of(Judge::AlwaysA), a, b, 20).await.1, 20);
 }
 
 #[tokio::test]
