@@ -2,8 +2,10 @@
 
 use super::Failure;
 use super::failure::{Kind, journal_failure};
+use crate::constitution::Constitution;
 use crate::journal::Reader;
-use crate::model::sim::{Score, Server, World};
+use crate::model::sim::{Score, Server, World, truth};
+use crate::prompt::Prompt;
 use crate::recipe::Sim;
 use crate::taxonomy::Taxonomy;
 use secrecy::SecretString;
@@ -20,6 +22,7 @@ Examples:
   amend sim --port 8000 --rate-limited 0.05 --resets 0.01  one that fails now and then
   curl http://127.0.0.1:8000/stats                         what it was asked so far
   amend sim --score runs/first                             what the critics of a run found and missed
+  amend sim --truth runs/first > truth.jsonl               what was planted, a line for each prompt and principle
 
 Every flag of the groups below but Service is a field of [sim] in a recipe too, with _ for -.")]
 pub(super) struct Args {
@@ -32,9 +35,12 @@ pub(super) struct Args {
     /// Answer only requests that bring this key
     #[arg(long, value_name = "KEY", env = "AMEND_SIM_KEY", hide_env_values = true, help_heading = "Service")]
     key: Option<String>,
-    /// Do not serve: score a run that was made with these settings against the planted truth
+    /// Do not serve: score a run against the planted truth. Without flags of the world, its recipe's [sim] counts
     #[arg(long, value_name = "RUN", help_heading = "Service", conflicts_with_all = ["port", "host", "key"])]
     score: Option<PathBuf>,
+    /// Do not serve: write the planted truth about every prompt of a run as JSON lines
+    #[arg(long, value_name = "RUN", help_heading = "Service", conflicts_with_all = ["port", "host", "key", "score"])]
+    truth: Option<PathBuf>,
     /// With --score: one JSON object, by principle too
     #[arg(long, help_heading = "Service", requires = "score")]
     json: bool,
@@ -49,6 +55,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     if let Some(run) = &args.score {
         return score(run, &args.settings, args.json);
+    }
+    if let Some(run) = &args.truth {
+        return write_truth(run, &args.settings);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -98,20 +107,46 @@ async fn told_to_stop() {
     }
 }
 
+/// The settings of the world that a run was made in: the flags, or the run's own recipe when there are none.
+fn world_of(run: &Path, flags: &Sim) -> Result<(Sim, Constitution), Failure> {
+    let (recipe, constitution, _) = super::export::frozen(run)?;
+    let settings = if *flags == Sim::default() { recipe.sim } else { flags.clone() };
+    Ok((settings, constitution))
+}
+
+fn applicable<'c>(constitution: &'c Constitution, prompt: &'c Prompt) -> impl Iterator<Item = &'c str> {
+    let taxonomy = Taxonomy::built_in();
+    constitution.principles.iter().filter(|p| p.applies_to(prompt, taxonomy)).map(|p| p.id.as_str())
+}
+
 /// Holds a run against the truth that the settings plant.
-fn score(run: &Path, settings: &Sim, json: bool) -> Result<ExitCode, Failure> {
-    let (_, constitution, _) = super::export::frozen(run)?;
+fn score(run: &Path, flags: &Sim, json: bool) -> Result<ExitCode, Failure> {
+    let (settings, constitution) = world_of(run, flags)?;
     let reader = Reader::open(run).map_err(|error| journal_failure(&error))?;
-    let (world, taxonomy) = (World::new(settings), Taxonomy::built_in());
     let mut score = Score::default();
     for transcript in reader.transcripts() {
         let transcript = transcript.map_err(|error| journal_failure(&error))?;
-        let applicable =
-            constitution.principles.iter().filter(|p| p.applies_to(&transcript.prompt, taxonomy));
-        score.add(world, &transcript, applicable.map(|p| p.id.as_str()));
+        score.add(World::new(&settings), &transcript, applicable(&constitution, &transcript.prompt));
     }
     let text = if json { serde_json::json!(score).to_string() } else { as_text(&score) };
     let _ = writeln!(std::io::stdout().lock(), "{text}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes what is planted for every prompt of a run that has a transcript.
+fn write_truth(run: &Path, flags: &Sim) -> Result<ExitCode, Failure> {
+    let (settings, constitution) = world_of(run, flags)?;
+    let reader = Reader::open(run).map_err(|error| journal_failure(&error))?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    for transcript in reader.transcripts() {
+        let prompt = transcript.map_err(|error| journal_failure(&error))?.prompt;
+        for line in truth(World::new(&settings), &prompt, applicable(&constitution, &prompt)) {
+            // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
+            if writeln!(out, "{}", serde_json::json!(line)).is_err() {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -267,4 +267,25 @@ fn what_is_left_is_what_the_critic_is_blind_to() {
     assert_eq!((score["scored"].as_u64(), score["foreign"].as_u64()), (Some(60), Some(0)));
     assert!(n("planted") > 60 && n("missable") > 5, "{score}");
     assert_eq!((n("left"), n("left_missed")), (n("missable"), n("missable")), "{score}");
+
+    let args = ["sim", "--truth", "r", "--detection", "0.8", "--violations", "0.5"];
+    let truth = scratch.run(&args).code(0).out;
+    let count = |field: &str| truth.matches(&format!("\"{field}\":true")).count() as u64;
+    assert_eq!((count("planted"), count("missed")), (n("planted"), n("missable")));
+
+    // In process the run's own recipe says what world it was.
+    let here = [
+        "run",
+        "--constitution",
+        "three.toml",
+        "--prompts",
+        "prompts.jsonl",
+        "--model",
+        "sim",
+        "--out",
+        "here",
+    ];
+    let world = ["--rounds", "4", "--set", "sim.detection=0.8", "--set", "sim.violations=0.5"];
+    scratch.run(&[&here[..], &world].concat()).code(0);
+    assert_eq!(scratch.run(&["sim", "--score", "here", "--json"]).code(0).summary(), score);
 }

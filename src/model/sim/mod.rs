@@ -34,7 +34,7 @@ mod words;
 mod world;
 
 pub use mark::Mark;
-pub use score::{Score, Tally};
+pub use score::{Score, Tally, Truth, truth};
 pub use server::Server;
 pub use service::Stats;
 pub use transport::SimTransport;

@@ -1,10 +1,46 @@
 //! A run against the planted truth: what its critics found, missed and imagined, and what is left at the end. Pure.
 
+use super::conversation::conversation_hash;
 use super::mark::Mark;
 use super::world::World;
+use crate::prompt::Prompt;
 use crate::transcript::{Transcript, Verdict};
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// What is planted for one prompt under one principle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Truth {
+    /// The prompt's id.
+    pub prompt_id: String,
+    /// The principle's id.
+    pub principle: String,
+    /// Whether every draft violates it.
+    pub planted: bool,
+    /// Whether the critic is blind to that.
+    pub missed: bool,
+    /// Whether the critic objects to a draft that keeps it.
+    pub false_alarm: bool,
+}
+
+/// The truth about a prompt, known without asking the model anything.
+pub fn truth<'p>(
+    world: World<'p>,
+    prompt: &'p Prompt,
+    principles: impl IntoIterator<Item = &'p str>,
+) -> impl Iterator<Item = Truth> {
+    let key = conversation_hash(prompt.messages.iter().map(|m| (m.role.as_str(), m.content.as_str())));
+    principles.into_iter().map(move |principle| {
+        let planted = world.planted(&key, principle);
+        Truth {
+            prompt_id: prompt.id.0.clone(),
+            principle: principle.to_owned(),
+            planted,
+            missed: planted && world.missed(&key, principle),
+            false_alarm: !planted && world.false_alarm(&key, principle),
+        }
+    })
+}
 
 /// The truth about one principle over a run, or about all of them together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
