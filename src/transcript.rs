@@ -163,6 +163,8 @@ pub enum Ended {
     RolledBack,
     /// A revision could not be had; the reason code.
     RevisionFailed(String),
+    /// Responses were compared, and none was revised.
+    Labelled,
     /// There is no usable draft; the reason code. Such a prompt is a reject.
     NoDraft(String),
 }

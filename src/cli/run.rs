@@ -134,7 +134,8 @@ async fn go(
         recipe.gates.clone(),
         recipe.seed,
     )
-    .map_err(|error| Failure::usage(error.to_string()))?;
+    .map_err(|error| Failure::usage(error.to_string()))?
+    .with_label(recipe.label.clone());
     let retries = events.clone();
     let client = models::client(
         recipe,
@@ -186,6 +187,7 @@ fn plan(project: &Project, models: &RoleModels) -> String {
         .with(constitution.sha256())
         .with(templates.sha256())
         .with(text(toml::to_string(&recipe.method)))
+        .with(text(toml::to_string(&recipe.label)))
         .with(text(toml::to_string(&recipe.gates)))
         .with(recipe.export.keep_unresolved.to_string())
         .with_u64(recipe.seed);
@@ -217,6 +219,7 @@ fn judge(project: &Project) -> Judge {
                     Ended::Conforms
                     | Ended::Undecided
                     | Ended::Rounds
+                    | Ended::Labelled
                     | Ended::Oscillation
                     | Ended::RolledBack
                     | Ended::RevisionFailed(_) => "the final response is not fit for a row",

@@ -136,6 +136,7 @@ pub fn ended(ended: &Ended) -> String {
         Ended::Oscillation => "a revision came back to an earlier response".into(),
         Ended::RolledBack => "no revision was better".into(),
         Ended::RevisionFailed(reason) => format!("no usable revision: {}", printable(reason)),
+        Ended::Labelled => "compared, not revised".into(),
         Ended::NoDraft(reason) => format!("no usable draft: {}", printable(reason)),
     }
 }

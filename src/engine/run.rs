@@ -8,7 +8,7 @@ use super::{Event, Phase, Shutdown, Summary};
 use crate::dataset::Reject;
 use crate::dataset::prompts::Row as InputRow;
 use crate::journal::{Admission, Arrival, Outline, Row};
-use crate::method::{MethodContext, Stop, critique_revision};
+use crate::method::{MethodContext, Stop, make_transcript};
 use crate::model::Transport;
 use crate::model::memo::{Memo, journal_stop};
 use crate::prompt::{Prompt, PromptId};
@@ -257,7 +257,7 @@ where
     state.turn += 1;
     let task = state.running.spawn(async move {
         let ask = memo.at(turn);
-        let transcript = critique_revision(&ask, &context, &prompt).await?;
+        let transcript = make_transcript(&ask, &context, &prompt).await?;
         let outline = Outline::of(&transcript, judge(&transcript), "");
         memo.journal()
             .finish(&transcript, outline.clone(), ask.troubled())
@@ -304,6 +304,7 @@ fn ended_name(ended: &Ended) -> &'static str {
         Ended::Oscillation => "oscillation",
         Ended::RolledBack => "rolled-back",
         Ended::RevisionFailed(_) => "revision-failed",
+        Ended::Labelled => "labelled",
         Ended::NoDraft(_) => "no-draft",
     }
 }

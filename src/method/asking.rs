@@ -1,11 +1,14 @@
-//! Asks on behalf of one prompt: counts calls, gives a truncated answer more room, and goes to a role's fallback.
+//! Asks on behalf of one prompt: counts calls, gives a truncated answer more room, goes to a role's fallback, and lets
+//! only a text that passes its gates become a response.
 //!
 //! It decides when asking again may help, not what an answer means.
 
+use super::criticise::Judged;
 use super::{Ask, MethodContext, Stop};
+use crate::dataset::gates::{Candidate, Verdict as Gate, check_response};
 use crate::model::{Answer, Call, Outcome, ResponseFormat, Role};
 use crate::prompt::{Message, Prompt};
-use crate::transcript::Tally;
+use crate::transcript::{Response, Tally};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
@@ -37,8 +40,7 @@ impl<'a, A: Ask> Asking<'a, A> {
         Self { ask, cx, prompt, counts: Mutex::default() }
     }
 
-    /// One answer to a conversation: of the role's model, with twice the room if the first was cut off; of the role's
-    /// fallback, if there is one and the model refused, was filtered or still had too little room.
+    /// One answer to a conversation.
     pub(super) async fn answer(
         &self,
         role: Role,
@@ -46,13 +48,67 @@ impl<'a, A: Ask> Asking<'a, A> {
         draw: u32,
         format: Option<ResponseFormat>,
     ) -> Result<Answered, Stop> {
-        let call = Call { format, ..self.cx.call(self.prompt, role, messages, draw) };
+        self.answer_call(Call { format, ..self.cx.call(self.prompt, role, messages, draw) }).await
+    }
+
+    /// One answer to a call: of the role's model, with twice the room if the first was cut off; of the role's fallback,
+    /// if there is one and the model refused, was filtered or still had too little room.
+    pub(super) async fn answer_call(&self, call: Call) -> Result<Answered, Stop> {
         let own = self.with_room(call.clone()).await?;
         let unwilling =
             matches!(own.answer.outcome, Outcome::Refused | Outcome::Filtered | Outcome::Truncated);
         match self.cx.fallback(self.prompt, &call).filter(|_| unwilling) {
             Some(other) => self.with_room(other).await,
             None => Ok(own),
+        }
+    }
+
+    /// A draft, the `sample`-th of several; `Err` is the reason code why there is none.
+    pub(super) async fn draft(&self, sample: u32) -> Result<Result<Response, String>, Stop> {
+        let messages = self.cx.opening(self.prompt);
+        let mut reason = String::new();
+        for draw in self.draws(sample) {
+            let answered = self.answer(Role::Generator, messages.clone(), draw, None).await?;
+            match self.passes_gates(&answered, None, &[]) {
+                Ok((text, repairs)) => return Ok(Ok(response(text, 0, &answered, repairs))),
+                Err(why) => reason = why,
+            }
+            if is_final(&answered.answer.outcome) {
+                break;
+            }
+        }
+        Ok(Err(reason))
+    }
+
+    /// What may be used of an answer, and what was repaired in it; or the reason code why nothing may. `original` is
+    /// what a revision revises, `objections` what it answers.
+    pub(super) fn passes_gates(
+        &self,
+        answered: &Answered,
+        original: Option<&str>,
+        objections: &[&Judged<'_>],
+    ) -> Result<(String, Vec<String>), String> {
+        let Some(text) = answered.answer.complete() else {
+            return Err(answered.answer.outcome.as_str().into());
+        };
+        let critiques: Vec<&str> = objections.iter().map(|judged| judged.critique.text.as_str()).collect();
+        let shown = objections.iter().filter(|_| self.cx.settings.examples);
+        let examples: Vec<&str> = shown
+            .flat_map(|judged| &judged.principle.examples)
+            .flat_map(|example| [Some(example.response.as_str()), example.revision.as_deref()])
+            .flatten()
+            .collect();
+        let candidate = Candidate {
+            text,
+            prompt: self.prompt.last_user_turn(),
+            original,
+            critiques: &critiques,
+            examples: &examples,
+        };
+        match check_response(&candidate, &self.cx.gates) {
+            Gate::Pass => Ok((text.to_owned(), Vec::new())),
+            Gate::Repair { text, codes } => Ok((text, codes.iter().map(ToString::to_string).collect())),
+            Gate::Retry(code) | Gate::Reject(code) => Err(code.as_str().into()),
         }
     }
 
@@ -112,4 +168,16 @@ impl<'a, A: Ask> Asking<'a, A> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         (counts.tally, counts.models.into_iter().collect())
     }
+}
+
+/// After every attempt of the layers below, there is no answer; asking for another draw would not bring one.
+pub(super) fn is_final(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed(_))
+}
+
+/// A response, and who wrote it.
+pub(super) fn response(text: String, round: u32, answered: &Answered, repairs: Vec<String>) -> Response {
+    let Answered { answer, model, fallback } = answered;
+    let tokens = answer.usage.completion;
+    Response { text, round, model: model.clone(), fallback: *fallback, tokens, repairs }
 }

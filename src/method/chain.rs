@@ -1,21 +1,18 @@
-//! One prompt's chain in the making: its draft, its revisions with their gates, retries and roll-back, its records.
+//! One prompt's chain in the making: its revisions with their gates, retries and roll-back, and its records.
 
-use super::asking::{Answered, Asking};
+use super::asking::{Asking, is_final, response};
 use super::criticise::Judged;
 use super::{Ask, MethodContext, Stop};
 use crate::constitution::Principle;
-use crate::dataset::gates::{Candidate, Verdict as Gate, check_response};
-use crate::model::{Outcome, Role};
+use crate::model::Role;
 use crate::prompt::{Message, Prompt};
-use crate::transcript::{Critique, Ended, Response, Revision, RevisionFate, Transcript, Verdict};
+use crate::transcript::{Critique, Ended, Revision, RevisionFate, Tally, Transcript, Verdict};
 
 /// A transcript that still grows. Its last response is the one that stands.
 #[derive(Debug)]
 pub(super) struct Chain<'a, A> {
     pub(super) asking: Asking<'a, A>,
-    pub(super) responses: Vec<Response>,
-    critiques: Vec<Critique>,
-    revisions: Vec<Revision>,
+    pub(super) transcript: Transcript,
 }
 
 /// A revision to ask for.
@@ -42,38 +39,27 @@ pub(super) enum Revised<'p> {
     Failed(Ended),
 }
 
-/// A text that passed its gates, or the reason why not.
-type Passed = Result<(String, Vec<String>), String>;
-
 impl<'a, A: Ask> Chain<'a, A> {
-    pub(super) fn new(ask: &'a A, cx: &'a MethodContext, prompt: &'a Prompt) -> Self {
-        let asking = Asking::new(ask, cx, prompt);
-        Self { asking, responses: Vec::new(), critiques: Vec::new(), revisions: Vec::new() }
+    /// A chain without a response yet.
+    pub(super) fn new(ask: &'a A, cx: &'a MethodContext, prompt: &'a Prompt, method: &str) -> Self {
+        let transcript = Transcript {
+            prompt: prompt.clone(),
+            method: method.into(),
+            responses: Vec::new(),
+            critiques: Vec::new(),
+            revisions: Vec::new(),
+            comparisons: Vec::new(),
+            last: 0,
+            ended: Ended::NoDraft(String::new()),
+            tally: Tally::default(),
+            models: Vec::new(),
+        };
+        Self { asking: Asking::new(ask, cx, prompt), transcript }
     }
 
     /// The response that stands.
     pub(super) fn current(&self) -> &str {
-        self.responses.last().map_or("", |response| &response.text)
-    }
-
-    /// The draft, as number `sample` of several; `Err` is the reason why there is none.
-    pub(super) async fn draft(&mut self, sample: u32) -> Result<Result<(), String>, Stop> {
-        let messages = self.asking.cx.opening(self.asking.prompt);
-        let mut reason = String::new();
-        for draw in self.asking.draws(sample) {
-            let answered = self.asking.answer(Role::Generator, messages.clone(), draw, None).await?;
-            match self.passes_gates(&answered, None) {
-                Ok((text, repairs)) => {
-                    self.responses.push(response(text, 0, &answered, repairs));
-                    return Ok(Ok(()));
-                }
-                Err(why) => reason = why,
-            }
-            if is_final(&answered.answer.outcome) {
-                break;
-            }
-        }
-        Ok(Err(reason))
+        self.transcript.responses.last().map_or("", |response| &response.text)
     }
 
     /// Asks for a revision, and again when it fails a gate, changes nothing or makes things worse.
@@ -81,7 +67,7 @@ impl<'a, A: Ask> Chain<'a, A> {
         let mut failed = Ended::RolledBack;
         for draw in self.asking.draws(wanted.sample) {
             let answered = self.asking.answer(Role::Reviser, wanted.messages.clone(), draw, None).await?;
-            let passed = self.passes_gates(&answered, Some(&wanted));
+            let passed = self.asking.passes_gates(&answered, Some(self.current()), &wanted.objections);
             let (text, repairs) = match passed {
                 Ok(passed) => passed,
                 Err(reason) => {
@@ -105,7 +91,7 @@ impl<'a, A: Ask> Chain<'a, A> {
                 }
                 continue;
             }
-            if self.responses.iter().any(|earlier| earlier.text.trim() == text.trim()) {
+            if self.transcript.responses.iter().any(|earlier| earlier.text.trim() == text.trim()) {
                 self.record_revision(&wanted, &text, RevisionFate::Rejected("oscillation".into()));
                 return Ok(Revised::Failed(Ended::Oscillation));
             }
@@ -117,9 +103,9 @@ impl<'a, A: Ask> Chain<'a, A> {
             };
             let broken = broken(&wanted.known, &checks);
             if broken.is_empty() {
-                let kept = RevisionFate::Kept(self.responses.len());
+                let kept = RevisionFate::Kept(self.transcript.responses.len());
                 let revision = self.record_revision(&wanted, &text, kept);
-                self.responses.push(response(text, wanted.round, &answered, repairs));
+                self.transcript.responses.push(response(text, wanted.round, &answered, repairs));
                 return Ok(Revised::Kept(checks, revision));
             }
             let revision = self.record_revision(&wanted, &text, RevisionFate::RolledBack(broken));
@@ -129,31 +115,28 @@ impl<'a, A: Ask> Chain<'a, A> {
         Ok(Revised::Failed(failed))
     }
 
-    /// What may be used of an answer, or the reason code why nothing may.
-    fn passes_gates(&self, answered: &Answered, wanted: Option<&Wanted<'_, '_>>) -> Passed {
-        let Some(text) = answered.answer.complete() else {
-            return Err(answered.answer.outcome.as_str().into());
-        };
-        let objections = wanted.map_or(&[][..], |wanted| &wanted.objections);
-        let critiques: Vec<&str> = objections.iter().map(|judged| judged.critique.text.as_str()).collect();
-        let shown = objections.iter().filter(|_| self.asking.cx.settings.examples);
-        let examples: Vec<&str> = shown
-            .flat_map(|judged| &judged.principle.examples)
-            .flat_map(|example| [Some(example.response.as_str()), example.revision.as_deref()])
-            .flatten()
-            .collect();
-        let candidate = Candidate {
-            text,
-            prompt: self.asking.prompt.last_user_turn(),
-            original: wanted.map(|_| self.current()),
-            critiques: &critiques,
-            examples: &examples,
-        };
-        match check_response(&candidate, &self.asking.cx.gates) {
-            Gate::Pass => Ok((text.to_owned(), Vec::new())),
-            Gate::Repair { text, codes } => Ok((text, codes.iter().map(ToString::to_string).collect())),
-            Gate::Retry(code) | Gate::Reject(code) => Err(code.as_str().into()),
+    /// Asks about response number `n` what was not asked about it yet.
+    pub(super) async fn complete_verdicts(
+        &mut self,
+        n: usize,
+        principles: &[&Principle],
+    ) -> Result<(), Stop> {
+        let Some(response) = self.transcript.responses.get(n) else { return Ok(()) };
+        let known = self.transcript.verdicts_of(n);
+        let missing: Vec<&Principle> =
+            principles.iter().filter(|p| known.iter().all(|(id, _)| *id != p.id)).copied().collect();
+        if !missing.is_empty() {
+            let judged = self.asking.judge(&response.text, &missing).await?;
+            let round = response.round.max(1);
+            let critiques = judged.into_iter().map(|judged| judged.critique);
+            self.transcript.critiques.extend(critiques.map(|critique| Critique {
+                round,
+                response: n,
+                recheck: true,
+                ..critique
+            }));
         }
+        Ok(())
     }
 
     /// Records critiques of the response that stands, which a revision may answer.
@@ -173,8 +156,8 @@ impl<'a, A: Ask> Chain<'a, A> {
         revision: Option<usize>,
         recheck: bool,
     ) {
-        let response = self.responses.len().saturating_sub(1);
-        self.critiques.extend(judged.iter().map(|judged| Critique {
+        let response = self.transcript.responses.len().saturating_sub(1);
+        self.transcript.critiques.extend(judged.iter().map(|judged| Critique {
             round,
             response,
             revision,
@@ -184,43 +167,21 @@ impl<'a, A: Ask> Chain<'a, A> {
     }
 
     fn record_revision(&mut self, wanted: &Wanted<'_, '_>, text: &str, fate: RevisionFate) -> usize {
-        self.revisions.push(Revision {
+        self.transcript.revisions.push(Revision {
             round: wanted.round,
-            from: self.responses.len().saturating_sub(1),
+            from: self.transcript.responses.len().saturating_sub(1),
             principles: wanted.objections.iter().map(|judged| judged.principle.id.clone()).collect(),
             text: text.to_owned(),
             fate,
         });
-        self.revisions.len() - 1
+        self.transcript.revisions.len() - 1
     }
 
     /// The finished transcript.
-    pub(super) fn end(self, method: &str, ended: Ended) -> Transcript {
+    pub(super) fn end(self, ended: Ended, last: usize) -> Transcript {
         let (tally, models) = self.asking.counts();
-        Transcript {
-            prompt: self.asking.prompt.clone(),
-            method: method.into(),
-            last: self.responses.len().saturating_sub(1),
-            responses: self.responses,
-            critiques: self.critiques,
-            revisions: self.revisions,
-            comparisons: Vec::new(),
-            ended,
-            tally,
-            models,
-        }
+        Transcript { last, ended, tally, models, ..self.transcript }
     }
-}
-
-/// After every attempt of the layers below, there is no answer; asking for another draw would not bring one.
-fn is_final(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Failed(_))
-}
-
-fn response(text: String, round: u32, answered: &Answered, repairs: Vec<String>) -> Response {
-    let Answered { answer, model, fallback } = answered;
-    let tokens = answer.usage.completion;
-    Response { text, round, model: model.clone(), fallback: *fallback, tokens, repairs }
 }
 
 /// The principles that held before and are violated now.

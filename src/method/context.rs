@@ -8,7 +8,7 @@ use crate::constitution::{Constitution, Principle};
 use crate::digest::Parts;
 use crate::model::{Call, ResolvedModel, ResponseFormat, Role};
 use crate::prompt::{Message, Prompt, Speaker};
-use crate::recipe::{Gates, Method, Models};
+use crate::recipe::{Gates, Label, Method, Models};
 use crate::taxonomy::Taxonomy;
 use crate::template::{TemplateError, Templates};
 
@@ -75,6 +75,8 @@ pub struct MethodContext {
     pub settings: Method,
     /// What makes a text unusable as a response.
     pub gates: Gates,
+    /// Which responses are compared, and how.
+    pub label: Label,
     /// The run's seed.
     pub seed: u64,
     system: Option<String>,
@@ -92,7 +94,14 @@ impl MethodContext {
     ) -> Result<Self, TemplateError> {
         let system = templates.system(&constitution)?;
         let taxonomy = Taxonomy::built_in().clone();
-        Ok(Self { constitution, templates, taxonomy, models, settings, gates, seed, system })
+        let label = Label::default();
+        Ok(Self { constitution, templates, taxonomy, models, settings, gates, label, seed, system })
+    }
+
+    /// The same, with responses compared as `label` says.
+    #[must_use]
+    pub fn with_label(self, label: Label) -> Self {
+        Self { label, ..self }
     }
 
     /// The principles that apply to a prompt, highest priority first.
@@ -102,12 +111,23 @@ impl MethodContext {
 
     /// How every conversation about a prompt begins: the system turn, unless the prompt brings its own, and the prompt.
     pub fn opening(&self, prompt: &Prompt) -> Vec<Message> {
+        let mut messages = self.system_turn(prompt);
+        messages.extend(prompt.messages.iter().cloned());
+        messages
+    }
+
+    /// A conversation of one user turn that shows all it is about: a comparison, a question.
+    pub fn alone(&self, prompt: &Prompt, request: String) -> Vec<Message> {
+        let mut messages = self.system_turn(prompt);
+        messages.push(Message::user(request));
+        messages
+    }
+
+    /// The run's system turn, if there is one and the prompt brings none of its own.
+    fn system_turn(&self, prompt: &Prompt) -> Vec<Message> {
         let has_own = prompt.messages.first().is_some_and(|turn| turn.role == Speaker::System);
         let system = self.system.iter().filter(|_| !has_own);
-        system
-            .map(|text| Message::new(Speaker::System, text))
-            .chain(prompt.messages.iter().cloned())
-            .collect()
+        system.map(|text| Message::new(Speaker::System, text)).collect()
     }
 
     /// A conversation about a response: the opening, the response, and one user turn with the request.
@@ -157,6 +177,22 @@ impl MethodContext {
         schema: impl FnOnce() -> serde_json::Value,
     ) -> Option<ResponseFormat> {
         self.models.of(role).structured.then(|| ResponseFormat { name: name.into(), schema: schema() })
+    }
+
+    /// Principles in the order in which they are drawn by weight without replacement. Those without weight are not drawn,
+    /// unless no other is there. Each waits for an exponential time with its weight as rate, and they come in the order
+    /// of their times, so that a principle that is edited moves no other.
+    pub fn drawn<'p>(&self, prompt: &Prompt, principles: &[&'p Principle], step: &str) -> Vec<&'p Principle> {
+        let mut pool: Vec<&Principle> = principles.iter().filter(|p| p.weight > 0.0).copied().collect();
+        if pool.is_empty() {
+            pool = principles.to_vec();
+        }
+        let time = |principle: &Principle| {
+            let unit = self.chance("principle", prompt).with(step).with(&principle.id).unit();
+            -(1.0 - unit).ln() / if principle.weight > 0.0 { principle.weight } else { 1.0 }
+        };
+        pool.sort_by(|a, b| time(a).total_cmp(&time(b)).then_with(|| a.id.cmp(&b.id)));
+        pool
     }
 
     /// A source of seeded chance about one prompt; add what the draw is about, then take a number.

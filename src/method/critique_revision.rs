@@ -20,7 +20,7 @@ use super::criticise::Judged;
 use super::{Ask, MethodContext, Stop};
 use crate::constitution::Principle;
 use crate::prompt::{Message, Prompt};
-use crate::recipe::Schedule;
+use crate::recipe::{Choose, Schedule};
 use crate::template::Objection;
 use crate::transcript::{Ended, Transcript, Verdict};
 
@@ -32,9 +32,10 @@ pub async fn critique_revision(
     prompt: &Prompt,
 ) -> Result<Transcript, Stop> {
     let schedule = cx.settings.schedule;
-    let mut chain = Chain::new(ask, cx, prompt);
-    if let Err(reason) = chain.draft(0).await? {
-        return Ok(chain.end(schedule.as_str(), Ended::NoDraft(reason)));
+    let mut chain = Chain::new(ask, cx, prompt, schedule.as_str());
+    match chain.asking.draft(0).await? {
+        Ok(draft) => chain.transcript.responses.push(draft),
+        Err(reason) => return Ok(chain.end(Ended::NoDraft(reason), 0)),
     }
     let principles = cx.applicable(prompt);
     let ended = match schedule {
@@ -42,7 +43,11 @@ pub async fn critique_revision(
         Schedule::Each => each(&mut chain, cx, &principles).await?,
         Schedule::Sampled => sampled(&mut chain, cx, &principles).await?,
     };
-    Ok(chain.end(schedule.as_str(), ended))
+    let last = match cx.settings.choose {
+        Choose::Last => chain.transcript.responses.len() - 1,
+        Choose::Best => best(&mut chain, &principles).await?,
+    };
+    Ok(chain.end(ended, last))
 }
 
 /// All principles criticise the same response side by side; one revision answers every objection.
@@ -176,20 +181,31 @@ fn drawn<'p>(
     principles: &[&'p Principle],
     round: u32,
 ) -> Option<(&'p Principle, u32)> {
-    let mut pool: Vec<&Principle> = principles.iter().filter(|p| p.weight > 0.0).copied().collect();
-    if pool.is_empty() {
-        pool = principles.to_vec();
+    let pool = u32::try_from(cx.drawn(prompt, principles, "").len()).ok().filter(|count| *count > 0)?;
+    let (cycle, place) = ((round - 1) / pool, (round - 1) % pool);
+    let order = cx.drawn(prompt, principles, &format!("cycle {cycle}"));
+    order.get(place as usize).map(|principle| (*principle, cycle))
+}
+
+/// The response that violates least, by verdicts on every principle: hard principles first, then by weight, then by what
+/// is undecided; the later of equals. What was not asked yet is asked now.
+async fn best<A: Ask>(chain: &mut Chain<'_, A>, principles: &[&Principle]) -> Result<usize, Stop> {
+    let mut scored: Vec<(f64, f64, f64)> = Vec::new();
+    for n in 0..chain.transcript.responses.len() {
+        chain.complete_verdicts(n, principles).await?;
+        let verdicts = chain.transcript.verdicts_of(n);
+        let weigh = |verdict: Verdict, of: fn(&Principle) -> f64| -> f64 {
+            let met = principles.iter().filter(|p| verdicts.contains(&(p.id.as_str(), verdict)));
+            met.map(|principle| of(principle)).sum()
+        };
+        let hard = weigh(Verdict::Violates, |principle| f64::from(u8::from(principle.hard)));
+        scored.push((hard, weigh(Verdict::Violates, |p| p.weight), weigh(Verdict::Undecided, |p| p.weight)));
     }
-    let count = u32::try_from(pool.len()).ok().filter(|count| *count > 0)?;
-    let (cycle, place) = ((round - 1) / count, (round - 1) % count);
-    // Each principle waits for an exponential time with its weight as rate, and they come in the order of their times:
-    // a draw by weight without replacement, in which a principle that is edited moves no other.
-    let time = |principle: &Principle| {
-        let unit = cx.chance("principle", prompt).with_u64(cycle.into()).with(&principle.id).unit();
-        -(1.0 - unit).ln() / if principle.weight > 0.0 { principle.weight } else { 1.0 }
+    let worse = |a: &(f64, f64, f64), b: &(f64, f64, f64)| {
+        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.total_cmp(&b.2))
     };
-    pool.sort_by(|a, b| time(a).total_cmp(&time(b)).then_with(|| a.id.cmp(&b.id)));
-    pool.get(place as usize).map(|principle| (*principle, cycle))
+    let best = (0..scored.len()).rev().min_by(|a, b| worse(&scored[*a], &scored[*b]));
+    Ok(best.unwrap_or(0))
 }
 
 /// The request for one revision that answers every objection.

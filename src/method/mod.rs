@@ -8,6 +8,12 @@ mod chain;
 mod context;
 mod criticise;
 mod critique_revision;
+pub mod estimate;
+pub mod eval;
+pub mod judge_report;
+mod label;
+#[cfg(test)]
+mod label_tests;
 #[cfg(test)]
 mod scripted;
 #[cfg(test)]
@@ -16,8 +22,12 @@ pub mod verdict;
 
 pub use context::{MethodContext, RoleModels};
 pub use critique_revision::critique_revision;
+pub use label::{label_chain, label_responses, label_samples, option_odds, read_option};
 
 use crate::model::{Answer, Call};
+use crate::prompt::Prompt;
+use crate::recipe::LabelSource;
+use crate::transcript::Transcript;
 
 /// Something that answers calls: the whole stack below a method.
 ///
@@ -31,6 +41,19 @@ pub trait Ask: Sync {
 impl<A: Ask> Ask for &A {
     fn ask(&self, call: Call) -> impl Future<Output = Result<Answer, Stop>> + Send {
         (**self).ask(call)
+    }
+}
+
+/// What a run does with one prompt, as its recipe says: critique and revision, preference labels, or one after the other.
+pub async fn make_transcript(
+    ask: &impl Ask,
+    cx: &MethodContext,
+    prompt: &Prompt,
+) -> Result<Transcript, Stop> {
+    match cx.label.source {
+        LabelSource::Off => critique_revision(ask, cx, prompt).await,
+        LabelSource::Samples => label_samples(ask, cx, prompt).await,
+        LabelSource::Chain => label_chain(ask, cx, critique_revision(ask, cx, prompt).await?).await,
     }
 }
 

@@ -4,9 +4,10 @@
 use super::{Ask, MethodContext, RoleModels, Stop};
 use crate::constitution::{Constitution, Principle, When};
 use crate::digest::Parts;
-use crate::model::{Answer, Call, Outcome, Role, Usage};
+use crate::model::sim::SimTransport;
+use crate::model::{Answer, Call, Outcome, Request, Role, Transport, Usage, wire};
 use crate::prompt::{Message, Prompt};
-use crate::recipe::{Gates, Method, Model, Models};
+use crate::recipe::{Gates, Method, Model, Models, Sim};
 use crate::template::Templates;
 use std::sync::Mutex;
 
@@ -135,4 +136,26 @@ pub(super) fn about(call: &Call) -> &str {
 
 pub(super) fn prompt() -> Prompt {
     Prompt::new(vec![Message::user("How do I open the old harbour gate?")], None, None)
+}
+
+/// The simulated model in process, without retries and without a journal.
+pub(super) struct Simulated {
+    pub(super) transport: SimTransport,
+    pub(super) models: RoleModels,
+}
+
+impl Simulated {
+    pub(super) fn new(sim: Sim, cx: &MethodContext) -> Self {
+        Self { transport: SimTransport::new(sim), models: cx.models.clone() }
+    }
+}
+
+impl Ask for Simulated {
+    async fn ask(&self, call: Call) -> Result<Answer, Stop> {
+        let model = self.models.answering(&call);
+        let request = Request { model: model.clone(), body: wire::body(&call, model) };
+        let reply = self.transport.send(&request, None).await;
+        Ok(reply
+            .map_or_else(|fault| ends(Outcome::Failed(fault.to_string())), |reply| wire::read(&reply.body)))
+    }
 }

@@ -406,7 +406,7 @@ fn laws(transcript: &Transcript, model: &Scripted<'_>, settings: &Method) {
         Ended::Undecided => assert!(!any(Verdict::Violates) && any(Verdict::Undecided)),
         Ended::RolledBack | Ended::RevisionFailed(_) => assert!(any(Verdict::Violates)),
         Ended::NoDraft(_) => assert!(transcript.responses.is_empty()),
-        Ended::Rounds | Ended::Oscillation => {}
+        Ended::Rounds | Ended::Oscillation | Ended::Labelled => {}
     }
 }
 

@@ -3,9 +3,11 @@
 //! Every field has a flag and every flag a field; a flag wins. One struct per section, each with its defaults beside
 //! it, so that this file is also the reference.
 
+mod label;
 mod read;
 mod sim;
 
+pub use label::{Label, LabelHow, LabelPairs, LabelSource};
 pub use read::{CONFIGS, Reading, check_complete, read, schema};
 pub use sim::{Busy, Judge, Sim};
 
@@ -32,6 +34,8 @@ pub struct Recipe {
     pub input: Input,
     /// How responses are made.
     pub method: Method,
+    /// Which responses are compared, and how.
+    pub label: Label,
     /// Which models answer.
     pub models: Models,
     /// How hard endpoints are pressed.
@@ -54,6 +58,7 @@ impl Default for Recipe {
             templates: None,
             input: Input::default(),
             method: Method::default(),
+            label: Label::default(),
             models: Models::default(),
             limits: Limits::default(),
             gates: Gates::default(),
@@ -141,6 +146,18 @@ impl Schedule {
     }
 }
 
+/// Which response of a chain is the final one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Choose {
+    /// The last that was kept.
+    #[default]
+    Last,
+    /// The one that violates least: hard principles first, then by weight; the later of equals. Every principle is asked
+    /// about every response for that, where it was not yet.
+    Best,
+}
+
 /// `[method]`: how responses are made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -158,6 +175,8 @@ pub struct Method {
     pub revise_always: bool,
     /// How often a revision that fails a gate, or makes things worse, is asked for again.
     pub retries: u32,
+    /// Which response is the final one: the last that was kept, or the best by its verdicts.
+    pub choose: Choose,
     /// Show the principles' few-shot examples in critique and revision requests.
     pub examples: bool,
 }
@@ -171,6 +190,7 @@ impl Default for Method {
             screen_measured: 0.0,
             revise_always: false,
             retries: 1,
+            choose: Choose::Last,
             examples: true,
         }
     }

@@ -605,6 +605,7 @@ fn name_of(ended: &Ended) -> String {
         Ended::Oscillation => "oscillation".into(),
         Ended::RolledBack => "rolled-back".into(),
         Ended::RevisionFailed(reason) => format!("revision-failed: {reason}"),
+        Ended::Labelled => "labelled".into(),
         Ended::NoDraft(reason) => format!("no-draft: {reason}"),
     }
 }
