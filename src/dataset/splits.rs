@@ -44,14 +44,16 @@ impl Gather {
     pub fn add(&mut self, prompt: &Prompt, rich: bool) -> Option<u32> {
         let me = u32::try_from(self.parent.len()).unwrap_or(u32::MAX);
         let key = key_of(&said(prompt));
-        let is_new = !self.seen.contains_key(&key);
+        let holder = self.seen.get(&key).and_then(|at| self.key.get(*at as usize));
+        let is_new = holder != Some(&key);
         self.parent.push(me);
         self.key.push(key);
         self.rich.push(rich);
         self.join(me, key);
         // A longer conversation that goes on from a prompt is of its family, unless it begins with a mere greeting.
         let first = prompt.messages.iter().find(|m| m.role == Speaker::User).map_or("", |m| &m.content);
-        if first.split_whitespace().count() >= 6 {
+        let more = prompt.messages.iter().filter(|m| m.role == Speaker::User).nth(1).is_some();
+        if more && first.split_whitespace().count() >= 6 {
             self.join(me, key_of(first));
         }
         is_new.then_some(me)

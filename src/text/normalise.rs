@@ -5,8 +5,12 @@ use unicode_normalization::UnicodeNormalization as _;
 /// The text in NFKC and lower case, with single spaces for white space and without invisible characters. For
 /// comparing, never for showing.
 pub fn normalise(text: &str) -> String {
-    let folded: String =
-        text.nfkc().flat_map(char::to_lowercase).filter(|c| !is_invisible(*c)).nfkc().collect();
+    let folded: String = if text.is_ascii() {
+        // Nothing to fold but case: the same result, many times sooner.
+        text.to_ascii_lowercase()
+    } else {
+        text.nfkc().flat_map(char::to_lowercase).filter(|c| !is_invisible(*c)).nfkc().collect()
+    };
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -130,7 +130,7 @@ impl About<'_> {
         for config in self.configs() {
             let _ = writeln!(out, "- config_name: {}\n  features:", config.as_str());
             for column in config.columns() {
-                feature(out, column);
+                feature(out, *column);
             }
             out.push_str("  splits:\n");
             for (split, stats) in self.splits_of(config) {

@@ -288,7 +288,20 @@ impl<'a> Writing<'a> {
         let columns = ["prompt", "chosen", "rejected", "completion", "messages", "response", "label"];
         let mut parts = crate::digest::Parts::new("repeat").with(row.config.as_str());
         for name in columns {
-            parts = parts.with(format!("{:?}", row.get(name)));
+            parts = match row.get(name) {
+                Value::Messages(messages) => {
+                    messages.iter().fold(parts.with("messages"), |parts, message| {
+                        parts.with(message.role.as_str()).with(&message.content)
+                    })
+                }
+                Value::Text(text) => parts.with("text").with(text),
+                other @ (Value::Null
+                | Value::Texts(_)
+                | Value::Bool(_)
+                | Value::Int(_)
+                | Value::Float(_)
+                | Value::Struct(_)) => parts.with(format!("{other:?}")),
+            };
         }
         if matches!(self.settings.soft_labels, crate::recipe::SoftLabels::Expand(_)) {
             parts = parts.with(format!("{:?}", row.get("id")));

@@ -21,7 +21,7 @@ const GROUP_BYTES: usize = 32 << 20;
 
 /// Writes rows of one config into one file.
 pub(super) struct ParquetWriter<W: Write + Send> {
-    columns: Vec<Column>,
+    columns: &'static [Column],
     pending: Vec<Row>,
     pending_bytes: usize,
     file: SerializedFileWriter<W>,
@@ -29,8 +29,8 @@ pub(super) struct ParquetWriter<W: Write + Send> {
 
 impl<W: Write + Send> ParquetWriter<W> {
     /// Begins a file.
-    pub(super) fn new(out: W, columns: Vec<Column>) -> Result<Self, ParquetError> {
-        let file = SerializedFileWriter::new(out, schema_of(&columns)?, properties()?)?;
+    pub(super) fn new(out: W, columns: &'static [Column]) -> Result<Self, ParquetError> {
+        let file = SerializedFileWriter::new(out, schema_of(columns)?, properties()?)?;
         Ok(Self { columns, pending: Vec::new(), pending_bytes: 0, file })
     }
 

@@ -19,13 +19,23 @@ pub(super) fn overlap(text: &[String], sources: &[&str], known: &[&str], n: usiz
     if sources.is_empty() || text.len() < n || n == 0 {
         return none;
     }
-    let gather = |texts: &[&str]| -> HashSet<Vec<String>> {
-        texts.iter().flat_map(|t| words(t).windows(n).map(<[String]>::to_vec).collect::<Vec<_>>()).collect()
+    // The text's own runs are few; the sources are streamed past them, so that nothing is copied.
+    let own: HashSet<&[String]> = text.windows(n).collect();
+    let met_in = |texts: &[&str]| -> HashSet<&[String]> {
+        let met = texts.iter().flat_map(|source| {
+            let spoken = words(source);
+            spoken.windows(n).filter_map(|run| own.get(run).copied()).collect::<Vec<_>>()
+        });
+        met.collect()
     };
-    let (foreign, known) = (gather(sources), gather(known));
+    let foreign = met_in(sources);
+    if foreign.is_empty() {
+        return none;
+    }
+    let known = met_in(known);
     let mut covered = vec![false; text.len()];
-    for (at, gram) in text.windows(n).enumerate() {
-        if foreign.contains(gram) && !known.contains(gram) {
+    for (at, run) in text.windows(n).enumerate() {
+        if foreign.contains(run) && !known.contains(run) {
             covered.iter_mut().skip(at).take(n).for_each(|c| *c = true);
         }
     }

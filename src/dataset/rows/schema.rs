@@ -6,6 +6,7 @@
 
 use crate::prompt::Message;
 use serde_json::{Map, Value as Json, json};
+use std::sync::LazyLock;
 
 /// One table of the dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -73,7 +74,13 @@ impl Config {
     }
 
     /// Its columns, the passport included.
-    pub fn columns(self) -> Vec<Column> {
+    pub fn columns(self) -> &'static [Column] {
+        static TABLE: LazyLock<Vec<Vec<Column>>> =
+            LazyLock::new(|| Config::ALL.into_iter().map(Config::columns_of).collect());
+        TABLE.get(self as usize).map_or(&[], Vec::as_slice)
+    }
+
+    fn columns_of(self) -> Vec<Column> {
         use Kind::{Bool, Float, Int32, Int64, Label, Message, Messages, Struct, Text, Texts};
         let mut columns: Vec<Column> = vec![("id", Text)];
         let own: &[Column] = match self {
