@@ -186,7 +186,8 @@ impl About<'_> {
             }
         }
         out.push_str(
-            "\nMore is in `stats.json`: lengths, languages, hazards, principles, refusal rates.\n\n",
+            "\nMore is in `stats.json`: lengths, languages, hazards, principles, refusal rates, and phrases that chosen replies \
+             have far more often than rejected ones.\n\n",
         );
     }
 

@@ -13,6 +13,7 @@ mod forms;
 mod manifest;
 mod near;
 mod parquet;
+mod phrases;
 mod place;
 mod stats;
 

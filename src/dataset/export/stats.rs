@@ -1,5 +1,6 @@
 //! Statistics of a dataset, gathered row by row in memory that does not grow with the rows.
 
+use super::phrases::Phrases;
 use crate::dataset::gates::refusal;
 use crate::dataset::rows::{Config, Row, Value};
 use serde_json::{Value as Json, json};
@@ -26,6 +27,7 @@ pub(super) struct Stats {
     refusals: [u64; 2],
     replies: [u64; 2],
     simulated: u64,
+    phrases: Phrases,
     /// Bytes of values in the columns.
     pub(super) bytes: u64,
 }
@@ -73,6 +75,9 @@ impl Stats {
             .or_else(|| text_of("response").filter(|_| row.config == Config::Classifier));
         if let (Some(chosen), Some(rejected)) = (text_of("chosen"), text_of("rejected")) {
             self.pair(chosen, rejected, row.get("p_chosen"));
+            if row.config == Config::Preference {
+                self.phrases.add(chosen, rejected);
+            }
         } else if let Some(reply) = reply.filter(|_| row.config != Config::Critique) {
             self.replies[0] += 1;
             self.refusals[0] += u64::from(refusal(reply).refuses());
@@ -189,6 +194,9 @@ impl Stats {
             object.insert("refusal_rate".into(), share(self.refusals[0], self.replies[0]));
         }
         if let Some(doubt) = self.mean_doubt() {
+            if self.phrases.is_counted() {
+                object.insert("boilerplate".into(), self.phrases.to_json());
+            }
             object.insert("p_chosen_histogram".into(), json!(self.p_chosen));
             object.insert("mean_one_minus_p_chosen".into(), json!(round(doubt)));
         }

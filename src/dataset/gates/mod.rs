@@ -22,7 +22,7 @@ use crate::recipe::Gates;
 use crate::text::{language, words};
 use marks::Mark;
 use std::collections::HashSet;
-use words::{edits_within, looping_tail, overlap, repeated_share};
+use words::{edits_within, looping_tail, overlap, repeats_more_than};
 
 /// Why a gate objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -199,7 +199,7 @@ fn objection_to(text: &str, candidate: &Candidate<'_>, gates: &Gates) -> Option<
             || taken_from(candidate.critiques, gates.max_critique_overlap)
     };
     let repeats = || {
-        spoken.len() >= 60 && repeated_share(&spoken, 8) > gates.max_repeated_share
+        spoken.len() >= 60 && repeats_more_than(&spoken, 8, gates.max_repeated_share)
             || looping_tail(&spoken, 6) >= 24
             || has_long_run_of_one_character(text)
     };

@@ -43,15 +43,21 @@ pub(super) fn overlap(text: &[String], sources: &[&str], known: &[&str], n: usiz
     Overlap { covered, share: covered as f64 / text.len() as f64 }
 }
 
-/// The share of the text's runs of `n` words that were there before: 0 for fresh text, near 1 for a loop.
-pub(super) fn repeated_share(text: &[String], n: usize) -> f64 {
+/// Whether more than this share of the text's runs of `n` words were there before: few in fresh text, most in a loop.
+pub(super) fn repeats_more_than(text: &[String], n: usize, share: f64) -> bool {
     if text.len() < n || n == 0 {
-        return 0.0;
+        return false;
+    }
+    let total = text.len() + 1 - n;
+    let most = share * total as f64;
+    // A repeated run begins with a repeated word: where few words repeat, few runs can.
+    let distinct: HashSet<&str> = text.iter().map(String::as_str).collect();
+    if (text.len() - distinct.len()) as f64 <= most {
+        return false;
     }
     let mut seen = HashSet::new();
-    let total = text.len() + 1 - n;
-    let fresh = text.windows(n).filter(|gram| seen.insert(*gram)).count();
-    1.0 - fresh as f64 / total as f64
+    let repeated = text.windows(n).filter(|run| !seen.insert(*run)).count();
+    repeated as f64 > most
 }
 
 /// How many words at the end are one unit said over and over (at least `times` times, units up to 40 words).
@@ -119,7 +125,7 @@ mod tests {
     #[test]
     fn a_loop_is_seen_and_a_refrain_is_not() {
         let stuck = words(&format!("The answer is plain. {}", "and so on it goes ".repeat(30)));
-        assert!(looping_tail(&stuck, 6) >= 140 && repeated_share(&stuck, 8) > 0.8);
+        assert!(looping_tail(&stuck, 6) >= 140 && repeats_more_than(&stuck, 8, 0.8));
         let verse = words(
             "row row row your boat gently down the stream merrily merrily merrily merrily life is but a dream",
         );
