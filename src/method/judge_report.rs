@@ -6,6 +6,7 @@
 
 use super::estimate::{Mean, Rate, Summing};
 use crate::constitution::Constitution;
+use crate::text::words;
 use crate::transcript::{Comparison, Critique, Revision, RevisionFate, Transcript, Verdict};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,6 +127,8 @@ pub struct RoundReport {
     pub violations: Mean,
     /// Length in characters.
     pub length: Mean,
+    /// Share of words that differ from the response before, counted as bags: small when revisions are minimal.
+    pub changed: Mean,
 }
 
 /// Reads transcripts and makes the report.
@@ -161,6 +164,7 @@ struct RoundSums {
     violating: (u64, u64),
     violations: Summing,
     length: Summing,
+    changed: Summing,
 }
 
 /// How much likelier an answer is for being shown first: the mean of P((A)) over both orders, less one half.
@@ -282,6 +286,9 @@ impl JudgeReporter {
             }
             let Some(sums) = self.rounds.get_mut(round) else { continue };
             sums.length.add(response.text.chars().count() as f64);
+            if let Some(before) = n.checked_sub(1).and_then(|n| transcript.responses.get(n)) {
+                sums.changed.add(share_changed(&before.text, &response.text));
+            }
             let verdicts = transcript.verdicts_of(n);
             let violations = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Violates).count();
             if !verdicts.is_empty() {
@@ -373,8 +380,27 @@ impl RoundSums {
             violating: rate(self.violating),
             violations: self.violations.finish(),
             length: self.length.finish(),
+            changed: self.changed.finish(),
         }
     }
+}
+
+/// Of the words of two texts together, the share that only one of them has.
+fn share_changed(before: &str, after: &str) -> f64 {
+    let (before, after) = (words(before), words(after));
+    let total = before.len() + after.len();
+    let mut left: BTreeMap<&str, usize> = BTreeMap::new();
+    for word in &before {
+        *left.entry(word).or_default() += 1;
+    }
+    let mut shared = 0;
+    for word in &after {
+        if let Some(count) = left.get_mut(word.as_str()).filter(|count| **count > 0) {
+            *count -= 1;
+            shared += 2;
+        }
+    }
+    if total == 0 { 0.0 } else { (total - shared) as f64 / total as f64 }
 }
 
 /// Counts one of `of` that are looked at.

@@ -2,12 +2,13 @@
 //!
 //! In the scripts a response is a sentence with marks: `!kind` says that it violates `kind`.
 
+use super::judge_report::JudgeReporter;
 use super::scripted::{Scripted, about, context, ends, kind, named, prompt, says};
 use super::{MethodContext, critique_revision};
 use crate::digest::Parts;
 use crate::model::{Answer, Call, Malformed, Outcome, Role};
 use crate::prompt::{Message, Prompt, Speaker};
-use crate::recipe::{Method, Schedule};
+use crate::recipe::{Choose, Method, Schedule};
 use crate::transcript::{Ended, RevisionFate, Transcript, Undecided, Verdict};
 use proptest::prelude::*;
 
@@ -328,6 +329,88 @@ fn the_paper_draws_without_replacement_and_by_weight() {
     let share = |id: &str| first.iter().filter(|drawn| *drawn == id).count() as f64 / 400.0;
     assert!((share("plain") - 0.75).abs() < 0.07, "{}", share("plain"));
     assert!(share("true") < f64::EPSILON);
+}
+
+#[test]
+fn the_best_of_a_chain_is_chosen_by_verdicts_not_by_place() {
+    // The reviser mends what it is asked about and breaks `true`: the draft violates one principle, so does the last.
+    let model = || {
+        Scripted::new(|call| match call.role {
+            Role::Generator => says("Turn !kind !plain the wheel on the left."),
+            Role::Critic => critic(call),
+            Role::Reviser if about(call).contains("!true ") => says("Turn !true !safe !plain the lever."),
+            Role::Reviser => says("Turn !true the wheel."),
+            Role::Judge => unreachable!(),
+        })
+    };
+    let paper = Method { revise_always: true, ..settings(Schedule::Sampled, 2) };
+    let last = run(&model(), &context(&FOUR, paper.clone()));
+    assert_eq!((last.responses.len(), last.last), (3, 2));
+    let best = Method { choose: Choose::Best, ..paper };
+    let transcript = run(&model(), &context(&FOUR, best.clone()));
+    assert_eq!(transcript.last, 1);
+    assert_eq!(transcript.tally.calls, 1 + 2 + 2 + 3 * 4 - 2);
+    // A hard principle weighs more than any number of others.
+    let mut cx = context(&FOUR, best);
+    cx.constitution.principles[3].hard = true;
+    assert_eq!(run(&model(), &cx).last, 0);
+}
+
+#[test]
+fn the_report_names_what_is_dead_needless_or_undone() {
+    let report = |model: &Scripted<'_>, cx: &MethodContext| {
+        let mut reporter = JudgeReporter::default();
+        reporter.add(&run(model, cx));
+        reporter.finish(&cx.constitution)
+    };
+    let mut cx = context(&["kind", "safe", "plain", "true"], settings(Schedule::Panel, 2));
+    cx.constitution.principles[3].when.languages = vec!["xx".into()];
+    let mut prompts = prompt();
+    prompts.language = Some("en".into());
+    let model = Scripted::new(|call| match call.role {
+        Role::Generator => says("Turn !kind the wheel."),
+        Role::Critic if named(call) == ["plain"] => says("Verdict: not-applicable"),
+        Role::Critic => critic(call),
+        Role::Reviser if call.draw == 0 => says("Turn !safe the wheel now."),
+        Role::Reviser => reviser(call),
+        Role::Judge => unreachable!(),
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut reporter = JudgeReporter::default();
+    reporter.add(&runtime.block_on(critique_revision(&model, &cx, &prompts)).unwrap());
+    let found = reporter.finish(&cx.constitution);
+    assert_eq!(found.dead, ["plain", "true"]);
+    let undone: Vec<_> =
+        found.undoes.iter().map(|u| (u.revised.as_str(), u.broken.as_str(), u.times)).collect();
+    assert_eq!(undone, [("kind", "safe", 1)]);
+    assert_eq!((found.revisions.tried, found.revisions.kept, found.revisions.rolled_back), (2, 1, 1));
+    assert_eq!((found.principles[0].drafts_violating, found.principles[0].left), (1, 0));
+    let violating = |round: usize| found.by_round[round].violating.share;
+    assert_eq!((violating(0), violating(1)), (Some(1.0), Some(0.0)));
+    // Turn !kind the wheel. → Turn the wheel.: one word of seven.
+    assert!((found.by_round[1].changed.mean.unwrap() - 1.0 / 7.0).abs() < 1e-12);
+
+    // The paper revises what nothing objects to: one of two needless requests changes the response.
+    let paper = Method { revise_always: true, ..settings(Schedule::Sampled, 2) };
+    let model = Scripted::new(|call| match call.role {
+        Role::Generator => says("Turn the wheel."),
+        Role::Critic => critic(call),
+        Role::Reviser => says("Turn the wheel again."),
+        Role::Judge => unreachable!(),
+    });
+    let needless = report(&model, &context(&FOUR, paper)).revisions.needless;
+    assert_eq!((needless.count, needless.of), (1, 2));
+
+    // Screening that passes over a violation is found out where it is measured.
+    let measured = Method { screen: true, screen_measured: 1.0, ..settings(Schedule::Panel, 1) };
+    let model = Scripted::new(|call| match (call.role, kind(call)) {
+        (Role::Generator, _) => says("Turn !kind !safe the wheel."),
+        (Role::Reviser, _) => reviser(call),
+        (_, "screen") => says(screening(call, |id| if id == "safe" { "violates" } else { "conforms" })),
+        (_, _) => critic(call),
+    });
+    let screening = report(&model, &context(&FOUR, measured)).screening;
+    assert_eq!((screening.missed.count, screening.missed.of), (1, 2));
 }
 
 /// A model in which everything is chance, by the hash of what is asked.

@@ -137,6 +137,7 @@ impl Check<'_> {
         self.at_least_one("limit", recipe.input.limit, input);
         self.at_least_one("sample", recipe.input.sample, input);
         self.method(recipe, root.key("method"));
+        self.label(recipe, root.key("label"));
         for (name, model) in roles(recipe) {
             self.model(model, root.key("models").key(name));
         }
@@ -149,6 +150,7 @@ impl Check<'_> {
         let method = &recipe.method;
         self.within("rounds", f64::from(method.rounds), 0.0, 100.0, node);
         self.within("retries", f64::from(method.retries), 0.0, 20.0, node);
+        self.within("screen_measured", method.screen_measured, 0.0, 1.0, node);
         let sampled = method.schedule == Schedule::Sampled;
         if method.revise_always && !sampled {
             self.no_effect(
@@ -159,6 +161,16 @@ impl Check<'_> {
         if method.screen && sampled {
             self.no_effect(node.key("screen"), "`screen` does nothing with the schedule `sampled`");
         }
+    }
+
+    fn label(&mut self, recipe: &Recipe, node: &Node) {
+        let label = &recipe.label;
+        self.within("samples", f64::from(label.samples), 2.0, 64.0, node);
+        self.within("votes", f64::from(label.votes), 1.0, 100.0, node);
+        self.within("clamp", label.clamp, 0.0, 0.5, node);
+        self.within("temperature", label.temperature, 0.0, 2.0, node);
+        // Two options have to be seen, each in a spelling or two.
+        self.within("top_logprobs", f64::from(label.top_logprobs), 2.0, 20.0, node);
     }
 
     fn model(&mut self, model: &Model, node: &Node) {

@@ -2,7 +2,7 @@
 
 use crate::constitution::Constitution;
 use crate::recipe::Pairs;
-use crate::transcript::{RevisionFate, Transcript, Verdict};
+use crate::transcript::{Comparison, RevisionFate, Transcript, Verdict};
 use std::collections::BTreeSet;
 
 /// A judged pair of responses of one transcript.
@@ -49,35 +49,33 @@ pub fn judge(transcript: &Transcript, constitution: &Constitution, which: Pairs)
     }
 }
 
-/// Averages the comparisons of each pair over the principles, by their weights. Undecided ones have no say.
+/// What one comparison says of a pair.
+#[derive(Debug, Clone, Copy)]
+struct Voice {
+    /// Whether the principle is hard, then its priority: what ranks higher is heard first.
+    rank: (bool, i32),
+    weight: f64,
+    /// P(the pair's first response is better), and the same before any clamp.
+    p: f64,
+    raw: f64,
+}
+
+/// A rank decides when its weighted mean is at least this far from one half.
+const SURE: f64 = 0.1;
+
+/// The comparisons of each pair as one label. Undecided ones have no say.
 fn by_comparisons(transcript: &Transcript, constitution: &Constitution) -> Judged {
-    let weight = |id: &str| constitution.principles.iter().find(|p| p.id == id).map_or(1.0, |p| p.weight);
     let mut judged = Judged::default();
     let met: BTreeSet<(usize, usize)> =
         transcript.comparisons.iter().filter(|c| c.a != c.b).map(|c| (c.a.min(c.b), c.a.max(c.b))).collect();
     for (low, high) in met {
-        let (mut sum, mut sum_raw, mut weights) = (0.0, 0.0, 0.0);
-        let mut principles = Vec::new();
-        let mut last = None;
-        for comparison in
-            transcript.comparisons.iter().filter(|c| (c.a.min(c.b), c.a.max(c.b)) == (low, high))
-        {
-            let Some(p) = comparison.p.filter(|p| p.is_finite()) else { continue };
-            let orders: Vec<f64> = [comparison.p_ab, comparison.p_ba].into_iter().flatten().collect();
-            let raw = if orders.is_empty() { p } else { orders.iter().sum::<f64>() / orders.len() as f64 };
-            let towards_low = |p: f64| if comparison.a == low { p } else { 1.0 - p };
-            let w = weight(&comparison.principle);
-            sum += w * towards_low(p);
-            sum_raw += w * towards_low(raw);
-            weights += w;
-            principles.push(comparison.principle.clone());
-            last = Some(comparison);
-        }
-        let Some(comparison) = last.filter(|_| weights > 0.0) else {
+        let of_pair = transcript.comparisons.iter().filter(|c| (c.a.min(c.b), c.a.max(c.b)) == (low, high));
+        let decided: Vec<&Comparison> = of_pair.filter(|c| c.p.is_some_and(f64::is_finite)).collect();
+        let voices: Vec<Voice> = decided.iter().filter_map(|c| voice(c, low, constitution)).collect();
+        let Some((comparison, (p, raw))) = decided.last().zip(weigh(&voices)) else {
             judged.dropped.push("undecided");
             continue;
         };
-        let (p, raw) = (sum / weights, sum_raw / weights);
         if (p - 0.5).abs() < 1e-9 {
             judged.dropped.push("tie");
             continue;
@@ -90,10 +88,42 @@ fn by_comparisons(transcript: &Transcript, constitution: &Constitution) -> Judge
             p_raw: Some(if p > 0.5 { raw } else { 1.0 - raw }),
             source: comparison.how.clone(),
             judge: Some(comparison.model.clone()),
-            principles,
+            principles: decided.iter().map(|c| c.principle.clone()).collect(),
         });
     }
     judged
+}
+
+fn voice(comparison: &Comparison, low: usize, constitution: &Constitution) -> Option<Voice> {
+    let principle = constitution.principles.iter().find(|p| p.id == comparison.principle);
+    let p = comparison.p?;
+    let orders: Vec<f64> = [comparison.p_ab, comparison.p_ba].into_iter().flatten().collect();
+    let raw = if orders.is_empty() { p } else { orders.iter().sum::<f64>() / orders.len() as f64 };
+    let towards_low = |p: f64| if comparison.a == low { p } else { 1.0 - p };
+    Some(Voice {
+        rank: principle.map_or((false, 0), |p| (p.hard, p.priority)),
+        weight: principle.map_or(1.0, |p| p.weight),
+        p: towards_low(p),
+        raw: towards_low(raw),
+    })
+}
+
+/// One label out of an ensemble: the highest rank that is sure enough decides, hard principles before all others, so that
+/// none of them is traded against a lower one; within a rank, weights. When no rank is sure, all of them are averaged.
+fn weigh(voices: &[Voice]) -> Option<(f64, f64)> {
+    let ranks: BTreeSet<(bool, i32)> = voices.iter().map(|voice| voice.rank).collect();
+    let of_rank = |rank: (bool, i32)| mean(voices, |voice| voice.rank == rank);
+    let sure = ranks.into_iter().rev().filter_map(of_rank).find(|(p, _)| (p - 0.5).abs() >= SURE);
+    sure.or_else(|| mean(voices, |_| true))
+}
+
+/// The weighted mean of labels, and of labels before any clamp; `None` without weight.
+fn mean(voices: &[Voice], heard: impl Fn(&Voice) -> bool) -> Option<(f64, f64)> {
+    let sum = |of: fn(&Voice) -> f64| {
+        voices.iter().filter(|voice| heard(voice)).map(|voice| voice.weight * of(voice)).sum::<f64>()
+    };
+    let weights = sum(|_| 1.0);
+    (weights > 0.0).then(|| (sum(|voice| voice.p) / weights, sum(|voice| voice.raw) / weights))
 }
 
 /// Pairs the chain's responses. Every principle that objects to a response is a vote for the other one, and
@@ -163,5 +193,35 @@ pub(super) fn subject(transcript: &Transcript, critique: &crate::transcript::Cri
             RevisionFate::Kept(k) => Some(*k),
             RevisionFate::RolledBack(_) | RevisionFate::Rejected(_) | RevisionFate::Unchanged => None,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hard_principles_and_priorities_are_heard_before_weights() {
+        let voice = |hard: bool, priority: i32, weight: f64, p: f64| Voice {
+            rank: (hard, priority),
+            weight,
+            p,
+            raw: p,
+        };
+        let check = |voices: &[Voice], expected: Option<f64>| {
+            let found = weigh(voices).map(|(p, _)| p);
+            assert!(
+                found.zip(expected).map_or(found == expected, |(a, b)| (a - b).abs() < 1e-12),
+                "{found:?}"
+            );
+        };
+        check(&[], None);
+        check(&[voice(false, 0, 0.0, 0.9)], None);
+        check(&[voice(false, 0, 1.0, 0.9), voice(false, 0, 3.0, 0.3)], Some(0.45));
+        // A hard principle is not outvoted; one that sees no difference leaves it to the others.
+        check(&[voice(true, 0, 1.0, 0.2), voice(false, 9, 50.0, 0.9)], Some(0.2));
+        check(&[voice(true, 0, 1.0, 0.5), voice(false, 9, 1.0, 0.9)], Some(0.9));
+        check(&[voice(false, 5, 1.0, 0.3), voice(false, 1, 9.0, 1.0)], Some(0.3));
+        check(&[voice(false, 5, 1.0, 0.45), voice(false, 1, 3.0, 0.55)], Some(0.525));
     }
 }
