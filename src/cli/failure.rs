@@ -106,6 +106,7 @@ pub fn stopped(stop: &crate::method::Stop) -> Failure {
         Stop::Provider(_) => Kind::Provider,
         Stop::Template(_) => Kind::Usage,
         Stop::Budget(_) => Kind::Findings,
+        Stop::Bug(_) => Kind::Bug,
     };
     Failure::new(kind, stop.to_string())
 }

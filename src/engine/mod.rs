@@ -3,6 +3,8 @@
 mod event;
 mod run;
 mod shutdown;
+#[cfg(test)]
+mod tests;
 
 pub use event::{CallCounts, Event, Summary};
 pub use run::{Finished, Judge, Run, run};

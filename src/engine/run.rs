@@ -69,7 +69,9 @@ pub struct Finished {
 /// What can happen next.
 enum Happening {
     Rows(Vec<InputRow>),
+    LastRows(Vec<InputRow>),
     InputEnded,
+    InputBrokeOff,
     Finished(PromptId, Result<Outline, Stop>),
     Panicked(PromptId),
     Draining,
@@ -85,7 +87,18 @@ struct State {
     reading: bool,
     turn: u64,
     stop: Option<Stop>,
+    /// The receiver of events did not keep up, and misses what it has no room for.
+    lagging: bool,
 }
+
+/// What comes from the reader's thread. Its silence is not the end: only `End` is.
+enum Read {
+    Row(InputRow),
+    End,
+}
+
+/// How long a receiver of events may keep a run waiting before it misses some.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs to the end of the input, or until it is stopped. `rows` is read on a thread of its own.
 pub async fn run<T>(
@@ -96,9 +109,9 @@ where
     T: Transport + std::fmt::Debug + 'static,
 {
     let info = run.memo.journal().begin_pass(&run.plan).await.map_err(|error| journal_stop(&error))?;
-    tell(&run, Event::Started { run: run.name.clone(), expected: run.expected, journalled: info.answers })
-        .await;
-    let mut input = read_on_a_thread(rows);
+    run.memo.count_asked_before(info.answers);
+    let mut input =
+        read_on_a_thread(rows).map_err(|error| Stop::Bug(format!("cannot start a thread: {error}")))?;
     let mut state = State {
         summary: Summary::default(),
         began: Instant::now(),
@@ -107,20 +120,20 @@ where
         reading: true,
         turn: 0,
         stop: None,
+        lagging: false,
     };
+    let begun = Event::Started { run: run.name.clone(), expected: run.expected, journalled: info.answers };
+    state.tell(&run, begun).await;
     let mut tick = tokio::time::interval_at(state.began + PROGRESS, PROGRESS);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while state.reading || !state.running.is_empty() {
         let room = run.width.max(1).saturating_sub(state.running.len());
-        let mut arrived = Vec::new();
         let happening = tokio::select! {
             biased;
             Some(ended) = state.running.join_next_with_id() => ended_task(ended, &mut state.prompts),
             () = run.shutdown.reaches(Phase::Draining), if state.reading => Happening::Draining,
             _ = tick.tick() => Happening::Tick,
-            n = input.recv_many(&mut arrived, room.max(1)), if state.reading && room > 0 => {
-                if n == 0 { Happening::InputEnded } else { Happening::Rows(arrived) }
-            }
+            read = next_rows(&mut input, room), if state.reading && room > 0 => read,
         };
         handle(&run, &mut state, happening).await?;
     }
@@ -128,17 +141,39 @@ where
     Ok(Finished { summary, stop: state.stop })
 }
 
-fn read_on_a_thread(rows: impl Iterator<Item = InputRow> + Send + 'static) -> mpsc::Receiver<InputRow> {
+/// A thread of its own rather than one of the runtime's: a runtime waits for those at its end, and a read of standard input may
+/// never return. The thread ends with the input, or with the next row after the run has stopped listening.
+fn read_on_a_thread(
+    rows: impl Iterator<Item = InputRow> + Send + 'static,
+) -> std::io::Result<mpsc::Receiver<Read>> {
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
-    // The thread ends with the input, or with the next row after the run has stopped listening.
-    tokio::task::spawn_blocking(move || {
-        for row in rows {
-            if sender.blocking_send(row).is_err() {
+    std::thread::Builder::new().name("prompts".into()).spawn(move || {
+        for read in rows.map(Read::Row).chain([Read::End]) {
+            if sender.blocking_send(read).is_err() {
                 return;
             }
         }
-    });
-    receiver
+    })?;
+    Ok(receiver)
+}
+
+/// The rows that are there, at most as many as there is room for; where there are none, the next one.
+async fn next_rows(input: &mut mpsc::Receiver<Read>, room: usize) -> Happening {
+    let mut rows = Vec::new();
+    match input.recv().await {
+        None => return Happening::InputBrokeOff,
+        Some(Read::End) => return Happening::InputEnded,
+        Some(Read::Row(row)) => rows.push(row),
+    }
+    // No wait from here on: what was taken out of the queue is never dropped.
+    while rows.len() < room {
+        match input.try_recv() {
+            Ok(Read::Row(row)) => rows.push(row),
+            Ok(Read::End) => return Happening::LastRows(rows),
+            Err(_) => break,
+        }
+    }
+    Happening::Rows(rows)
 }
 
 fn ended_task(
@@ -162,24 +197,33 @@ where
 {
     match happening {
         Happening::Rows(rows) => admit(run, state, rows).await,
-        Happening::InputEnded => {
+        Happening::LastRows(rows) => {
+            admit(run, state, rows).await?;
+            end_input(run, state).await
+        }
+        Happening::InputEnded => end_input(run, state).await,
+        Happening::InputBrokeOff => {
             state.reading = false;
-            run.memo.journal().end_input().await.map_err(|error| journal_stop(&error))
+            state.stop = Some(Stop::Bug("reading the prompts broke off; this is a bug of amend".into()));
+            Ok(())
         }
         Happening::Draining => {
             state.reading = false;
             state.stop.get_or_insert(Stop::Interrupted);
-            tell(run, Event::Stopping).await;
+            state.tell(run, Event::Stopping).await;
             Ok(())
         }
         Happening::Tick => {
-            tell(run, Event::Progress(state.counted(run))).await;
+            let counts = state.counted(run);
+            state.tell(run, Event::Progress(counts)).await;
             Ok(())
         }
         Happening::Finished(id, Ok(outline)) => {
             finished(run, state, id, &outline, false).await;
             Ok(())
         }
+        // Nothing can be kept any more: whatever is in flight is let go.
+        Happening::Finished(_, Err(Stop::Journal(why))) => Err(Stop::Journal(why)),
         Happening::Finished(_, Err(stop)) => {
             // One reason to stop is enough for all; chains begun are let go as they meet it themselves.
             state.reading = false;
@@ -193,10 +237,15 @@ where
             let reject = Reject { prompt_id: Some(id), at: None, reason: "bug".into(), detail };
             run.memo.journal().reject_prompt(reject.clone()).await.map_err(|error| journal_stop(&error))?;
             state.summary.rejects += 1;
-            tell(run, rejected(&reject)).await;
+            state.tell(run, rejected(&reject)).await;
             Ok(())
         }
     }
+}
+
+async fn end_input<T: Transport>(run: &Run<T>, state: &mut State) -> Result<(), Stop> {
+    state.reading = false;
+    run.memo.journal().end_input().await.map_err(|error| journal_stop(&error))
 }
 
 /// Decides what becomes of rows of the input, in their order.
@@ -219,7 +268,7 @@ where
                 let reject =
                     Reject { prompt_id: Some(prompt.id), at: Some(at), reason: "duplicate".into(), detail };
                 state.summary.rejects += 1;
-                tell(run, rejected(&reject)).await;
+                state.tell(run, rejected(&reject)).await;
             }
             (InputRow::Prompt { prompt, at }, Admission::Rejected) => {
                 let reject = Reject {
@@ -229,11 +278,11 @@ where
                     detail: String::new(),
                 };
                 state.summary.rejects += 1;
-                tell(run, rejected(&reject)).await;
+                state.tell(run, rejected(&reject)).await;
             }
             (InputRow::Reject(reject), _) => {
                 state.summary.rejects += 1;
-                tell(run, rejected(&reject)).await;
+                state.tell(run, rejected(&reject)).await;
             }
         }
     }
@@ -258,7 +307,7 @@ where
     let task = state.running.spawn(async move {
         let ask = memo.at(turn);
         let transcript = make_transcript(&ask, &context, &prompt).await?;
-        let outline = Outline::of(&transcript, judge(&transcript), "");
+        let outline = Outline::of(&transcript, judge(&transcript));
         memo.journal()
             .finish(&transcript, outline.clone(), ask.troubled())
             .await
@@ -286,12 +335,12 @@ async fn finished<T: Transport>(
                 violated: outline.violated.clone(),
                 from_journal,
             };
-            tell(run, event).await;
+            state.tell(run, event).await;
         }
         Row::Rejected { reason, detail } => {
             state.summary.rejects += 1;
             let (reason, detail) = (reason.clone(), detail.clone());
-            tell(run, rejected(&Reject { prompt_id: Some(id), at: None, reason, detail })).await;
+            state.tell(run, rejected(&Reject { prompt_id: Some(id), at: None, reason, detail })).await;
         }
     }
 }
@@ -318,12 +367,17 @@ fn rejected(reject: &Reject) -> Event {
     }
 }
 
-async fn tell<T>(run: &Run<T>, event: Event) {
-    // A receiver that is gone never stops a run.
-    let _ = run.events.send(event).await;
-}
-
 impl State {
+    /// Tells of an event. A receiver that is gone or stuck never stops a run.
+    async fn tell<T>(&mut self, run: &Run<T>, event: Event) {
+        use mpsc::error::SendTimeoutError;
+        if self.lagging {
+            self.lagging = run.events.try_send(event).is_err();
+        } else if let Err(SendTimeoutError::Timeout(_)) = run.events.send_timeout(event, PATIENCE).await {
+            self.lagging = true;
+        }
+    }
+
     /// The counts now: what is neither a row nor a reject is unfinished.
     fn counted<T: Transport>(&self, run: &Run<T>) -> Summary {
         let mut summary = self.summary;

@@ -5,11 +5,10 @@ use super::writer::{Committer, Death, Job, Writer};
 use super::{Admission, Arrival, JournalError, Options, Outline, PassInfo, StoredAnswer};
 use crate::dataset::Reject;
 use crate::model::CallKey;
-use crate::prompt::PromptId;
 use crate::transcript::Transcript;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
-use tokio::sync::oneshot;
+use std::sync::Arc;
+use tokio::sync::{SetOnce, oneshot};
 
 /// A run's journal, open for writing. Clones share one writer; when the last one is dropped, everything is on disk and
 /// the lock is free.
@@ -36,10 +35,10 @@ impl Journal {
             super::Durability::Process => "OFF",
         };
         let store = Store::open(dir, synchronous)?;
-        let death: Death = Arc::new(OnceLock::new());
-        let committer = Committer::new(store, options.hook);
-        let writer = Writer::start(committer, options.writing, Arc::clone(&death))
-            .map_err(|error| JournalError::from_io(dir, &error))?;
+        let death: Death = Arc::new(SetOnce::new());
+        let committer = Committer::new(store, options.hook, Arc::clone(&death));
+        let writer =
+            Writer::start(committer, options.writing).map_err(|error| JournalError::from_io(dir, &error))?;
         Ok(Self(Arc::new(Inner { dir: dir.into(), death, writer })))
     }
 
@@ -51,6 +50,11 @@ impl Journal {
     /// Why the journal failed, if it did.
     pub fn death(&self) -> Option<JournalError> {
         self.0.death.get().cloned()
+    }
+
+    /// Waits until the journal fails; for ever if it never does.
+    pub async fn died(&self) -> JournalError {
+        self.0.death.wait().await.clone()
     }
 
     /// Begins a pass over the inputs with the given plan.
@@ -84,7 +88,7 @@ impl Journal {
         Ok(Some(answer))
     }
 
-    /// Records an answer. The first one recorded for a key stays.
+    /// Records an answer. The first one recorded for a key stays, unless it is a failure.
     pub async fn record(&self, key: CallKey, mut answer: StoredAnswer) -> Result<(), JournalError> {
         // Packed here, where there are many threads; the writer is one.
         let body = answer.body.take().map(|text| Packed::new(&text));
@@ -117,26 +121,9 @@ impl Journal {
         .await
     }
 
-    /// Stores what other rules say about the row of a transcript that is there.
-    pub async fn judge_again(&self, id: &PromptId, outline: Outline) -> Result<(), JournalError> {
-        let id = id.clone();
-        let json = serde_json::to_string(&outline).map_err(|error| self.corrupt(error.to_string()))?;
-        self.write(move |store| store.judge_again(&id, &outline, &json).map_err(|error| store.error(&error)))
-            .await
-    }
-
     /// Stores a prompt that failed without a transcript. The next pass tries it again.
     pub async fn reject_prompt(&self, reject: Reject) -> Result<(), JournalError> {
         self.write(move |store| store.reject_prompt(&reject).map_err(|error| store.error(&error))).await
-    }
-
-    /// The transcript of a prompt, of whatever plan.
-    pub async fn transcript(&self, id: &PromptId) -> Result<Option<Transcript>, JournalError> {
-        let wanted = id.clone();
-        let read = move |store: &mut Store| store.transcript(&wanted).map_err(|error| store.error(&error));
-        let body = self.read(read).await?;
-        let parsed = body.map(|body| super::reader::unpack(&body));
-        parsed.transpose().map_err(|detail| self.corrupt(format!("transcript {id}: {detail}")))
     }
 
     /// Makes the disk full at so many pages.
@@ -168,14 +155,19 @@ impl Journal {
         work: impl FnOnce(&mut Store) -> Result<R, JournalError> + Send + 'static,
     ) -> Result<R, JournalError> {
         let (ack, acked) = oneshot::channel();
+        let death = Arc::clone(&self.0.death);
         let job = Job {
             writes,
-            work: Box::new(move |store| {
-                let found = work(store)?;
-                Ok(Box::new(move || drop(ack.send(found))))
+            work: Box::new(move |store| match work(store) {
+                Ok(found) => Ok(Box::new(move || drop(ack.send(found)))),
+                Err(error) => {
+                    // Known before the acknowledgement is dropped.
+                    let _ = death.set(error.clone());
+                    Err(error)
+                }
             }),
         };
-        self.0.writer.send(job, &self.0.death).await;
+        self.0.writer.send(job).await;
         acked.await.map_err(|_| self.death().unwrap_or(JournalError::Closed))
     }
 

@@ -31,20 +31,17 @@ pub struct Outline {
     pub tally: Tally,
     /// Whether it yields a row.
     pub row: Row,
-    /// A hash of the rules that decided about `row`; other rules decide anew, without a call.
-    pub rules: String,
 }
 
 impl Outline {
-    /// The outline of a transcript about which `row` was decided by `rules`.
-    pub fn of(transcript: &Transcript, row: Row, rules: &str) -> Self {
+    /// The outline of a transcript of which `row` is said.
+    pub fn of(transcript: &Transcript, row: Row) -> Self {
         Self {
             ended: transcript.ended.clone(),
             rounds: transcript.final_response().map_or(0, |last| last.round),
             violated: violated(transcript),
             tally: transcript.tally,
             row,
-            rules: rules.into(),
         }
     }
 }

@@ -180,7 +180,7 @@ impl Reader {
     }
 }
 
-pub(super) fn unpack(body: &[u8]) -> Result<Transcript, String> {
+fn unpack(body: &[u8]) -> Result<Transcript, String> {
     let json = zstd::decode_all(body).map_err(|error| error.to_string())?;
     serde_json::from_slice(&json).map_err(|error| error.to_string())
 }

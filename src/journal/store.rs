@@ -151,10 +151,12 @@ impl Store {
         answer: &StoredAnswer,
         body: Option<&Packed>,
     ) -> rusqlite::Result<()> {
-        // The first answer stays: the method has been given it.
+        // The first answer stays: the method has been given it. Only what is no answer gives way.
         let sql = "INSERT INTO answers
                    (key, prompt_id, role, model, status, body, packed, failure, attempts, latency_ms)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (key) DO NOTHING";
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (key) DO UPDATE SET
+                   status = excluded.status, body = excluded.body, packed = excluded.packed, failure = excluded.failure,
+                   attempts = excluded.attempts, latency_ms = excluded.latency_ms WHERE answers.failure IS NOT NULL";
         self.db.prepare_cached(sql)?.execute(params![
             &key.0[..],
             answer.prompt_id.0,
@@ -189,7 +191,7 @@ impl Store {
                 prompt_id: Some(id.clone()),
                 at: Some(at.into()),
                 reason: "duplicate".into(),
-                detail: format!("the same prompt as {of}"),
+                detail: format!("the same prompt is at {of}"),
             };
             self.reject(&row_key(&reject), None, &reject).map_err(fail)?;
             return Ok(Admission::Duplicate { of });
@@ -226,13 +228,6 @@ impl Store {
         self.keep_reject_of(id, outline)
     }
 
-    /// Replaces the outline of a transcript, when other rules decide about its row.
-    pub(super) fn judge_again(&self, id: &PromptId, outline: &Outline, json: &str) -> rusqlite::Result<()> {
-        let sql = "UPDATE transcripts SET outline = ?2 WHERE prompt_id = ?1";
-        self.db.prepare_cached(sql)?.execute(params![id.0, json])?;
-        self.keep_reject_of(id, outline)
-    }
-
     pub(super) fn reject_prompt(&self, reject: &Reject) -> rusqlite::Result<()> {
         let id = reject.prompt_id.as_ref().map_or("", |id| &id.0);
         self.reject(&prompt_key(id), Some(&self.plan), reject)
@@ -262,11 +257,6 @@ impl Store {
         let mut statement = self.db.prepare_cached(sql)?;
         statement.execute(params![key, self.pass, plan, id, reject.at, reject.reason, reject.detail])?;
         Ok(())
-    }
-
-    pub(super) fn transcript(&self, id: &PromptId) -> rusqlite::Result<Option<Vec<u8>>> {
-        let mut statement = self.db.prepare_cached("SELECT body FROM transcripts WHERE prompt_id = ?1")?;
-        statement.query_row([&id.0], |row| row.get(0)).optional()
     }
 }
 

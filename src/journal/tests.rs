@@ -60,7 +60,7 @@ async fn meet(journal: &Journal, text: &str, at: &str) -> Admission {
 
 async fn finish(journal: &Journal, text: &str, row: Row, provisional: bool) -> Outline {
     let transcript = transcript(text, "fine");
-    let outline = Outline::of(&transcript, row, "rules");
+    let outline = Outline::of(&transcript, row);
     journal.finish(&transcript, outline.clone(), provisional).await.unwrap();
     outline
 }
@@ -89,6 +89,19 @@ async fn an_answer_comes_back_as_it_was_recorded_and_the_first_one_stays() {
         drop(journal);
         assert_eq!(open(dir.path()).answer(key).await.unwrap(), Some(answer));
     }
+}
+
+#[tokio::test]
+async fn a_failure_gives_way_to_an_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let (key, answer) = stored(1, "<html>");
+    let failed = StoredAnswer { failure: Some("{}".into()), ..answer.clone() };
+    journal.record(key, failed.clone()).await.unwrap();
+    assert_eq!(journal.answer(key).await.unwrap(), Some(failed.clone()));
+    journal.record(key, answer.clone()).await.unwrap();
+    journal.record(key, failed).await.unwrap();
+    assert_eq!(journal.answer(key).await.unwrap(), Some(answer));
 }
 
 #[tokio::test]
@@ -166,7 +179,7 @@ async fn a_prompt_is_a_reject_exactly_while_its_outline_says_so() {
     journal.end_input().await.unwrap();
     assert_eq!(reasons(dir.path()), ["refused"], "the bad row is gone, and `b` went well this time");
 
-    journal.judge_again(&Prompt::single("a").id, Outline { row: Row::Kept, ..outline }).await.unwrap();
+    finish(&journal, "a", Row::Kept, false).await;
     assert_eq!(reasons(dir.path()), Vec::<String>::new());
 }
 

@@ -6,8 +6,8 @@
 
 use super::JournalError;
 use super::store::Store;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use tokio::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{SetOnce, mpsc};
 
 /// What a hook lets happen to a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,20 +83,37 @@ pub(super) struct Committer {
     store: Store,
     hook: Option<CommitHook>,
     commits: u64,
+    death: Death,
 }
 
 impl Committer {
-    pub(super) fn new(store: Store, hook: Option<CommitHook>) -> Self {
-        Self { store, hook, commits: 0 }
+    pub(super) fn new(store: Store, hook: Option<CommitHook>, death: Death) -> Self {
+        Self { store, hook, commits: 0, death }
     }
 
-    /// Does all jobs in one transaction, and hands back what they found.
+    /// Does all jobs in one transaction, and hands back what they found. `Err` is the end.
     pub(super) fn commit(&mut self, jobs: Vec<Job>) -> Result<(), JournalError> {
+        let mut acks = Vec::with_capacity(jobs.len());
+        match self.try_commit(jobs, &mut acks) {
+            Ok(()) => {
+                for ack in acks {
+                    ack();
+                }
+                Ok(())
+            }
+            Err(error) => {
+                // Known before the acknowledgements are dropped: whoever waits for one asks why.
+                let _ = self.death.set(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    fn try_commit(&mut self, jobs: Vec<Job>, acks: &mut Vec<Ack>) -> Result<(), JournalError> {
         let writes = jobs.iter().any(|job| job.writes);
         if writes {
             self.execute("BEGIN IMMEDIATE")?;
         }
-        let mut acks = Vec::with_capacity(jobs.len());
         for job in jobs {
             acks.push((job.work)(&mut self.store)?);
         }
@@ -111,9 +128,6 @@ impl Committer {
                 return Err(JournalError::Closed);
             }
         }
-        for ack in acks {
-            ack();
-        }
         Ok(())
     }
 
@@ -123,7 +137,7 @@ impl Committer {
 }
 
 /// The first failure, known to every handle.
-pub(super) type Death = Arc<OnceLock<JournalError>>;
+pub(super) type Death = Arc<SetOnce<JournalError>>;
 
 /// What a handle sends its jobs to.
 pub(super) enum Writer {
@@ -132,21 +146,20 @@ pub(super) enum Writer {
 }
 
 impl Writer {
-    pub(super) fn start(committer: Committer, writing: Writing, death: Death) -> std::io::Result<Self> {
+    pub(super) fn start(committer: Committer, writing: Writing) -> std::io::Result<Self> {
         if writing == Writing::Inline {
             return Ok(Self::Inline(Box::new(Mutex::new(Some(committer)))));
         }
         let (jobs, waiting) = mpsc::channel(BATCH);
         let thread = std::thread::Builder::new().name("journal".into()).spawn(move || {
-            if let Err(error) = serve(committer, waiting) {
-                let _ = death.set(error);
-            }
+            // Why it ended is known to every handle.
+            let _ = serve(committer, waiting);
         })?;
         Ok(Self::Thread { jobs: Some(jobs), thread: Some(thread) })
     }
 
     /// Hands a job over. That it is done shows by its acknowledgement; a job that fails is dropped.
-    pub(super) async fn send(&self, job: Job, death: &Death) {
+    pub(super) async fn send(&self, job: Job) {
         match self {
             Self::Thread { jobs, .. } => {
                 if let Some(jobs) = jobs {
@@ -156,8 +169,7 @@ impl Writer {
             Self::Inline(committer) => {
                 let mut committer = committer.lock().unwrap_or_else(PoisonError::into_inner);
                 let Some(alive) = committer.as_mut() else { return };
-                if let Err(error) = alive.commit(vec![job]) {
-                    let _ = death.set(error);
+                if alive.commit(vec![job]).is_err() {
                     *committer = None;
                 }
             }

@@ -75,4 +75,7 @@ pub enum Stop {
     /// The budget of the recipe is used up.
     #[error("{0}")]
     Budget(String),
+    /// Something that cannot happen has happened.
+    #[error("{0}")]
+    Bug(String),
 }

@@ -1,14 +1,19 @@
 //! The memo: an answer is looked up in the journal, else asked for and recorded before the method sees it (law 1).
 //!
-//! What is asked twice within a prompt is looked up twice; a call's key holds the prompt's id, so two prompts never wait
-//! for each other's answer.
+//! The same call asked side by side, as two principles of one wording would, is asked once: what the method is given is
+//! always what the journal holds.
+//!
+//! A call that failed is no answer. Its raw body is kept where there is one, for a better parser; the prompt it belongs to is
+//! *troubled*, so that its transcript is made anew in the next pass, which asks the call again.
 
-use super::{Answer, Call, CallKey, Client, Failure, Recorded, Transport, Usage};
+use super::{Answer, Call, CallKey, Client, Failure, Outcome, Recorded, Transport, Usage};
 use crate::engine::{CallCounts, Phase, Shutdown};
 use crate::journal::{Journal, JournalError, StoredAnswer};
 use crate::method::{Ask, RoleModels, Stop};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OwnedMutexGuard;
 
 /// Answers calls from the journal, or from models.
 #[derive(Debug)]
@@ -18,14 +23,17 @@ pub struct Memo<T> {
     models: RoleModels,
     shutdown: Shutdown,
     max_calls: Option<u64>,
+    asked_before: AtomicU64,
     asked: AtomicU64,
     from_journal: AtomicU64,
     retried: AtomicU64,
     usage: Mutex<Usage>,
+    /// Calls being looked up or asked, each with whoever waits for it.
+    busy: Mutex<HashMap<CallKey, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl<T: Transport> Memo<T> {
-    /// A memo over a journal and a client. `max_calls` is the budget of this process.
+    /// A memo over a journal and a client. `max_calls` is the budget of all passes of a run.
     pub fn new(
         journal: Journal,
         client: Client<T>,
@@ -39,11 +47,18 @@ impl<T: Transport> Memo<T> {
             models,
             shutdown,
             max_calls,
+            asked_before: AtomicU64::new(0),
             asked: AtomicU64::new(0),
             from_journal: AtomicU64::new(0),
             retried: AtomicU64::new(0),
             usage: Mutex::default(),
+            busy: Mutex::default(),
         }
+    }
+
+    /// Says how many calls earlier passes asked: they count towards the budget.
+    pub fn count_asked_before(&self, calls: u64) {
+        self.asked_before.store(calls, Ordering::Relaxed);
     }
 
     /// Where answers came from so far.
@@ -102,13 +117,27 @@ impl<T: Transport> Memo<T> {
         self.journal.record(key, stored).await.map_err(|error| journal_stop(&error))
     }
 
+    /// Waits until nobody else is busy with the same call.
+    async fn alone_with(&self, key: CallKey) -> Alone<'_, T> {
+        let mutex = {
+            let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(busy.entry(key).or_default())
+        };
+        // The guard is in place before the wait, so that whoever gives up waiting leaves nothing behind.
+        let mut alone = Alone { memo: self, key, held: None };
+        alone.held = Some(mutex.lock_owned().await);
+        alone
+    }
+
     /// Takes one call from the budget.
     fn spend(&self) -> Result<(), Stop> {
-        let before = self.asked.fetch_add(1, Ordering::Relaxed);
+        let before = self.asked_before.load(Ordering::Relaxed) + self.asked.fetch_add(1, Ordering::Relaxed);
         match self.max_calls {
             Some(most) if before >= most => {
                 self.give_back();
-                Err(Stop::Budget(format!("the budget of {most} calls is used up")))
+                Err(Stop::Budget(format!(
+                    "the budget of {most} calls is used up; a larger `limits.max_calls` goes on"
+                )))
             }
             Some(_) | None => Ok(()),
         }
@@ -144,7 +173,7 @@ pub struct MemoAt<'a, T> {
 }
 
 impl<T> MemoAt<'_, T> {
-    /// Whether a call of this prompt failed in a way that another day may mend: its transcript is then provisional.
+    /// Whether a call of this prompt failed, which another day may mend: its transcript is then provisional.
     pub fn troubled(&self) -> bool {
         self.troubled.load(Ordering::Relaxed)
     }
@@ -154,9 +183,13 @@ impl<T: Transport> Ask for MemoAt<'_, T> {
     async fn ask(&self, call: Call) -> Result<Answer, Stop> {
         let memo = self.memo;
         let key = call.key();
+        let _alone = memo.alone_with(key).await;
         if let Some(recorded) = memo.look_up(key).await? {
-            memo.from_journal.fetch_add(1, Ordering::Relaxed);
-            return Ok(recorded.answer(true));
+            let answer = recorded.answer(true);
+            if settles(&recorded, &answer) {
+                memo.from_journal.fetch_add(1, Ordering::Relaxed);
+                return Ok(answer);
+            }
         }
         if memo.shutdown.phase() == Phase::Now {
             return Err(Stop::Interrupted);
@@ -165,6 +198,8 @@ impl<T: Transport> Ask for MemoAt<'_, T> {
         let model = memo.models.answering(&call);
         let asked = tokio::select! {
             biased;
+            // What cannot be kept is not paid for.
+            error = memo.journal.died() => Err(journal_stop(&error)),
             asked = memo.client.ask(&call, model, self.turn, None) => asked,
             () = memo.shutdown.reaches(Phase::Now) => Err(Stop::Interrupted),
         };
@@ -172,11 +207,47 @@ impl<T: Transport> Ask for MemoAt<'_, T> {
         let (recorded, _permit) = asked.inspect_err(|_| memo.give_back())?;
         let answer = recorded.answer(false);
         memo.count(&recorded, &answer);
-        if recorded.is_transient() {
-            self.troubled.store(true, Ordering::Relaxed);
-        } else {
+        let settled = settles(&recorded, &answer);
+        if settled || recorded.body.is_some() {
             memo.record(key, &call, &recorded).await?;
+        }
+        if !settled {
+            self.troubled.store(true, Ordering::Relaxed);
         }
         Ok(answer)
     }
 }
+
+/// Whether a record is the call's answer for good. A failure is not, unless this parser can read what earlier ones could not.
+fn settles(recorded: &Recorded, answer: &Answer) -> bool {
+    match &answer.outcome {
+        Outcome::Complete => true,
+        Outcome::Failed(_) => false,
+        Outcome::Truncated
+        | Outcome::Filtered
+        | Outcome::Refused
+        | Outcome::Empty
+        | Outcome::Malformed(_) => !recorded.is_transient(),
+    }
+}
+
+/// Nobody else is busy with the call while this lives.
+struct Alone<'a, T> {
+    memo: &'a Memo<T>,
+    key: CallKey,
+    held: Option<OwnedMutexGuard<()>>,
+}
+
+impl<T> Drop for Alone<'_, T> {
+    fn drop(&mut self) {
+        let mut busy = self.memo.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.held.take());
+        // Whoever waits holds another reference, and cleans up in turn.
+        if busy.get(&self.key).is_some_and(|mutex| Arc::strong_count(mutex) == 1) {
+            busy.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

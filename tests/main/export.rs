@@ -66,10 +66,7 @@ fn run_of(dir: &Path, count: usize) {
             let transcript = transcript(n);
             let id = transcript.prompt.id.clone();
             journal.admit(vec![Arrival::Prompt { id, at: format!("p.jsonl:{n}") }]).await.expect("admitted");
-            journal
-                .finish(&transcript, Outline::of(&transcript, Row::Kept, ""), false)
-                .await
-                .expect("stored");
+            journal.finish(&transcript, Outline::of(&transcript, Row::Kept), false).await.expect("stored");
         }
         journal.end_input().await.expect("the end");
     });
