@@ -8,7 +8,7 @@ use crate::constitution::Constitution;
 use crate::dataset::export::{DatasetMeta, ExportError, Report, Transcripts, export};
 use crate::journal::Reader;
 use crate::model::Role;
-use crate::recipe::{Pairs, Recipe, SIM, SoftLabels};
+use crate::recipe::{self, Pairs, Recipe, SoftLabels};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -96,8 +96,7 @@ pub(super) fn write_dataset(
 
 /// Whether any role is played by the simulated model, in process or served.
 fn is_simulated(recipe: &Recipe) -> bool {
-    let plays =
-        |role| recipe.models.resolve(role).is_some_and(|m| m.model == SIM || m.model.starts_with("sim-"));
+    let plays = |role| recipe.models.resolve(role).is_some_and(|m| recipe::is_simulated(&m.model));
     [Role::Generator, Role::Critic, Role::Reviser, Role::Judge].into_iter().any(plays)
 }
 

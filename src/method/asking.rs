@@ -8,6 +8,7 @@ use super::{Ask, MethodContext, Stop};
 use crate::dataset::gates::{Candidate, Verdict as Gate, check_response};
 use crate::model::{Answer, Call, Outcome, ResponseFormat, Role};
 use crate::prompt::{Message, Prompt};
+use crate::recipe::is_simulated;
 use crate::transcript::{Response, Tally};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -141,20 +142,21 @@ impl<'a, A: Ask> Asking<'a, A> {
     }
 
     async fn with_room(&self, call: Call) -> Result<Answered, Stop> {
-        let (model, fallback) = (call.model.clone(), call.fallback);
+        let (asked, fallback) = (call.model.clone(), call.fallback);
         let mut answer = self.once(call.clone()).await?;
         if answer.outcome == Outcome::Truncated {
             let mut larger = call;
             larger.sampling.max_tokens = larger.sampling.max_tokens.saturating_mul(2);
             answer = self.once(larger).await?;
         }
-        Ok(Answered { answer, model, fallback })
+        Ok(Answered { model: who_answered(asked, &answer), answer, fallback })
     }
 
     /// Every call goes through here and is counted.
     pub(super) async fn once(&self, call: Call) -> Result<Answer, Stop> {
-        let by = (call.role, call.model.clone());
+        let (role, asked) = (call.role, call.model.clone());
         let answer = self.ask.ask(call).await?;
+        let by = (role, who_answered(asked, &answer));
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.tally.calls += 1;
         counts.tally.usage.prompt += answer.usage.prompt;
@@ -168,6 +170,11 @@ impl<'a, A: Ask> Asking<'a, A> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         (counts.tally, counts.models.into_iter().collect())
     }
+}
+
+/// The model as the recipe names it, unless a simulated one answered in its name: that must not be taken for it.
+fn who_answered(asked: String, answer: &Answer) -> String {
+    answer.model.clone().filter(|named| is_simulated(named)).unwrap_or(asked)
 }
 
 /// After every attempt of the layers below, there is no answer; asking for another draw would not bring one.

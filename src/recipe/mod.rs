@@ -300,6 +300,11 @@ impl ResolvedModel {
 /// The model name that means the built-in simulated model, in process.
 pub const SIM: &str = "sim";
 
+/// Whether a model's name says that it is the simulated one, in process (`sim`) or served (`sim/any-name`).
+pub fn is_simulated(model: &str) -> bool {
+    model.strip_prefix(SIM).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
+}
+
 impl Models {
     fn of(&self, role: Role) -> Option<&Model> {
         match role {

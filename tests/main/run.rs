@@ -289,3 +289,28 @@ fn what_is_left_is_what_the_critic_is_blind_to() {
     scratch.run(&[&here[..], &world].concat()).code(0);
     assert_eq!(scratch.run(&["sim", "--score", "here", "--json"]).code(0).summary(), score);
 }
+
+#[test]
+fn a_simulated_endpoint_is_named_in_every_row_whatever_it_was_called() {
+    let scratch = Scratch::new();
+    files(&scratch, 8);
+    let sim = Sim::start(&scratch, &[]);
+    let args = [
+        "run",
+        "--constitution",
+        "three.toml",
+        "--prompts",
+        "prompts.jsonl",
+        "--model",
+        "large",
+        "--out",
+        "r",
+    ];
+    scratch.run(&[&args[..], &["--base-url", &sim.url]].concat()).code(0);
+    let rows = std::fs::read_to_string(scratch.path("r/dataset/jsonl/sft_train.jsonl")).expect("rows");
+    assert!(!rows.is_empty());
+    for row in rows.lines() {
+        let row: serde_json::Value = serde_json::from_str(row).expect("JSON");
+        assert_eq!((&row["model"], &row["simulated"]), (&"sim/large".into(), &true.into()), "{row}");
+    }
+}

@@ -9,7 +9,7 @@ use crate::constitution::Constitution;
 use crate::dataset::gates::{Candidate, Code, Verdict as Gate, check_pair, check_response};
 use crate::digest::Parts;
 use crate::prompt::{Message, Speaker};
-use crate::recipe::{Export, Gates, SoftLabels};
+use crate::recipe::{Export, Gates, SoftLabels, is_simulated};
 use crate::transcript::{Critique, Ended, RevisionFate, Transcript, Verdict};
 
 /// What all rows of an export share.
@@ -573,13 +573,6 @@ fn critic_of(transcript: &Transcript) -> Option<&str> {
             .find(|(role, _)| *role == crate::model::Role::Critic)
             .map(|(_, m)| m.as_str())
     })
-}
-
-/// Whether a model's name says that it is the simulated one, in process or served.
-pub(in crate::dataset) fn is_simulated(model: &str) -> bool {
-    model
-        .strip_prefix(crate::recipe::SIM)
-        .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
 }
 
 fn distinct(mut ids: Vec<String>) -> Vec<String> {
