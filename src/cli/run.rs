@@ -13,7 +13,7 @@ use crate::dataset::{prompts, table};
 use crate::digest::Parts;
 use crate::engine::{self, Event, Finished, Judge, Run, Stopper, Summary};
 use crate::journal::{Journal, Options, Reader, Row};
-use crate::method::{MethodContext, RoleModels};
+use crate::method::{MethodContext, RoleModels, Stop};
 use crate::model::memo::Memo;
 use crate::model::{Role, Transports};
 use crate::recipe::{Concurrency, Recipe};
@@ -67,10 +67,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let finished = runtime.block_on(go(&project, &dir, models, input, journal, events.clone()));
     // Calls that are given up are dropped here, before the journal is read.
     drop(runtime);
-    let exported = match (&finished, args.no_export) {
-        (Ok(_), false) => Some(write_dataset(&dir)),
-        (Ok(_), true) | (Err(_), _) => None,
-    };
+    // A journal that failed has lost its disk; a dataset would fail there too and hide the reason.
+    let writable = matches!(&finished, Ok(finished) if !matches!(finished.stop, Some(Stop::Journal(_))));
+    let exported = (writable && !args.no_export).then(|| write_dataset(&dir));
     let report = exported.transpose();
     if let (Ok(Some(report)), Ok(_)) = (&report, &finished) {
         let dir = dir.dataset().display().to_string();
