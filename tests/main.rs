@@ -27,3 +27,5 @@ mod import;
 mod run;
 #[path = "main/shipped.rs"]
 mod shipped;
+#[path = "main/test_cases.rs"]
+mod test_cases;

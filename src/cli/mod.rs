@@ -26,6 +26,7 @@ mod show;
 pub mod show_transcript;
 mod sim;
 pub mod style;
+mod test;
 mod verify;
 pub mod wording;
 
@@ -66,6 +67,7 @@ enum Command {
     Schema(schema::Args),
     /// Serve the simulated model over HTTP.
     Sim(Box<sim::Args>),
+    Test(Box<test::Args>),
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
 }
@@ -87,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Sim(args) => sim::run(args),
+        Command::Test(args) => test::run(args),
         Command::Completions(args) => Ok(completions::completions(args)),
         Command::Man(args) => completions::man(args),
     };

@@ -16,6 +16,7 @@ mod label;
 mod label_tests;
 #[cfg(test)]
 mod scripted;
+mod test_cases;
 #[cfg(test)]
 mod tests;
 pub mod verdict;
@@ -23,6 +24,7 @@ pub mod verdict;
 pub use context::{MethodContext, RoleModels};
 pub use critique_revision::critique_revision;
 pub use label::{label_chain, label_responses, label_samples, option_odds, read_option};
+pub use test_cases::criticise_case;
 
 use crate::model::{Answer, Call};
 use crate::prompt::Prompt;
