@@ -23,6 +23,8 @@ mod doctor;
 mod export;
 #[path = "main/import.rs"]
 mod import;
+#[path = "main/plan.rs"]
+mod plan;
 #[path = "main/run.rs"]
 mod run;
 #[path = "main/shipped.rs"]

@@ -15,6 +15,7 @@ mod import;
 mod init;
 pub mod inputs;
 pub mod models;
+mod plan;
 mod progress;
 pub mod project;
 mod run;
@@ -61,6 +62,7 @@ enum Command {
     Diff(diff::Args),
     Doctor(doctor::Args),
     Import(import::Args),
+    Plan(Box<plan::Args>),
     /// Start a project: a commented recipe and constitution.
     Init(init::Args),
     /// Print the JSON schema of a constitution or a recipe, for editors.
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Import(args) => import::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Init(args) => init::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Sim(args) => sim::run(args),

@@ -98,7 +98,7 @@ fn run_dir(args: &Args, project: &mut Project) -> RunDir {
     RunDir::new(out)
 }
 
-fn open_prompts(recipe: &Recipe) -> Result<prompts::Reader, Failure> {
+pub(super) fn open_prompts(recipe: &Recipe) -> Result<prompts::Reader, Failure> {
     if recipe.prompts.is_empty() {
         return Err(Failure::usage("there are no prompts to run")
             .hint("give `--prompts FILE`, or `prompts = [\"…\"]` in the recipe; `-` reads standard input"));
@@ -179,7 +179,7 @@ async fn watch_signals(stopper: Stopper) -> std::convert::Infallible {
 }
 
 /// A hash of everything but the prompt that decides a transcript and whether it yields a row.
-fn plan(project: &Project, models: &RoleModels) -> String {
+pub(super) fn plan(project: &Project, models: &RoleModels) -> String {
     let Project { recipe, constitution, templates, .. } = project;
     let text = |value: Result<String, toml::ser::Error>| value.unwrap_or_default();
     let mut parts = Parts::new("plan")

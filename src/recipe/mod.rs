@@ -242,6 +242,20 @@ pub struct Model {
     pub fallback: Option<Box<Model>>,
     /// Share of prompts, drawn by prompt id, that may use the fallback (default 1).
     pub fallback_share: Option<f64>,
+    /// What tokens cost, for `amend plan`. It decides nothing about answers.
+    pub price: Option<Price>,
+}
+
+/// What a million tokens cost, in whatever currency the user counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// A million tokens of requests.
+    pub prompt: f64,
+    /// A million tokens of requests that came from a prefix cache; as `prompt` when absent.
+    pub cached: Option<f64>,
+    /// A million tokens of answers.
+    pub completion: f64,
 }
 
 /// How the request names its token ceiling.
@@ -315,6 +329,11 @@ impl Models {
         }
     }
 
+    /// What the role's tokens cost, where the recipe says so.
+    pub fn price(&self, role: Role) -> Option<&Price> {
+        self.of(role).and_then(|own| own.price.as_ref()).or(self.default.price.as_ref())
+    }
+
     /// The role's model, with the defaults filled in. `None` when no model is named anywhere.
     pub fn resolve(&self, role: Role) -> Option<ResolvedModel> {
         // Verdicts and comparisons are measurements: they are asked for without chance unless the recipe says so.
@@ -344,6 +363,7 @@ impl Model {
             extra: self.extra.or_else(|| base.extra.clone()),
             fallback: self.fallback.or_else(|| base.fallback.clone()),
             fallback_share: self.fallback_share.or(base.fallback_share),
+            price: self.price.or_else(|| base.price.clone()),
         }
     }
 

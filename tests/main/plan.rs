@@ -1,0 +1,97 @@
+//! `amend plan`: what it says beforehand, against what a run then uses.
+
+use crate::support::Scratch;
+use serde_json::Value;
+use std::fmt::Write as _;
+
+/// Prompts of very different lengths.
+fn prompts(scratch: &Scratch, count: usize) {
+    let mut text = String::new();
+    for n in 0..count {
+        let words = "and what else should I know about it ".repeat(n * 7 % 23);
+        let _ = writeln!(text, "How do I mend the harbour gate number {n}, {words}please?");
+    }
+    scratch.write("prompts.txt", text);
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn holds(interval: &Value, number: &Value) -> bool {
+    let of = |value: &Value| value.as_f64().expect("a number");
+    of(&interval["low"]) <= of(number) && of(number) <= of(&interval["high"])
+}
+
+const RECIPES: [&[&str]; 10] = [
+    &["--constitution", "minimal"],
+    &["--constitution", "minimal", "--rounds", "4", "--set", "sim.violations=0.6"],
+    &["--constitution", "minimal", "--schedule", "each", "--seed", "3"],
+    &["--constitution", "minimal", "--schedule", "each", "--rounds", "3", "--set", "sim.violations=0.5"],
+    &["--schedule", "sampled", "--rounds", "4", "--seed", "5"],
+    &["--schedule", "sampled", "--rounds", "2", "--set", "method.revise_always=true"],
+    &["--constitution", "minimal", "--screen", "--seed", "7"],
+    &["--constitution", "minimal", "--set", "sim.unreadable=0.3", "--set", "sim.seed=8"],
+    &["--constitution", "minimal", "--set", "sim.false_alarms=0.3", "--seed", "9"],
+    &["--constitution", "minimal", "--rounds", "1", "--set", "sim.preambles=0.5", "--set", "sim.seed=4"],
+];
+
+#[test]
+fn a_plan_with_a_probe_holds_what_the_run_then_uses() {
+    let scratch = Scratch::new();
+    prompts(&scratch, 120);
+    let mut held = 0;
+    let mut report = String::new();
+    for (n, recipe) in RECIPES.iter().enumerate() {
+        let (probe, out) = (format!("probe-{n}"), format!("run-{n}"));
+        let mut given = vec!["plan", "--json", "--model", "sim", "--prompts", "prompts.txt", "--probe", "20"];
+        given.extend(recipe.iter());
+        let plan = json(&scratch.run(&[&given[..], &["--out", &probe]].concat()).code(0).out);
+        assert_eq!((&plan["prompts"], &plan["probed"]), (&120.into(), &20.into()));
+        let mut given = vec!["run", "--json", "--no-export", "--model", "sim", "--prompts", "prompts.txt"];
+        given.extend(recipe.iter());
+        let used = scratch.run(&[&given[..], &["--out", &out]].concat()).summary();
+        let total = &plan["total"];
+        let all = holds(&total["calls"], &used["calls"]["asked"])
+            && holds(&total["prompt"], &used["tokens"]["prompt"])
+            && holds(&total["completion"], &used["tokens"]["completion"]);
+        held += u32::from(all);
+        let _ = writeln!(report, "{recipe:?} {all}: {total} against {used}");
+    }
+    assert!(held >= 9, "{held} of 10 held:\n{report}");
+}
+
+#[test]
+fn without_a_probe_bounds_hold_the_calls_and_nothing_is_written() {
+    let scratch = Scratch::new();
+    prompts(&scratch, 30);
+    let base = ["--model", "sim", "--prompts", "prompts.txt", "--constitution", "minimal", "--json"];
+    for schedule in ["panel", "each", "sampled"] {
+        let given = [&["plan", "--schedule", schedule, "--out", "none"][..], &base].concat();
+        let plan = json(&scratch.run(&given).code(0).out);
+        assert!(!scratch.path("none").exists());
+        let given = [&["run", "--schedule", schedule, "--no-export", "--out", schedule][..], &base].concat();
+        let used = scratch.run(&given).summary();
+        assert!(holds(&plan["total"]["calls"], &used["calls"]["asked"]), "{schedule}: {plan} against {used}");
+    }
+}
+
+#[test]
+fn what_the_probe_paid_for_is_not_asked_again_and_what_is_finished_is_free() {
+    let scratch = Scratch::new();
+    prompts(&scratch, 12);
+    let base = ["--model", "sim", "--prompts", "prompts.txt", "--constitution", "minimal", "--json"];
+    let price = ["--set", "models.default.price={ prompt = 1.0, completion = 4.0 }"];
+    let plan = |probe: &str| {
+        let given = [&["plan", "--probe", probe, "--out", "run"][..], &base, &price].concat();
+        json(&scratch.run(&given).code(0).out)
+    };
+    let before = plan("12");
+    assert!(before["money"]["likely"].as_f64().expect("a sum") > 0.0, "{before}");
+    assert_eq!(before["journal"]["finished"], 0);
+    let used = scratch.run(&[&["run", "--no-export", "--out", "run"][..], &base].concat()).summary();
+    assert_eq!(used["calls"]["asked"], 0, "{used}");
+    let after = plan("0");
+    assert_eq!(after["journal"]["finished"], 12, "{after}");
+    assert_eq!(after["journal"]["calls"], used["calls"]["from_journal"]);
+}
