@@ -112,7 +112,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let journal = free(&dir, &super::run::plan(&project, &models))?;
     let drawn: Vec<Prompt> = counted.drawn.values().cloned().collect();
     let (probed, mean_latency) =
-        if drawn.is_empty() { (Vec::new(), None) } else { probe(&project, &dir, models, context, drawn)? };
+        if drawn.is_empty() { (Vec::new(), None) } else { probe(&project, &dir, models, &context, &drawn)? };
     let plan =
         reckon(&project.recipe.models, &project.recipe.limits, &counted, &probed, mean_latency, journal);
     let text = if args.json {
@@ -200,8 +200,8 @@ fn probe(
     project: &Project,
     dir: &RunDir,
     models: RoleModels,
-    context: MethodContext,
-    prompts: Vec<Prompt>,
+    context: &MethodContext,
+    prompts: &[Prompt],
 ) -> Result<(Vec<ByRole>, Option<f64>), Failure> {
     dir.create()?;
     let journal = Journal::open(&dir.path, Options::default()).map_err(|error| journal_failure(&error))?;
@@ -213,7 +213,6 @@ fn probe(
     let probe = async {
         let chains = prompts.iter().enumerate().map(|(n, prompt)| {
             let counting = Counting { inner: memo.at(n as u64), seen: Mutex::default() };
-            let context = &context;
             async move {
                 critique_revision(&counting, context, prompt).await?;
                 Ok::<Seen, Stop>(counting.seen.into_inner().unwrap_or_else(PoisonError::into_inner))
@@ -347,6 +346,11 @@ fn seconds(limits: &Limits, total: &Tokens, mean_latency: Option<f64>) -> Option
     })
 }
 
+/// A number of things for people.
+fn whole(number: f64) -> String {
+    count(format!("{number:.0}").parse().unwrap_or(u64::MAX))
+}
+
 /// The plan for people, within 80 columns.
 fn told(plan: &Plan) -> String {
     let mut out = format!("{} prompts, {} rejects", plan.prompts, plan.rejects);
@@ -362,9 +366,8 @@ fn told(plan: &Plan) -> String {
     );
     for (name, row) in plan.roles.iter().map(|(name, row)| (*name, row)).chain([("total", &plan.total)]) {
         let cells = [&row.calls, &row.prompt, &row.cached, &row.completion];
-        let likely = cells.map(|cell| cell.likely.map_or(String::new(), |n| count(n.round() as u64)));
-        let range = cells
-            .map(|cell| format!("{}…{}", count(cell.low.round() as u64), count(cell.high.round() as u64)));
+        let likely = cells.map(|cell| cell.likely.map_or(String::new(), whole));
+        let range = cells.map(|cell| format!("{}…{}", whole(cell.low), whole(cell.high)));
         if plan.probed > 0 {
             let [a, b, c, d] = likely;
             let _ = writeln!(out, "{name:<10}{a:>14}{b:>18}{c:>18}{d:>18}");
