@@ -21,6 +21,8 @@ mod diff;
 mod doctor;
 #[path = "main/export.rs"]
 mod export;
+#[path = "main/help.rs"]
+mod help;
 #[path = "main/import.rs"]
 mod import;
 #[path = "main/plan.rs"]

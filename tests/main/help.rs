@@ -1,0 +1,44 @@
+//! Every command's help, as people see it at 80 columns: a change to it is a change to the interface.
+
+use crate::support::Scratch;
+
+fn commands(scratch: &Scratch) -> Vec<String> {
+    let help = scratch.run(&["--help"]).code(0).out;
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = listed.map_while(|line| line.strip_prefix("  "));
+    names
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_command_has_help_at_80_columns() {
+    let scratch = Scratch::new();
+    let names = commands(&scratch);
+    assert!(names.len() >= 8, "{names:?}");
+    let mut reference = scratch.run(&["--help"]).code(0).out;
+    for name in &names {
+        let help = scratch.run(&[name, "--help"]).code(0).out;
+        for line in help.lines() {
+            assert!(line.chars().count() <= 80, "amend {name} --help is too wide: {line}");
+        }
+        reference = format!("{reference}\n════ amend {name}\n{help}");
+    }
+    insta::assert_snapshot!("help", reference);
+}
+
+#[test]
+fn completions_and_manual_pages_are_made() {
+    let scratch = Scratch::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = scratch.run(&["completions", shell]).code(0).out;
+        assert!(script.contains("constitution"), "{shell}");
+    }
+    scratch.run(&["man", "man1"]).code(0);
+    for name in commands(&scratch) {
+        assert!(scratch.path(&format!("man1/amend-{name}.1")).exists(), "{name}");
+    }
+}
