@@ -1,4 +1,4 @@
-//! `amend diff`: two constitutions, a constitution against its version in git, or two runs.
+//! `amend diff`: two constitutions, or a constitution against its version in git.
 
 use super::Failure;
 use super::project::{read_constitution, read_constitution_text};
@@ -12,14 +12,12 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-/// Compare two constitutions, a constitution with its version in git, or two runs
+/// Compare two constitutions, or one with its version in git
 ///
 /// Exit code 0 when nothing differs, 1 when something does.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  amend diff old.toml new.toml\n  amend diff constitutions/mine.toml --git HEAD~1\n  \
-                        amend diff runs/before runs/after"
-)]
+#[command(after_help = "Examples:\n  amend diff old.toml new.toml\n  \
+                        amend diff constitutions/mine.toml --git HEAD~1")]
 pub(super) struct Args {
     /// The old one, or the only one with --git
     #[arg(value_name = "OLD")]
