@@ -35,7 +35,7 @@ pub(super) struct Args {
     /// Answer only requests that bring this key
     #[arg(long, value_name = "KEY", env = "AMEND_SIM_KEY", hide_env_values = true, help_heading = "Service")]
     key: Option<String>,
-    /// Do not serve: score a run against the planted truth. Without flags of the world, its recipe's [sim] counts
+    /// Do not serve: score a run against the planted truth. Without flags of the world, its recipe's `sim` counts
     #[arg(long, value_name = "RUN", help_heading = "Service", conflicts_with_all = ["port", "host", "key"])]
     score: Option<PathBuf>,
     /// Do not serve: write the planted truth about every prompt of a run as JSON lines

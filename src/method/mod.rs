@@ -1,7 +1,7 @@
 //! The methods: straight-line async Rust over [`Ask`].
 //!
 //! A method does no IO, reads no clock and draws no randomness of its own: it is a pure function from a prompt and
-//! answers to a [`Transcript`](crate::transcript::Transcript). That is what makes a run resumable, editable and deterministic.
+//! answers to a [`Transcript`]. That is what makes a run resumable, editable and deterministic.
 
 mod asking;
 mod chain;
