@@ -3,6 +3,7 @@
 //! Data goes to stdout, everything else to stderr. Only this module prints, reads the environment and the clock, and
 //! knows exit codes.
 
+mod asking;
 mod chat;
 mod check;
 mod completions;
@@ -33,6 +34,7 @@ pub mod wording;
 
 pub use failure::Failure;
 
+use crate::engine::Stopper;
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -103,6 +105,14 @@ pub fn main() -> ExitCode {
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     built.map_err(|error| Failure::disk(format!("cannot start: {error}")))
+}
+
+/// The first Ctrl-C or SIGTERM asks to stop, the second to stop now.
+async fn watch_signals(stopper: &Stopper) -> std::convert::Infallible {
+    loop {
+        interrupted().await;
+        stopper.step();
+    }
 }
 
 /// Waits for Ctrl-C, or for the signal that asks a process to end.

@@ -2,7 +2,8 @@
 //!
 //! The arithmetic is in [`crate::engine::plan`]; this file reads the prompts, asks the probe and tells the result.
 
-use super::failure::{journal_failure, stopped};
+use super::asking::{self, Asking};
+use super::failure::journal_failure;
 use super::progress::{count, duration};
 use super::project::Project;
 use super::run_dir::RunDir;
@@ -11,11 +12,9 @@ use super::{Failure, models};
 use crate::dataset::prompts::Row;
 use crate::digest::Parts;
 use crate::engine::plan::{ByRole, Interval, Used, bounds, place, predict, total};
-use crate::engine::shutdown;
-use crate::journal::{FILE, Journal, Options, Reader};
-use crate::method::{Ask, MethodContext, RoleModels, Stop, critique_revision};
-use crate::model::memo::{Memo, MemoAt};
-use crate::model::{Answer, Call, CallKey, Role, Transports};
+use crate::journal::{FILE, Reader};
+use crate::method::{Ask, MethodContext, RoleModels, Stop, make_transcript};
+use crate::model::{Answer, Call, CallKey, Role};
 use crate::prompt::Prompt;
 use crate::recipe::{Concurrency, Limits, Models};
 use serde::Serialize;
@@ -23,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
 /// Ids remembered to find repeated prompts; memory stays bounded, and repeats after so many are counted as prompts.
@@ -105,14 +104,17 @@ struct Counted {
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let project = Project::load(&args.recipe)?;
     let models = models::resolve(&project.recipe)?;
-    let context = context(&project, &models)?;
+    let context = project.context(&models)?;
     let named = args.out.clone().or_else(|| project.recipe.out.clone());
     let dir = RunDir::new(named.unwrap_or_else(|| format!("runs/{}", project.constitution.id)));
     let counted = read(&project, &context, args.probe)?;
     let journal = free(&dir, &super::run::plan(&project, &models))?;
     let drawn: Vec<Prompt> = counted.drawn.values().cloned().collect();
-    let (probed, mean_latency) =
-        if drawn.is_empty() { (Vec::new(), None) } else { probe(&project, &dir, models, &context, &drawn)? };
+    let (probed, mean_latency) = if drawn.is_empty() {
+        (Vec::new(), None)
+    } else {
+        probe(&project, &dir, models, &context, &drawn, args.json)?
+    };
     let plan =
         reckon(&project.recipe.models, &project.recipe.limits, &counted, &probed, mean_latency, journal);
     let text = if args.json {
@@ -123,19 +125,6 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
     Ok(ExitCode::SUCCESS)
-}
-
-fn context(project: &Project, models: &RoleModels) -> Result<MethodContext, Failure> {
-    let Project { recipe, constitution, templates, .. } = project;
-    MethodContext::new(
-        constitution.clone(),
-        templates.clone(),
-        models.clone(),
-        recipe.method.clone(),
-        recipe.gates.clone(),
-        recipe.seed,
-    )
-    .map_err(|error| Failure::usage(error.to_string()))
 }
 
 /// Reads every prompt once: counts, adds up bounds, and draws those with the smallest hashes.
@@ -202,31 +191,15 @@ fn probe(
     models: RoleModels,
     context: &MethodContext,
     prompts: &[Prompt],
+    json: bool,
 ) -> Result<(Vec<ByRole>, Option<f64>), Failure> {
-    dir.create()?;
-    let journal = Journal::open(&dir.path, Options::default()).map_err(|error| journal_failure(&error))?;
+    let asking = Asking::open(&dir.path, project, models, json)?;
     dir.freeze(project)?;
-    let client = models::client(&project.recipe, Arc::new(|_| {}));
-    let (stopper, shutdown) = shutdown();
-    let most = project.recipe.limits.max_calls;
-    let memo: Memo<Transports> = Memo::new(journal, client, models, shutdown, most);
-    let probe = async {
-        let chains = prompts.iter().enumerate().map(|(n, prompt)| {
-            let counting = Counting { inner: memo.at(n as u64), seen: Mutex::default() };
-            async move {
-                critique_revision(&counting, context, prompt).await?;
-                Ok::<Seen, Stop>(counting.seen.into_inner().unwrap_or_else(PoisonError::into_inner))
-            }
-        });
-        futures::future::try_join_all(chains).await
-    };
-    let seen = super::runtime()?.block_on(async {
-        tokio::select! {
-            seen = probe => seen.map_err(|stop| stopped(&stop)),
-            () = super::interrupted() => Err(stopped(&Stop::Interrupted)),
-        }
+    let seen: Vec<Seen> = asking.all("prompts", prompts.iter(), async |ask, prompt| {
+        let counting = Counting { inner: ask, seen: Mutex::default() };
+        make_transcript(&counting, context, prompt).await?;
+        Ok(counting.seen.into_inner().unwrap_or_else(PoisonError::into_inner))
     })?;
-    drop(stopper);
     let (asked, waited) =
         seen.iter().fold((0.0, 0.0), |(n, time), seen| (n + seen.asked, time + seen.waited));
     Ok((seen.iter().map(|seen| seen.used).collect(), (asked > 0.0).then(|| waited / asked)))
@@ -244,7 +217,7 @@ struct Seen {
 
 /// Counts what a prompt asks; what it asks twice is paid once.
 struct Counting<'a> {
-    inner: MemoAt<'a, Transports>,
+    inner: &'a asking::Ask<'a>,
     seen: Mutex<Seen>,
 }
 

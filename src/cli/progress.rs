@@ -18,7 +18,9 @@ pub(super) enum Progress {
     Bar(Box<Bar>),
     /// Plain lines on stderr.
     Lines {
-        /// Prompts expected, where known.
+        /// What is counted.
+        noun: &'static str,
+        /// How many are expected, where known.
         expected: Option<u64>,
     },
 }
@@ -31,16 +33,19 @@ pub(super) struct Bar {
 }
 
 impl Progress {
-    /// JSON if asked for; else a bar on a terminal; else lines.
+    /// What a run shows of its prompts: JSON if asked for; else as [`Progress::of`].
     pub(super) fn new(json: bool) -> Self {
-        if json {
-            Self::Json
-        } else if std::io::stderr().is_terminal() {
+        if json { Self::Json } else { Self::of("prompts") }
+    }
+
+    /// A bar on a terminal, lines elsewhere, of things that are called `noun`.
+    pub(super) fn of(noun: &'static str) -> Self {
+        if std::io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
             bar.enable_steady_tick(Duration::from_millis(250));
             Self::Bar(Box::new(Bar { bar, style: Style::of_stderr() }))
         } else {
-            Self::Lines { expected: None }
+            Self::Lines { noun, expected: None }
         }
     }
 
@@ -53,18 +58,18 @@ impl Progress {
                 }
             }
             Self::Bar(bar) => bar.show(event),
-            Self::Lines { expected } => show_line(expected, event),
+            Self::Lines { noun, expected } => show_line(noun, expected, event),
         }
     }
 }
 
-fn show_line(expected: &mut Option<u64>, event: &Event) {
+fn show_line(noun: &str, expected: &mut Option<u64>, event: &Event) {
     let line = match event {
         Event::Started { expected: total, journalled, .. } => {
             *expected = *total;
             (*journalled > 0).then(|| format!("going on: {journalled} answers are in the journal"))
         }
-        Event::Progress(summary) => Some(progress_line(summary, *expected)),
+        Event::Progress(summary) => Some(progress_line(noun, summary, *expected)),
         Event::Stopping => Some(STOPPING.to_owned()),
         Event::Prompt { .. }
         | Event::Reject { .. }
@@ -80,7 +85,12 @@ fn show_line(expected: &mut Option<u64>, event: &Event) {
 const STOPPING: &str =
     "stopping: prompts begun are finished, no new ones are started; Ctrl-C again stops now";
 
-fn progress_line(summary: &Summary, expected: Option<u64>) -> String {
+/// How many rejects there are, where there can be any.
+fn rejects(summary: &Summary, then: &str) -> String {
+    if summary.prompts == 0 { String::new() } else { format!("{} rejects{then}", summary.rejects) }
+}
+
+fn progress_line(noun: &str, summary: &Summary, expected: Option<u64>) -> String {
     let done = summary.rows + summary.rejects;
     let of = expected.map_or(String::new(), |total| format!("/{total}"));
     let rate = done as f64 / summary.seconds.max(0.001);
@@ -91,8 +101,8 @@ fn progress_line(summary: &Summary, expected: Option<u64>) -> String {
         Some(_) | None => String::new(),
     };
     format!(
-        "{done}{of} prompts, {} rejects, {} calls, {} tokens, {rate:.1} prompts/s{eta}",
-        summary.rejects,
+        "{done}{of} {noun}, {}{} calls, {} tokens, {rate:.1} {noun}/s{eta}",
+        rejects(summary, ", "),
         count(summary.calls.asked),
         count(summary.tokens.prompt + summary.tokens.completion),
     )
@@ -113,8 +123,8 @@ impl Bar {
             Event::Progress(summary) => {
                 self.bar.set_position(summary.rows + summary.rejects);
                 self.bar.set_message(format!(
-                    "{} rejects · {} calls · {} tokens",
-                    summary.rejects,
+                    "{}{} calls · {} tokens",
+                    rejects(summary, " · "),
                     count(summary.calls.asked),
                     count(summary.tokens.prompt + summary.tokens.completion),
                 ));
@@ -206,7 +216,7 @@ mod tests {
             seconds: 50.0,
         };
         assert_eq!(
-            progress_line(&summary, Some(1000)),
+            progress_line("prompts", &summary, Some(1000)),
             "100/1000 prompts, 5 rejects, 1200 calls, 500.0k tokens, 2.0 prompts/s, 7 min 30 s left"
         );
     }

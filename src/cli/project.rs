@@ -5,6 +5,7 @@ use super::inputs::Inputs;
 use super::settings::RecipeArgs;
 use crate::constitution::Constitution;
 use crate::diagnostic::SourceFile;
+use crate::method::{MethodContext, RoleModels};
 use crate::recipe::Recipe;
 use crate::taxonomy::Taxonomy;
 use crate::template::Templates;
@@ -30,6 +31,21 @@ impl Project {
         let constitution = inputs.constitution(&recipe.constitution)?;
         let templates = inputs.templates(recipe.templates.as_deref())?;
         Ok(Self { recipe, constitution, templates, taxonomy: Taxonomy::built_in() })
+    }
+
+    /// What the methods work with, by this project.
+    pub fn context(&self, models: &RoleModels) -> Result<MethodContext, Failure> {
+        let Self { recipe, constitution, templates, .. } = self;
+        let context = MethodContext::new(
+            constitution.clone(),
+            templates.clone(),
+            models.clone(),
+            recipe.method.clone(),
+            recipe.gates.clone(),
+            recipe.seed,
+        );
+        let context = context.map_err(|error| Failure::usage(error.to_string()))?;
+        Ok(context.with_label(recipe.label.clone()))
     }
 }
 

@@ -11,12 +11,12 @@ use crate::dataset::export::Report;
 use crate::dataset::rows::{Context, why_no_row};
 use crate::dataset::{prompts, table};
 use crate::digest::Parts;
-use crate::engine::{self, Event, Finished, Judge, Run, Stopper, Summary};
+use crate::engine::{self, Event, Finished, Judge, Run, Summary};
 use crate::journal::{Journal, Options, Reader, Row};
-use crate::method::{MethodContext, RoleModels, Stop};
+use crate::method::{RoleModels, Stop};
 use crate::model::memo::Memo;
 use crate::model::{Role, Transports};
-use crate::recipe::{Concurrency, Recipe};
+use crate::recipe::Recipe;
 use crate::transcript::{Ended, Transcript};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -123,18 +123,9 @@ async fn go(
     journal: Journal,
     events: mpsc::Sender<Event>,
 ) -> Result<Finished, Failure> {
-    let Project { recipe, constitution, templates, .. } = project;
+    let recipe = &project.recipe;
     let plan = plan(project, &models);
-    let context = MethodContext::new(
-        constitution.clone(),
-        templates.clone(),
-        models.clone(),
-        recipe.method.clone(),
-        recipe.gates.clone(),
-        recipe.seed,
-    )
-    .map_err(|error| Failure::usage(error.to_string()))?
-    .with_label(recipe.label.clone());
+    let context = project.context(&models)?;
     let retries = events.clone();
     let client = models::client(
         recipe,
@@ -155,10 +146,7 @@ async fn go(
         context: Arc::new(context),
         judge: judge(project),
         plan,
-        width: match recipe.limits.concurrency {
-            Concurrency::Fixed(n) => usize::try_from(n).unwrap_or(usize::MAX).min(4096),
-            Concurrency::Auto => 256,
-        },
+        width: recipe.limits.concurrency.width(),
         expected: input.expected().map(|rows| recipe.input.limit.map_or(rows, |limit| limit.min(rows))),
         events,
         shutdown,
@@ -166,15 +154,7 @@ async fn go(
     };
     tokio::select! {
         finished = engine::run(run, input) => finished.map_err(|stop| stopped(&stop)),
-        never = watch_signals(stopper) => match never {},
-    }
-}
-
-/// The first Ctrl-C or SIGTERM asks to stop, the second to stop now.
-async fn watch_signals(stopper: Stopper) -> std::convert::Infallible {
-    loop {
-        super::interrupted().await;
-        stopper.step();
+        never = super::watch_signals(&stopper) => match never {},
     }
 }
 

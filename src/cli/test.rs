@@ -1,22 +1,16 @@
 //! `amend test`: does the critic judge a constitution's own test cases as their authors do?
 
-use super::failure::{Kind, stopped};
+use super::asking::{Asking, check_share, kept_in};
 use super::project::Project;
 use super::settings::RecipeArgs;
 use super::style::{one_line, printable};
 use super::{Failure, models};
 use crate::constitution::{Expect, Principle, TestCase};
-use crate::method::{Ask, MethodContext, RoleModels, Stop, criticise_case};
-use crate::model::{Answer, Call, Client, Transports};
+use crate::method::criticise_case;
 use crate::transcript::{Critique, Verdict};
-use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::Arc;
-
-/// Cases judged side by side; the recipe's limits bound the calls further.
-const AT_ONCE: usize = 64;
 
 /// Judge a constitution's own test cases (`[[principle.test]]`) with a model.
 #[derive(Debug, clap::Args)]
@@ -33,22 +27,12 @@ pub(super) struct Args {
     /// Exit with 1 when the share of cases that pass is below this
     #[arg(long, value_name = "SHARE")]
     threshold: Option<f64>,
+    /// Where answers are kept, so that only what an edit reaches is asked again [default: runs/ID-test]
+    #[arg(long, value_name = "DIR")]
+    out: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-}
-
-/// Asks the models directly: every case is asked once.
-struct Direct<'a> {
-    client: &'a Client<Transports>,
-    models: &'a RoleModels,
-}
-
-impl Ask for Direct<'_> {
-    async fn ask(&self, call: Call) -> Result<Answer, Stop> {
-        let (recorded, _permit) = self.client.ask(&call, self.models.answering(&call), 0, None).await?;
-        Ok(recorded.answer(false))
-    }
 }
 
 /// One case and what the critic made of it.
@@ -56,34 +40,24 @@ type Judged<'a> = (&'a Principle, &'a TestCase, Critique);
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    if args.threshold.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
-        return Err(Failure::usage("`--threshold` is a share from 0 to 1"));
-    }
+    check_share("--threshold", args.threshold)?;
     let recipe = RecipeArgs { constitution: Some(args.file.clone()), ..args.recipe.clone() };
-    let Project { recipe, constitution, templates, .. } = Project::load(&recipe)?;
-    let models = models::resolve(&recipe)?;
-    let client = models::client(&recipe, Arc::new(|_| ()));
-    let (method, gates) = (recipe.method.clone(), recipe.gates.clone());
-    let cx = MethodContext::new(constitution, templates, models.clone(), method, gates, recipe.seed)
-        .map_err(|error| Failure::usage(error.to_string()))?;
+    let project = Project::load(&recipe)?;
+    let models = models::resolve(&project.recipe)?;
+    let cx = project.context(&models)?;
     let cases: Vec<(&Principle, &TestCase)> =
         cx.constitution.principles.iter().flat_map(|p| p.tests.iter().map(move |case| (p, case))).collect();
     if cases.is_empty() {
         return Err(Failure::usage(format!("`{}` has no test cases", printable(&args.file)))
             .hint("add `[[principle.test]]` with `prompt`, `response` and `expect` below a principle"));
     }
-    let (ask, cx) = (&Direct { client: &client, models: &models }, &cx);
-    let mut work = Vec::new();
-    for (principle, case) in cases {
-        work.push(async move { Ok((principle, case, criticise_case(ask, cx, principle, case).await?)) });
-    }
-    let judged = futures::stream::iter(work).buffered(AT_ONCE).try_collect::<Vec<Judged<'_>>>();
-    let judged = super::runtime()?.block_on(async {
-        tokio::select! {
-            judged = judged => judged.map_err(|stop| stopped(&stop)),
-            () = super::interrupted() => Err(Failure::new(Kind::Interrupted, "interrupted")),
-        }
-    })?;
+    let dir = kept_in(args.out.as_ref(), &project, "test");
+    let asking = Asking::open(&dir, &project, models, args.json)?;
+    let judged: Vec<Judged<'_>> =
+        asking.all("cases", cases.into_iter(), async |ask, (principle, case)| {
+            Ok((principle, case, criticise_case(ask, &cx, principle, case).await?))
+        })?;
+    asking.tell();
     let text = if args.json { to_json(&judged).to_string() } else { to_text(&judged) };
     let _ = writeln!(std::io::stdout().lock(), "{text}");
     let share = judged.iter().filter(|case| passes(case)).count() as f64 / judged.len() as f64;

@@ -407,6 +407,17 @@ pub enum Concurrency {
     Fixed(u32),
 }
 
+impl Concurrency {
+    /// How many prompts are worked on side by side: enough to keep so many calls in flight, and few enough that memory
+    /// stays flat.
+    pub fn width(self) -> usize {
+        match self {
+            Self::Fixed(n) => usize::try_from(n).unwrap_or(usize::MAX).min(4096),
+            Self::Auto => 256,
+        }
+    }
+}
+
 impl std::str::FromStr for Concurrency {
     type Err = String;
 
