@@ -1,7 +1,7 @@
-//! `amend eval`: measurements that need no run.
+//! `amend eval refusal`: which stored responses refuse, and how well that agrees with people's labels. Asks no model.
 
-use super::Failure;
-use super::style::printable;
+use crate::cli::Failure;
+use crate::cli::style::printable;
 use crate::dataset::gates::{Refusal, refusal};
 use crate::dataset::table;
 use crate::recipe::Input;
@@ -10,26 +10,13 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-/// Arguments of `amend eval`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum What {
-    /// Which stored responses refuse, fully or in part; without a model
-    Refusal(RefusalArgs),
-}
-
 /// Arguments of `amend eval refusal`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  amend eval refusal responses.jsonl --text response\n  \
                         amend eval refusal labelled.csv --text completion --label final_label --json\n\n\
                         Labels may say full or partial refusal, refusal, compliance, none, true or false. With labels, \
                         a full or partial refusal counts as one against none.")]
-struct RefusalArgs {
+pub(super) struct Args {
     /// CSV, JSON Lines, Parquet or text, also compressed; `-` for standard input
     file: String,
     /// The column that holds the responses
@@ -48,12 +35,6 @@ struct RefusalArgs {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    match &args.what {
-        What::Refusal(args) => run_refusal(args),
-    }
-}
-
-fn run_refusal(args: &RefusalArgs) -> Result<ExitCode, Failure> {
     let usage = |error: &table::OpenError| Failure::usage(error.to_string()).hint(error.hint());
     let columns: Vec<&str> =
         [Some(args.text.as_str()), args.label.as_deref()].into_iter().flatten().collect();
