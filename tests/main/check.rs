@@ -126,6 +126,10 @@ fn a_new_project_is_sound_and_nothing_is_overwritten() {
     let again = scratch.run(&["init", "new"]).code(0);
     assert!(again.err.contains("nothing was changed"), "{}", again.err);
 
+    scratch.run(&["init", "works"]).code(0);
+    let summary = scratch.run(&["run", "works/amend.toml", "--json"]).code(0).summary();
+    assert_eq!((&summary["prompts"], &summary["rows"]), (&10.into(), &10.into()), "{summary}");
+
     let check = |args: &[&str], says: &str| {
         let done = scratch.run(args).code(2);
         assert!(done.err.contains(says), "{args:?}: {}", done.err);

@@ -23,6 +23,9 @@ pub const PROMPT_COLUMNS: &[&str] = &[
     "input",
 ];
 
+/// Of those, the ones that can mean nothing else: a row without the file's column may have another of these.
+const SURE_COLUMNS: &[&str] = &["messages", "conversations", "conversation", "prompt"];
+
 const LANGUAGE_COLUMNS: &[&str] = &["language", "lang"];
 
 /// Where a file's prompts and labels stand.
@@ -30,6 +33,8 @@ const LANGUAGE_COLUMNS: &[&str] = &["language", "lang"];
 pub(super) struct Columns {
     /// `None` until a row shows one, in a file whose first rows cannot be read.
     prompt: Option<String>,
+    /// Where else a row's prompt may be, when the user names no column.
+    others: Vec<&'static str>,
     hazard: String,
     language: Vec<String>,
     drop_reply: bool,
@@ -59,12 +64,13 @@ impl Columns {
                 columns: file.columns().to_vec(),
             });
         }
+        let others = if input.column.is_none() { SURE_COLUMNS.to_vec() } else { Vec::new() };
         let language = input.language.as_ref().map_or_else(
             || LANGUAGE_COLUMNS.iter().map(ToString::to_string).collect(),
             |named| vec![named.clone()],
         );
         let hazard = input.hazard.clone().unwrap_or_else(|| "hazard".into());
-        Ok(Self { prompt, hazard, language, drop_reply: input.drop_reply })
+        Ok(Self { prompt, others, hazard, language, drop_reply: input.drop_reply })
     }
 
     /// The columns that are looked at; `None` for all of them.
@@ -72,7 +78,7 @@ impl Columns {
         let prompt = self.prompt.as_deref()?;
         let partner = partner(prompt);
         let labels = self.language.iter().map(String::as_str).chain([self.hazard.as_str()]);
-        Some([prompt].into_iter().chain(partner).chain(labels).collect())
+        Some([prompt].into_iter().chain(partner).chain(self.others.iter().copied()).chain(labels).collect())
     }
 
     /// A row's prompt, or why it has none.
@@ -98,14 +104,17 @@ impl Columns {
         let Some(name) = self.prompt.as_deref() else {
             return Err(BadPrompt::new("missing-column", "no column of the row is known to hold prompts"));
         };
-        let value = match columns.get(name) {
-            None => {
-                return Err(BadPrompt::new("missing-column", format!("the row has no column `{name}`")));
-            }
-            Some(Value::Null) => {
-                return Err(BadPrompt::new("missing-column", format!("column `{name}` is null")));
-            }
-            Some(value) => value,
+        let found = [name]
+            .into_iter()
+            .chain(self.others.iter().copied())
+            .find_map(|name| columns.get(name).filter(|value| !value.is_null()).map(|value| (name, value)));
+        let Some((name, value)) = found else {
+            let detail = if columns.contains_key(name) {
+                format!("column `{name}` is null")
+            } else {
+                format!("the row has no column `{name}`")
+            };
+            return Err(BadPrompt::new("missing-column", detail));
         };
         let beside = partner(name).and_then(|partner| columns.get(partner)).filter(|v| !v.is_null());
         if name == "chosen" {

@@ -2,8 +2,9 @@
 //!
 //! A row becomes a prompt by these rules, the first that fits:
 //!
-//! - The column is the one the recipe names, else the first of [`PROMPT_COLUMNS`] that the file has. A plain text file
-//!   has one prompt per line.
+//! - The column is the one the recipe names, else the first of [`PROMPT_COLUMNS`] that the file has; a row without
+//!   it may have its prompt in `messages`, `conversations`, `conversation` or `prompt`. A plain text file has one
+//!   prompt per line.
 //! - A list of messages (`role`, `content`; ShareGPT's `from`, `value` too) is the conversation.
 //! - A list of texts (`turns`, as in MT-Bench) is what a user says in turn; without the replies between them only the
 //!   first can be asked, so that is the prompt.

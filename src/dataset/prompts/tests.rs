@@ -154,6 +154,17 @@ fn every_form_of_a_row() {
 }
 
 #[test]
+fn rows_of_one_file_may_differ_in_the_column_of_their_prompt() {
+    let rows = "{\"prompt\":\"a\",\"text\":\"x\"}\n{\"messages\":[{\"role\":\"user\",\"content\":\"b\"}]}\n\
+                {\"messages\":null,\"prompt\":\"c\"}\n{\"text\":\"a text is not known to be a prompt here\"}";
+    let found = ["user: a", "user: b", "user: c", "reject missing-column"];
+    assert_eq!(jsonl(rows, &Input::default()), found);
+    let named = Input { column: Some("messages".into()), ..Input::default() };
+    let found = ["reject missing-column", "user: b", "reject missing-column", "reject missing-column"];
+    assert_eq!(jsonl(rows, &named), found, "a column that the user names is the only one");
+}
+
+#[test]
 fn the_last_reply_of_messages_can_be_left_away() {
     let row = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#;
     assert_eq!(jsonl(row, &Input { drop_reply: true, ..Input::default() }), ["user: a"]);
