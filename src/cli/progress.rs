@@ -17,12 +17,18 @@ pub(super) enum Progress {
     /// A bar on stderr.
     Bar(Box<Bar>),
     /// Plain lines on stderr.
-    Lines {
-        /// What is counted.
-        noun: &'static str,
-        /// How many are expected, where known.
-        expected: Option<u64>,
-    },
+    Lines(Lines),
+}
+
+/// Plain lines.
+#[derive(Debug)]
+pub(super) struct Lines {
+    /// What is counted.
+    noun: &'static str,
+    /// How many are expected, where known.
+    expected: Option<u64>,
+    /// What went wrong since the last line, so that a run that waits does not look stuck.
+    trouble: Option<String>,
 }
 
 /// The bar on a terminal.
@@ -30,6 +36,8 @@ pub(super) enum Progress {
 pub(super) struct Bar {
     bar: ProgressBar,
     style: Style,
+    /// What went wrong since the last count.
+    trouble: Option<String>,
 }
 
 impl Progress {
@@ -43,9 +51,9 @@ impl Progress {
         if std::io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
             bar.enable_steady_tick(Duration::from_millis(250));
-            Self::Bar(Box::new(Bar { bar, style: Style::of_stderr() }))
+            Self::Bar(Box::new(Bar { bar, style: Style::of_stderr(), trouble: None }))
         } else {
-            Self::Lines { noun, expected: None }
+            Self::Lines(Lines { noun, expected: None, trouble: None })
         }
     }
 
@@ -58,28 +66,37 @@ impl Progress {
                 }
             }
             Self::Bar(bar) => bar.show(event),
-            Self::Lines { noun, expected } => show_line(noun, expected, event),
+            Self::Lines(lines) => lines.show(event),
         }
     }
 }
 
-fn show_line(noun: &str, expected: &mut Option<u64>, event: &Event) {
-    let line = match event {
-        Event::Started { expected: total, journalled, .. } => {
-            *expected = *total;
-            (*journalled > 0).then(|| format!("going on: {journalled} answers are in the journal"))
+impl Lines {
+    fn show(&mut self, event: &Event) {
+        let line = match event {
+            Event::Started { expected, journalled, .. } => {
+                self.expected = *expected;
+                (*journalled > 0).then(|| format!("going on: {journalled} answers are in the journal"))
+            }
+            Event::Progress(summary) => {
+                let line = progress_line(self.noun, summary, self.expected);
+                Some(line + &self.trouble.take().unwrap_or_default())
+            }
+            Event::Stopping => Some(STOPPING.to_owned()),
+            Event::Retry { role, cause, wait_s } => {
+                self.trouble = Some(format!("; {}", retry_line(role, cause, *wait_s)));
+                None
+            }
+            Event::Prompt { .. } | Event::Reject { .. } | Event::Exported { .. } | Event::Summary(_) => None,
+        };
+        if let Some(line) = line {
+            let _ = writeln!(std::io::stderr().lock(), "{line}");
         }
-        Event::Progress(summary) => Some(progress_line(noun, summary, *expected)),
-        Event::Stopping => Some(STOPPING.to_owned()),
-        Event::Prompt { .. }
-        | Event::Reject { .. }
-        | Event::Retry { .. }
-        | Event::Exported { .. }
-        | Event::Summary(_) => None,
-    };
-    if let Some(line) = line {
-        let _ = writeln!(std::io::stderr().lock(), "{line}");
     }
+}
+
+fn retry_line(role: &str, cause: &str, wait_s: f64) -> String {
+    format!("{role}: {cause}, again in {}", duration(wait_s))
 }
 
 const STOPPING: &str =
@@ -109,7 +126,7 @@ fn progress_line(noun: &str, summary: &Summary, expected: Option<u64>) -> String
 }
 
 impl Bar {
-    fn show(&self, event: &Event) {
+    fn show(&mut self, event: &Event) {
         match event {
             Event::Started { expected, journalled, .. } => {
                 self.bar.set_style(template(expected.is_some()));
@@ -123,18 +140,20 @@ impl Bar {
             Event::Progress(summary) => {
                 self.bar.set_position(summary.rows + summary.rejects);
                 self.bar.set_message(format!(
-                    "{}{} calls · {} tokens",
+                    "{}{} calls · {} tokens{}",
                     rejects(summary, " · "),
                     count(summary.calls.asked),
                     count(summary.tokens.prompt + summary.tokens.completion),
+                    self.trouble.take().unwrap_or_default(),
                 ));
             }
-            Event::Retry { role, cause, wait_s } if *wait_s >= 5.0 => {
-                self.print(&self.style.faint(&format!("{role}: {cause}; again in {}", duration(*wait_s))));
+            // In the bar and not a line each: an endpoint that pushes back does so for every call in flight.
+            Event::Retry { role, cause, wait_s } => {
+                self.trouble = Some(format!(" · {}", retry_line(role, cause, *wait_s)));
             }
             Event::Prompt { .. } | Event::Reject { .. } => self.bar.inc(1),
             Event::Stopping => self.print(&self.style.warn(STOPPING)),
-            Event::Retry { .. } | Event::Exported { .. } => {}
+            Event::Exported { .. } => {}
             Event::Summary(_) => self.bar.finish_and_clear(),
         }
     }
