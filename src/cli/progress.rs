@@ -34,7 +34,7 @@ pub(super) struct Lines {
 /// The bar on a terminal.
 #[derive(Debug)]
 pub(super) struct Bar {
-    bar: ProgressBar,
+    drawn: ProgressBar,
     style: Style,
     /// What went wrong since the last count.
     trouble: Option<String>,
@@ -51,7 +51,7 @@ impl Progress {
         if std::io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
             bar.enable_steady_tick(Duration::from_millis(250));
-            Self::Bar(Box::new(Bar { bar, style: Style::of_stderr(), trouble: None }))
+            Self::Bar(Box::new(Bar { drawn: bar, style: Style::of_stderr(), trouble: None }))
         } else {
             Self::Lines(Lines { noun, expected: None, trouble: None })
         }
@@ -129,17 +129,17 @@ impl Bar {
     fn show(&mut self, event: &Event) {
         match event {
             Event::Started { expected, journalled, .. } => {
-                self.bar.set_style(template(expected.is_some()));
+                self.drawn.set_style(template(expected.is_some()));
                 if let Some(total) = expected {
-                    self.bar.set_length(*total);
+                    self.drawn.set_length(*total);
                 }
                 if *journalled > 0 {
                     self.print(&format!("going on: {journalled} answers are in the journal"));
                 }
             }
             Event::Progress(summary) => {
-                self.bar.set_position(summary.rows + summary.rejects);
-                self.bar.set_message(format!(
+                self.drawn.set_position(summary.rows + summary.rejects);
+                self.drawn.set_message(format!(
                     "{}{} calls · {} tokens{}",
                     rejects(summary, " · "),
                     count(summary.calls.asked),
@@ -151,15 +151,15 @@ impl Bar {
             Event::Retry { role, cause, wait_s } => {
                 self.trouble = Some(format!(" · {}", retry_line(role, cause, *wait_s)));
             }
-            Event::Prompt { .. } | Event::Reject { .. } => self.bar.inc(1),
+            Event::Prompt { .. } | Event::Reject { .. } => self.drawn.inc(1),
             Event::Stopping => self.print(&self.style.warn(STOPPING)),
             Event::Exported { .. } => {}
-            Event::Summary(_) => self.bar.finish_and_clear(),
+            Event::Summary(_) => self.drawn.finish_and_clear(),
         }
     }
 
     fn print(&self, line: &str) {
-        self.bar.suspend(|| {
+        self.drawn.suspend(|| {
             let _ = writeln!(std::io::stderr().lock(), "{line}");
         });
     }
@@ -167,7 +167,7 @@ impl Bar {
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        self.drawn.finish_and_clear();
     }
 }
 
