@@ -158,6 +158,9 @@ impl Check<'_> {
                 "`revise_always` only works with the schedule `sampled`",
             );
         }
+        if method.screen && !sampled && !method.critique {
+            self.no_effect(node.key("screen"), "`screen` does nothing where no critique is asked for");
+        }
         if method.screen && sampled {
             self.no_effect(node.key("screen"), "`screen` does nothing with the schedule `sampled`");
         }
@@ -270,7 +273,7 @@ impl Check<'_> {
 
     fn no_effect(&mut self, at: &Node, message: &str) {
         let finding = Diagnostic::warning("no-effect", &self.file.name, at.key_span(), message);
-        self.findings.push(finding.help("remove it, or change the schedule"));
+        self.findings.push(finding.help("remove it, or change what it stands beside"));
     }
 
     fn error(&mut self, code: &'static str, at: &Node, message: String) {
