@@ -365,6 +365,19 @@ holdout = 0.5
     }
 
     #[test]
+    fn what_has_no_effect_is_told() {
+        let check = |method: &str, codes: &[&str]| {
+            let findings = read(&SourceFile::new("amend.toml", format!("[method]\n{method}"))).findings;
+            assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), codes, "{method}");
+        };
+        check("critique = false", &[]);
+        check("critique = false\nschedule = \"sampled\"\nrevise_always = true", &[]);
+        check("critique = false\nscreen = true", &["no-effect"]);
+        check("schedule = \"sampled\"\nscreen = true", &["no-effect"]);
+        check("revise_always = true", &["no-effect"]);
+    }
+
+    #[test]
     fn a_key_in_the_wrong_section_is_told_its_own() {
         let check = |text: &str, help: &str| {
             let findings = read(&SourceFile::new("amend.toml", text)).findings;
