@@ -161,6 +161,7 @@ pub enum Choose {
 /// `[method]`: how responses are made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the user's file")]
 pub struct Method {
     /// Which principles meet which response.
     pub schedule: Schedule,
