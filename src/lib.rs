@@ -5,6 +5,7 @@
 //! [`method`], which tells the methods, and go down from there.
 
 pub mod cli;
+pub mod compare;
 pub mod constitution;
 pub mod dataset;
 pub mod diagnostic;

@@ -44,6 +44,11 @@ impl RunDir {
         self.path.join("dataset")
     }
 
+    /// Where the frozen templates are.
+    pub fn templates(&self) -> String {
+        self.path.join(TEMPLATES).to_string_lossy().into_owned()
+    }
+
     /// Makes the directory, if it is not there.
     pub fn create(&self) -> Result<(), Failure> {
         std::fs::create_dir_all(&self.path).map_err(|error| self.cannot_write(&self.path, &error))

@@ -27,10 +27,8 @@ pub fn render(transcript: &Transcript, style: Style) -> String {
     }
     heading(&mut out, style, "end", &ended(&transcript.ended));
     let left = violated_at_end(transcript);
-    let unasked = transcript.verdicts_of(transcript.last).is_empty();
     let verdict = match (left.is_empty(), &transcript.ended) {
         (_, Ended::NoDraft(_)) => style.bad("no response that can be used"),
-        (true, _) if unasked => style.faint("no principle was asked about the final response"),
         (true, _) => style.good("no principle objects to the final response"),
         (false, _) => style.warn(&format!("still violated: {}", left.join(", "))),
     };
@@ -47,11 +45,12 @@ fn render_round(out: &mut String, transcript: &Transcript, round: u32, style: St
     let critiques =
         transcript.critiques.iter().filter(|c| c.round == round && !c.recheck).collect::<Vec<_>>();
     let objections = critiques.iter().filter(|c| c.verdict == Verdict::Violates).count();
-    let note = match critiques.len() {
-        0 => "revised without a critique".to_owned(),
-        count => format!("{count} critiques, {objections} objections"),
-    };
-    heading(out, style, &format!("round {round}"), &note);
+    heading(
+        out,
+        style,
+        &format!("round {round}"),
+        &format!("{} critiques, {objections} objections", critiques.len()),
+    );
     // What objects, and what could not be decided, is worth reading; the rest is a list of names.
     for critique in critiques.iter().filter(|c| is_worth_reading(c)) {
         render_critique(out, critique, style);
@@ -152,13 +151,14 @@ fn heading(out: &mut String, style: Style, title: &str, note: &str) {
 }
 
 /// Indented text, wrapped at the width of the terminal.
-fn body(out: &mut String, text: &str, style: Style) {
+pub fn body(out: &mut String, text: &str, style: Style) {
     for line in text.lines() {
         paragraph(out, line, 4, style);
     }
 }
 
-fn paragraph(out: &mut String, line: &str, indent: usize, style: Style) {
+/// One line, indented and wrapped at the width of the terminal.
+pub fn paragraph(out: &mut String, line: &str, indent: usize, style: Style) {
     for piece in super::style::wrap(line, style.width.saturating_sub(indent)) {
         let _ = writeln!(out, "{}", format!("{:indent$}{piece}", "").trim_end());
     }

@@ -4,6 +4,9 @@ use super::style::{Style, printable};
 use similar::{Algorithm, ChangeTag, TextDiff};
 use std::time::Duration;
 
+/// Texts that share less than this of their words are shown whole.
+const ALIKE: f32 = 0.4;
+
 /// A longer unchanged stretch is cut down to its ends.
 const CONTEXT_WORDS: usize = 12;
 
@@ -29,6 +32,26 @@ pub fn word_diff(old: &str, new: &str, style: Style) -> String {
         }
     };
     parts.iter().enumerate().map(render).collect()
+}
+
+/// The difference by word; or both texts, one after the other, where they have so little in common that a difference by
+/// word would be confetti.
+pub fn difference(old: &str, new: &str, style: Style) -> Vec<String> {
+    let (was, is) = (printable(old), printable(new));
+    let alike = TextDiff::configure()
+        .timeout(Duration::from_millis(300))
+        .diff_slices(&was.split_whitespace().collect::<Vec<_>>(), &is.split_whitespace().collect::<Vec<_>>())
+        .ratio();
+    if alike >= ALIKE || was.trim().is_empty() || is.trim().is_empty() {
+        return vec![word_diff(old, new, style)];
+    }
+    // Each line by itself, so that the colour survives where lines are indented and wrapped.
+    let whole = |text: &str, open: &str, close: &str, paint: &dyn Fn(&str) -> String| {
+        let lines = text.trim().lines().map(paint).collect::<Vec<_>>().join("\n");
+        format!("{}{lines}{}", paint(open), paint(close))
+    };
+    let gone = whole(&was, "[-", "-]", &|line| style.bad(line));
+    vec![gone, whole(&is, "{+", "+}", &|line| style.good(line))]
 }
 
 /// A stretch of the two texts.
@@ -100,6 +123,17 @@ mod tests {
         check("same", "same", "same");
         check("", "new", "{+new+}");
         check("a \u{1b}[2J b", "a b", "a [-\\u{1b}[2J-] b");
+    }
+
+    #[test]
+    fn texts_with_little_in_common_are_shown_whole() {
+        let check = |old: &str, new: &str, shown: &str| {
+            assert_eq!(difference(old, new, Style::plain()).join("\n"), shown);
+        };
+        check("take two pills now", "take one pill now", "take [-two pills-]{+one pill+} now");
+        check("the cat sat on\na mat", "go to the shore", "[-the cat sat on\na mat-]\n{+go to the shore+}");
+        check("", "new words", "{+new words+}");
+        check("a \u{1b}[2J", "b c d", "[-a \\u{1b}[2J-]\n{+b c d+}");
     }
 
     #[test]

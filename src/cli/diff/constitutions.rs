@@ -1,9 +1,10 @@
-//! `amend diff`: two constitutions, or a constitution against its version in git.
+//! Two constitutions, or a constitution against its version in git, told for people.
 
-use super::Failure;
-use super::project::{read_constitution, read_constitution_text};
-use super::style::{Style, printable};
-use super::wording::word_diff;
+use super::{Args, constitution_at};
+use crate::cli::Failure;
+use crate::cli::project::{read_constitution, read_constitution_text};
+use crate::cli::style::{Style, printable};
+use crate::cli::wording::word_diff;
 use crate::constitution::Constitution;
 use crate::constitution::diff::{Change, Field, diff};
 use crate::diagnostic::SourceFile;
@@ -12,31 +13,12 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-/// Compare two constitutions, or one with its version in git
-///
-/// Exit code 0 when nothing differs, 1 when something does.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  amend diff old.toml new.toml\n  \
-                        amend diff constitutions/mine.toml --git HEAD~1")]
-pub(super) struct Args {
-    /// The old one, or the only one with --git
-    #[arg(value_name = "OLD")]
-    old: String,
-    /// The new one
-    #[arg(value_name = "NEW", required_unless_present = "git")]
-    new: Option<String>,
-    /// Compare the file with its version at this git revision
-    #[arg(long, value_name = "REV", conflicts_with = "new")]
-    git: Option<String>,
-    /// One JSON object
-    #[arg(long)]
-    json: bool,
-}
-
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let (old, new) = match (&args.new, &args.git) {
-        (Some(new), _) => (read_constitution(&args.old)?, read_constitution(new)?),
+        (Some(new), _) => {
+            (read_constitution(&constitution_at(&args.old))?, read_constitution(&constitution_at(new))?)
+        }
         (None, Some(revision)) => (at_revision(&args.old, revision)?, read_constitution(&args.old)?),
         (None, None) => return Err(Failure::usage("`amend diff` wants two files, or one and `--git REV`")),
     };
@@ -44,13 +26,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let text = if args.json {
         serde_json::json!({ "changes": changes }).to_string()
     } else {
-        render(&old, &new, &changes, Style::of_stdout())
+        render(&old, &new, &changes, args.stat, Style::of_stdout())
     };
     let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
     Ok(ExitCode::from(u8::from(!changes.is_empty())))
 }
 
-fn render(old: &Constitution, new: &Constitution, changes: &[Change], style: Style) -> String {
+fn render(old: &Constitution, new: &Constitution, changes: &[Change], stat: bool, style: Style) -> String {
     let mut out = String::new();
     let name = |c: &Constitution| format!("{} {}", printable(&c.id), printable(&c.version));
     let asks = changes.iter().filter(|change| reaches_calls(change)).count();
@@ -63,6 +45,10 @@ fn render(old: &Constitution, new: &Constitution, changes: &[Change], style: Sty
         new.principles.len().max(old.principles.len())
     );
     for change in changes {
+        if stat {
+            let _ = writeln!(out, "  {}", in_short(change));
+            continue;
+        }
         match change {
             Change::Added { id, text } => {
                 let _ =
@@ -83,6 +69,18 @@ fn render(old: &Constitution, new: &Constitution, changes: &[Change], style: Sty
         }
     }
     out
+}
+
+/// A change in a few words: `edited kind (text, priority)`.
+pub(super) fn in_short(change: &Change) -> String {
+    let names = |fields: &[Field]| fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
+    match change {
+        Change::Added { id, .. } => format!("added {id}"),
+        Change::Removed { id, .. } => format!("removed {id}"),
+        Change::Renamed { from, to, fields } if fields.is_empty() => format!("renamed {from} to {to}"),
+        Change::Renamed { from, to, fields } => format!("renamed {from} to {to} ({})", names(fields)),
+        Change::Edited { id, fields } => format!("edited {id} ({})", names(fields)),
+    }
 }
 
 /// Whether a run has to ask something anew.
