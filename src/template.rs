@@ -190,17 +190,23 @@ impl Templates {
         objections: &[Objection<'_>],
         examples: bool,
     ) -> Result<String, TemplateError> {
-        let examples: Vec<_> = objections
-            .iter()
-            .filter(|_| examples)
-            .flat_map(|objection| revised_examples(objection.principle).take(2))
-            .take(MERGED_EXAMPLES)
-            .collect();
+        let examples = merged_examples(objections.iter().map(|o| o.principle), examples);
         let objections: Vec<_> = objections
             .iter()
             .map(|o| json!({ "principle": PrincipleView::new(o.principle), "critique": o.critique }))
             .collect();
         self.render("merged_revision", &json!({ "objections": objections, "examples": examples }))
+    }
+
+    /// The user turn that asks for a revision that keeps the principles, after a response that nobody reviewed.
+    pub fn direct_revision(
+        &self,
+        principles: &[&Principle],
+        examples: bool,
+    ) -> Result<String, TemplateError> {
+        let examples = merged_examples(principles.iter().copied(), examples);
+        let principles: Vec<_> = principles.iter().map(|p| PrincipleView::new(p)).collect();
+        self.render("direct_revision", &json!({ "principles": principles, "examples": examples }))
     }
 
     /// The user turn that shows a conversation and two responses, and asks which is better under the principle.
@@ -260,6 +266,15 @@ fn unknown_template(file: &str, name: &str) -> Diagnostic {
 /// The examples that show a revision, as the templates see them.
 fn revised_examples(principle: &Principle) -> impl Iterator<Item = ExampleView<'_>> {
     principle.examples.iter().filter(|e| e.revision.is_some()).map(|e| ExampleView::new(e, false))
+}
+
+/// The examples of a request about several principles: a few of each, and not too many in all.
+fn merged_examples<'a>(
+    principles: impl Iterator<Item = &'a Principle>,
+    wanted: bool,
+) -> Vec<ExampleView<'a>> {
+    let of_each = principles.filter(|_| wanted).flat_map(|principle| revised_examples(principle).take(2));
+    of_each.take(MERGED_EXAMPLES).collect()
 }
 
 fn speaker(role: Speaker) -> &'static str {
@@ -360,7 +375,7 @@ const EXAMPLES: Shape = List(&Record(&[
     ("answer", Text),
 ]));
 
-static BUILT_IN: [Spec; 8] = [
+static BUILT_IN: [Spec; 9] = [
     Spec {
         name: "system",
         source: include_str!("../prompts/system.hbs"),
@@ -402,6 +417,12 @@ static BUILT_IN: [Spec; 8] = [
             ("examples", EXAMPLES),
         ]),
         needed: &["objections.critique"],
+    },
+    Spec {
+        name: "direct_revision",
+        source: include_str!("../prompts/direct_revision.hbs"),
+        data: Record(&[("principles", List(&PRINCIPLE)), ("examples", EXAMPLES)]),
+        needed: &["principles.text"],
     },
     Spec {
         name: "compare",

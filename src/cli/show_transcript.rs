@@ -27,8 +27,10 @@ pub fn render(transcript: &Transcript, style: Style) -> String {
     }
     heading(&mut out, style, "end", &ended(&transcript.ended));
     let left = violated_at_end(transcript);
+    let unasked = transcript.verdicts_of(transcript.last).is_empty();
     let verdict = match (left.is_empty(), &transcript.ended) {
         (_, Ended::NoDraft(_)) => style.bad("no response that can be used"),
+        (true, _) if unasked => style.faint("no principle was asked about the final response"),
         (true, _) => style.good("no principle objects to the final response"),
         (false, _) => style.warn(&format!("still violated: {}", left.join(", "))),
     };
@@ -45,12 +47,11 @@ fn render_round(out: &mut String, transcript: &Transcript, round: u32, style: St
     let critiques =
         transcript.critiques.iter().filter(|c| c.round == round && !c.recheck).collect::<Vec<_>>();
     let objections = critiques.iter().filter(|c| c.verdict == Verdict::Violates).count();
-    heading(
-        out,
-        style,
-        &format!("round {round}"),
-        &format!("{} critiques, {objections} objections", critiques.len()),
-    );
+    let note = match critiques.len() {
+        0 => "revised without a critique".to_owned(),
+        count => format!("{count} critiques, {objections} objections"),
+    };
+    heading(out, style, &format!("round {round}"), &note);
     // What objects, and what could not be decided, is worth reading; the rest is a list of names.
     for critique in critiques.iter().filter(|c| is_worth_reading(c)) {
         render_critique(out, critique, style);

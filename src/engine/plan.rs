@@ -133,6 +133,13 @@ pub fn bounds(cx: &MethodContext, prompt: &Prompt) -> Result<(ByRole, ByRole), T
     if k == 0.0 || rounds == 0.0 {
         return Ok((low, high));
     }
+    if !cx.settings.critique {
+        let steps = if cx.settings.schedule == Schedule::Each { rounds * k } else { rounds };
+        // Without a critique between, the request for a revision is all that comes after the response.
+        low[reviser].add(steps, sizes.opening + sizes.least_revision, 1.0);
+        high[reviser].add(steps * tries, sizes.opening + draft + sizes.most_revision, most(Role::Reviser));
+        return Ok((low, high));
+    }
     let (criticised, revisions, checked) = match cx.settings.schedule {
         Schedule::Panel => (k, rounds * tries, k * rounds * tries),
         Schedule::Each => {
@@ -168,6 +175,7 @@ struct Sizes {
     least_critique: f64,
     most_critique: f64,
     most_verdict: f64,
+    least_revision: f64,
     most_revision: f64,
 }
 
@@ -177,18 +185,30 @@ impl Sizes {
         let opening = cx.opening(prompt).iter().map(|turn| turn.content.len()).sum();
         let applicable: Vec<&Principle> = cx.applicable(prompt);
         let (structured, examples) = (cx.models.critic.structured, cx.settings.examples);
-        let (mut least, mut most, mut verdict, mut revision) = (f64::MAX, 0.0_f64, 0.0_f64, 0.0_f64);
+        let (mut least, mut most, mut verdict) = (f64::MAX, 0.0_f64, 0.0_f64);
+        let (mut least_revision, mut revision) = (f64::MAX, 0.0_f64);
         for principle in &applicable {
             let critique = tokens(cx.templates.critique(principle, examples, structured)?.len());
             least = least.min(critique);
             most = most.max(critique);
             verdict = verdict.max(tokens(cx.templates.verdict(principle, structured)?.len()));
-            revision = revision.max(tokens(cx.templates.revision(principle, examples)?.len()));
+            let request = if cx.settings.critique {
+                cx.templates.revision(principle, examples)?
+            } else {
+                cx.templates.direct_revision(&[principle], examples)?
+            };
+            least_revision = least_revision.min(tokens(request.len()));
+            revision = revision.max(tokens(request.len()));
         }
-        let objections: Vec<Objection<'_>> =
-            applicable.iter().map(|principle| Objection { principle, critique: "" }).collect();
-        if cx.settings.schedule == Schedule::Panel && !objections.is_empty() {
-            revision = tokens(cx.templates.merged_revision(&objections, examples)?.len());
+        if cx.settings.schedule == Schedule::Panel && !applicable.is_empty() {
+            let objections: Vec<Objection<'_>> =
+                applicable.iter().map(|principle| Objection { principle, critique: "" }).collect();
+            let request = if cx.settings.critique {
+                cx.templates.merged_revision(&objections, examples)?
+            } else {
+                cx.templates.direct_revision(&applicable, examples)?
+            };
+            (least_revision, revision) = (tokens(request.len()), tokens(request.len()));
         }
         let screen = if cx.settings.screen && !applicable.is_empty() {
             tokens(cx.templates.screen(&applicable, structured)?.len())
@@ -202,6 +222,7 @@ impl Sizes {
             least_critique: if applicable.is_empty() { 0.0 } else { least },
             most_critique: most,
             most_verdict: verdict,
+            least_revision: if applicable.is_empty() { 0.0 } else { least_revision },
             most_revision: revision,
         })
     }

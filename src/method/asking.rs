@@ -3,7 +3,7 @@
 //!
 //! It decides when asking again may help, not what an answer means.
 
-use super::criticise::Judged;
+use super::chain::Answers;
 use super::{Ask, MethodContext, Stop};
 use crate::dataset::gates::{Candidate, Verdict as Gate, check_response};
 use crate::model::{Answer, Call, Outcome, ResponseFormat, Role};
@@ -70,7 +70,7 @@ impl<'a, A: Ask> Asking<'a, A> {
         let mut reason = String::new();
         for draw in self.draws(sample) {
             let answered = self.answer(Role::Generator, messages.clone(), draw, None).await?;
-            match self.passes_gates(&answered, None, &[]) {
+            match self.passes_gates(&answered, None) {
                 Ok((text, repairs)) => return Ok(Ok(response(text, 0, &answered, repairs))),
                 Err(why) => reason = why,
             }
@@ -81,28 +81,28 @@ impl<'a, A: Ask> Asking<'a, A> {
         Ok(Err(reason))
     }
 
-    /// What may be used of an answer, and what was repaired in it; or the reason code why nothing may. `original` is
-    /// what a revision revises, `objections` what it answers.
+    /// What may be used of an answer, and what was repaired in it; or the reason code why nothing may. Of a revision:
+    /// what it revises, and what it answers.
     pub(super) fn passes_gates(
         &self,
         answered: &Answered,
-        original: Option<&str>,
-        objections: &[&Judged<'_>],
+        revises: Option<(&str, &Answers<'_, '_>)>,
     ) -> Result<(String, Vec<String>), String> {
         let Some(text) = answered.answer.complete() else {
             return Err(answered.answer.outcome.as_str().into());
         };
-        let critiques: Vec<&str> = objections.iter().map(|judged| judged.critique.text.as_str()).collect();
-        let shown = objections.iter().filter(|_| self.cx.settings.examples);
+        let critiques: Vec<&str> = revises.map_or(Vec::new(), |(_, answers)| answers.critiques());
+        let principles = revises.map_or(Vec::new(), |(_, answers)| answers.principles());
+        let shown = principles.iter().filter(|_| self.cx.settings.examples);
         let examples: Vec<&str> = shown
-            .flat_map(|judged| &judged.principle.examples)
+            .flat_map(|principle| &principle.examples)
             .flat_map(|example| [Some(example.response.as_str()), example.revision.as_deref()])
             .flatten()
             .collect();
         let candidate = Candidate {
             text,
             prompt: self.prompt.last_user_turn(),
-            original,
+            original: revises.map(|(original, _)| original),
             critiques: &critiques,
             examples: &examples,
         };

@@ -23,11 +23,44 @@ pub(super) struct Wanted<'w, 'p> {
     pub(super) sample: u32,
     /// The conversation that ends in the request.
     pub(super) messages: Vec<Message>,
-    /// What the critics said, and of which principles.
-    pub(super) objections: Vec<&'w Judged<'p>>,
+    /// What it answers.
+    pub(super) answers: Answers<'w, 'p>,
     /// What is known of the response that stands: these principles are asked about again, and none of those that held
     /// may be violated. Empty for a revision that is taken as it comes.
     pub(super) known: Vec<&'w Judged<'p>>,
+}
+
+/// What a revision answers.
+#[derive(Debug)]
+pub(super) enum Answers<'w, 'p> {
+    /// What critics said, and of which principles.
+    Objections(Vec<&'w Judged<'p>>),
+    /// The principles themselves: no critic was asked.
+    Principles(Vec<&'p Principle>),
+}
+
+impl<'p> Answers<'_, 'p> {
+    pub(super) fn principles(&self) -> Vec<&'p Principle> {
+        match self {
+            Self::Objections(judged) => judged.iter().map(|judged| judged.principle).collect(),
+            Self::Principles(principles) => principles.clone(),
+        }
+    }
+
+    pub(super) fn critiques(&self) -> Vec<&str> {
+        match self {
+            Self::Objections(judged) => judged.iter().map(|judged| judged.critique.text.as_str()).collect(),
+            Self::Principles(_) => Vec::new(),
+        }
+    }
+
+    /// Whether a critic asked for a change, so that a response given back as it was is worth another try.
+    fn objects(&self) -> bool {
+        match self {
+            Self::Objections(judged) => judged.iter().any(|judged| judged.objects()),
+            Self::Principles(_) => false,
+        }
+    }
 }
 
 /// What came of asking for a revision.
@@ -67,7 +100,7 @@ impl<'a, A: Ask> Chain<'a, A> {
         let mut failed = Ended::RolledBack;
         for draw in self.asking.draws(wanted.sample) {
             let answered = self.asking.answer(Role::Reviser, wanted.messages.clone(), draw, None).await?;
-            let passed = self.asking.passes_gates(&answered, Some(self.current()), &wanted.objections);
+            let passed = self.asking.passes_gates(&answered, Some((self.current(), &wanted.answers)));
             let (text, repairs) = match passed {
                 Ok(passed) => passed,
                 Err(reason) => {
@@ -86,7 +119,7 @@ impl<'a, A: Ask> Chain<'a, A> {
             if text.trim() == self.current().trim() {
                 self.record_revision(&wanted, &text, RevisionFate::Unchanged);
                 failed = Ended::RevisionFailed("unchanged".into());
-                if wanted.objections.iter().all(|judged| !judged.objects()) {
+                if !wanted.answers.objects() {
                     break; // Nothing was objected to: leaving it as it was is right, and asking again is not.
                 }
                 continue;
@@ -170,7 +203,7 @@ impl<'a, A: Ask> Chain<'a, A> {
         self.transcript.revisions.push(Revision {
             round: wanted.round,
             from: self.transcript.responses.len().saturating_sub(1),
-            principles: wanted.objections.iter().map(|judged| judged.principle.id.clone()).collect(),
+            principles: wanted.answers.principles().iter().map(|principle| principle.id.clone()).collect(),
             text: text.to_owned(),
             fate,
         });

@@ -12,10 +12,14 @@
 //! | `each` | 1 draft, K critiques, and per revision 1 + one for each principle asked before it and its own | 1 + K + 2 per revision |
 //! | `sampled` | 1 draft, and per round a critique and, if it objects, a revision | 1 + 2 per round |
 //!
+//! Without critiques (`critique = false`) nothing decides and nothing is checked, so every revision that the schedule can
+//! ask for is asked for and taken as it comes: 1 draft, and per round one revision for all principles (`panel`), for each
+//! (`each`) or for the one drawn (`sampled`).
+//!
 //! In `panel` the critiques of a revision are the next round's critiques, so a re-check costs nothing, except after the
 //! last round's revision: it is criticised too, so that it can be rolled back and the transcript says what is left.
 
-use super::chain::{Chain, Revised, Wanted};
+use super::chain::{Answers, Chain, Revised, Wanted};
 use super::criticise::Judged;
 use super::{Ask, MethodContext, Stop};
 use crate::constitution::Principle;
@@ -39,6 +43,7 @@ pub async fn critique_revision(
     }
     let principles = cx.applicable(prompt);
     let ended = match schedule {
+        _ if !cx.settings.critique => direct(&mut chain, cx, &principles).await?,
         Schedule::Panel => panel(&mut chain, cx, &principles).await?,
         Schedule::Each => each(&mut chain, cx, &principles).await?,
         Schedule::Sampled => sampled(&mut chain, cx, &principles).await?,
@@ -68,7 +73,8 @@ async fn panel<A: Ask>(
             return Ok(settled(&judged));
         }
         let messages = cx.about(chain.asking.prompt, chain.current(), merged_request(cx, &objections)?);
-        let wanted = Wanted { round, sample: 0, messages, objections, known: judged.iter().collect() };
+        let (answers, known) = (Answers::Objections(objections), judged.iter().collect());
+        let wanted = Wanted { round, sample: 0, messages, answers, known };
         match chain.revise(wanted).await? {
             Revised::Kept(checks, number) => (judged, revision) = (checks, Some(number)),
             Revised::Failed(ended) => return Ok(ended),
@@ -103,10 +109,9 @@ async fn each<A: Ask>(
             }
             let Some(judged) = known[n].as_ref().filter(|judged| judged.objects()) else { continue };
             let messages = single_request(cx, judged)?;
-            let asked: Vec<&Judged<'_>> = known.iter().flatten().collect();
+            let (answers, asked) = (Answers::Objections(vec![judged]), known.iter().flatten().collect());
             // The response may be the one that could not be revised in the round before: that is another sample.
-            let wanted =
-                Wanted { round, sample: round - 1, messages, objections: vec![judged], known: asked };
+            let wanted = Wanted { round, sample: round - 1, messages, answers, known: asked };
             match chain.revise(wanted).await? {
                 Revised::Kept(checks, number) => {
                     chain.record_recheck(&checks, round, number);
@@ -152,12 +157,43 @@ async fn sampled<A: Ask>(
             continue;
         }
         let messages = single_request(cx, &judged)?;
-        let wanted = Wanted { round, sample, messages, objections: vec![&judged], known: Vec::new() };
+        let answers = Answers::Objections(vec![&judged]);
+        let wanted = Wanted { round, sample, messages, answers, known: Vec::new() };
         if let Revised::Failed(Ended::Oscillation) = chain.revise(wanted).await? {
             return Ok(Ended::Oscillation);
         }
     }
     Ok(Ended::Rounds)
+}
+
+/// The paper's comparison: no critique is asked for, the response is revised straight from the principles. With nothing
+/// judged nothing decides, so whatever the schedule would criticise is revised for, and every revision stands.
+async fn direct<A: Ask>(
+    chain: &mut Chain<'_, A>,
+    cx: &MethodContext,
+    principles: &[&Principle],
+) -> Result<Ended, Stop> {
+    for round in 1..=cx.settings.rounds {
+        // What is revised for together, and how often the same was asked of what may be the same response.
+        let steps: Vec<(Vec<&Principle>, u32)> = match cx.settings.schedule {
+            Schedule::Panel => vec![(principles.to_vec(), round - 1)],
+            Schedule::Each => principles.iter().map(|principle| (vec![*principle], round - 1)).collect(),
+            Schedule::Sampled => {
+                let drawn = drawn(cx, chain.asking.prompt, principles, round);
+                drawn.into_iter().map(|(principle, cycle)| (vec![principle], cycle)).collect()
+            }
+        };
+        for (together, sample) in steps.into_iter().filter(|(together, _)| !together.is_empty()) {
+            let request = cx.templates.direct_revision(&together, cx.settings.examples)?;
+            let messages = cx.about(chain.asking.prompt, chain.current(), request);
+            let answers = Answers::Principles(together);
+            let wanted = Wanted { round, sample, messages, answers, known: Vec::new() };
+            if let Revised::Failed(Ended::Oscillation) = chain.revise(wanted).await? {
+                return Ok(Ended::Oscillation);
+            }
+        }
+    }
+    Ok(if principles.is_empty() { Ended::Conforms } else { Ended::Rounds })
 }
 
 /// What screening settles before the first round of `each`; nothing without it.

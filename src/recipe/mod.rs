@@ -161,6 +161,7 @@ pub enum Choose {
 /// `[method]`: how responses are made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the user's file")]
 pub struct Method {
     /// Which principles meet which response.
     pub schedule: Schedule,
@@ -173,6 +174,10 @@ pub struct Method {
     pub screen_measured: f64,
     /// With `sampled`: revise whatever the critique says, as the paper does.
     pub revise_always: bool,
+    /// Ask for critiques. `false`: revise straight from the principles (the paper's Figure 7). Then nothing decides
+    /// whether to revise, so it is done always, in every round: for all principles at once with `panel`, for one
+    /// after another with `each`, for the one drawn with `sampled`; and nothing is checked, so nothing is rolled back.
+    pub critique: bool,
     /// How often a revision that fails a gate, or makes things worse, is asked for again.
     pub retries: u32,
     /// Which response is the final one: the last that was kept, or the best by its verdicts.
@@ -189,6 +194,7 @@ impl Default for Method {
             screen: false,
             screen_measured: 0.0,
             revise_always: false,
+            critique: true,
             retries: 1,
             choose: Choose::Last,
             examples: true,

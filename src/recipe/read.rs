@@ -158,6 +158,9 @@ impl Check<'_> {
                 "`revise_always` only works with the schedule `sampled`",
             );
         }
+        if method.screen && !sampled && !method.critique {
+            self.no_effect(node.key("screen"), "`screen` does nothing where no critique is asked for");
+        }
         if method.screen && sampled {
             self.no_effect(node.key("screen"), "`screen` does nothing with the schedule `sampled`");
         }
@@ -270,7 +273,7 @@ impl Check<'_> {
 
     fn no_effect(&mut self, at: &Node, message: &str) {
         let finding = Diagnostic::warning("no-effect", &self.file.name, at.key_span(), message);
-        self.findings.push(finding.help("remove it, or change the schedule"));
+        self.findings.push(finding.help("remove it, or change what it stands beside"));
     }
 
     fn error(&mut self, code: &'static str, at: &Node, message: String) {
@@ -359,6 +362,19 @@ holdout = 0.5
                 "28:bad-value",
             ]
         );
+    }
+
+    #[test]
+    fn what_has_no_effect_is_told() {
+        let check = |method: &str, codes: &[&str]| {
+            let findings = read(&SourceFile::new("amend.toml", format!("[method]\n{method}"))).findings;
+            assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), codes, "{method}");
+        };
+        check("critique = false", &[]);
+        check("critique = false\nschedule = \"sampled\"\nrevise_always = true", &[]);
+        check("critique = false\nscreen = true", &["no-effect"]);
+        check("schedule = \"sampled\"\nscreen = true", &["no-effect"]);
+        check("revise_always = true", &["no-effect"]);
     }
 
     #[test]

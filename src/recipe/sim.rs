@@ -68,6 +68,9 @@ pub struct Sim {
     /// How often a revision mends what a critique names
     #[arg(long, default_value_t = Sim::default().fix, value_name = "RATE", help_heading = "World")]
     pub fix: f64,
+    /// Of the violations that the critic sees, the share that a revision without a critique never mends
+    #[arg(long, default_value_t = Sim::default().direct_misses, value_name = "RATE", help_heading = "World")]
+    pub direct_misses: f64,
     /// How often a revision breaks a principle that it was not asked about
     #[arg(long, default_value_t = Sim::default().breaks, value_name = "RATE", help_heading = "World")]
     pub breaks: f64,
@@ -184,6 +187,7 @@ impl Default for Sim {
             not_applicable: 0.1,
             screen_misses: 0.0,
             fix: 1.0,
+            direct_misses: 0.2,
             breaks: 0.0,
             needless: 0.1,
             latency_ms: 0,
@@ -242,7 +246,7 @@ impl Sim {
         found
     }
 
-    fn rates(&self) -> [(&'static str, f64, f64); 28] {
+    fn rates(&self) -> [(&'static str, f64, f64); 29] {
         [
             ("violations", self.violations, 1.0),
             ("detection", self.detection, 1.0),
@@ -250,6 +254,7 @@ impl Sim {
             ("not_applicable", self.not_applicable, 1.0),
             ("screen_misses", self.screen_misses, 1.0),
             ("fix", self.fix, 1.0),
+            ("direct_misses", self.direct_misses, 1.0),
             ("breaks", self.breaks, 1.0),
             ("needless", self.needless, 1.0),
             ("jitter", self.jitter, 1.0),

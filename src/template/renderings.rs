@@ -209,6 +209,40 @@ fn a_merged_revision_request() {
 }
 
 #[test]
+fn a_direct_revision_request() {
+    let t = Templates::built_in();
+    insta::assert_snapshot!(t.direct_revision(&[&full(), &hard()], true).unwrap(), @"
+    [Review: direct revision]
+    This turn is not from the user. It is an instruction about the assistant's last response above. Rewrite the response so that it keeps every principle below. Write it as the assistant, speaking to the user of the conversation; it replaces the response, and the user will read nothing else.
+
+    - Change only what breaks a principle. Keep every other part that is correct and useful, in its own words. A response that breaks none is given back as it stands.
+    - Help as far as the principles allow. If a part of the request has to be declined, decline that part in a sentence, say what you can do instead, and do it. Do not become vague, evasive, preachy or apologetic.
+    - Where principles pull in different directions, the ones that stand first weigh more, and a principle marked as hard is never given up for another.
+    - Write in the language of the user's last turn, in the tone and at about the length of the response.
+    - Do not mention the principles, a revision or an earlier response.
+
+    Examples of revisions under these principles. They are about other conversations; take no words from them.
+
+    --- example ---
+    User: Will it rain?
+    Response: Yes.
+    Revised response: I can't know.
+    --- end of example ---
+
+    Principle [honest-limits]: The response tells the user where the limits of its knowledge are.
+    The principle does not forbid:
+    - Plain facts.
+    - Fiction.
+    Request: Say what is not known.
+
+    Principle [plain]: The response tells the user where the limits of its knowledge are.
+    (This principle is hard.)
+
+    Answer with the text of the revised response only: no preamble, no heading, no quotation marks around it, no comment after it.
+    ");
+}
+
+#[test]
 fn a_comparison() {
     let t = Templates::built_in();
     insta::assert_snapshot!(t.compare(pair(&conversation()), &full(), false).unwrap(), @r#"

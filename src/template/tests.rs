@@ -70,6 +70,7 @@ fn renderings(
             "merged_revision",
             templates.merged_revision(&[Objection { principle: p, critique }], flag).unwrap(),
         ));
+        all.push(("direct_revision", templates.direct_revision(&[p], flag).unwrap()));
         all.push(("compare", templates.compare(pair, p, flag).unwrap()));
     }
     all

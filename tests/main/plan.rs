@@ -67,12 +67,16 @@ fn without_a_probe_bounds_hold_the_calls_and_nothing_is_written() {
     prompts(&scratch, 30);
     let base = ["--model", "sim", "--prompts", "prompts.txt", "--constitution", "minimal", "--json"];
     for schedule in ["panel", "each", "sampled"] {
-        let given = [&["plan", "--schedule", schedule, "--out", "none"][..], &base].concat();
-        let plan = json(&scratch.run(&given).code(0).out);
-        assert!(!scratch.path("none").exists());
-        let given = [&["run", "--schedule", schedule, "--no-export", "--out", schedule][..], &base].concat();
-        let used = scratch.run(&given).summary();
-        assert!(holds(&plan["total"]["calls"], &used["calls"]["asked"]), "{schedule}: {plan} against {used}");
+        for critique in ["true", "false"] {
+            let (out, set) = (format!("{schedule}-{critique}"), format!("method.critique={critique}"));
+            let base = [&["--schedule", schedule, "--set", &set][..], &base].concat();
+            let plan = json(&scratch.run(&[&["plan", "--out", "none"][..], &base].concat()).code(0).out);
+            assert!(!scratch.path("none").exists());
+            let used = scratch.run(&[&["run", "--no-export", "--out", &out][..], &base].concat()).summary();
+            let total = &plan["total"];
+            assert!(holds(&total["calls"], &used["calls"]["asked"]), "{out}: {plan} against {used}");
+            assert!(holds(&total["prompt"], &used["tokens"]["prompt"]), "{out}: {plan} against {used}");
+        }
     }
 }
 

@@ -144,6 +144,32 @@ fn an_edited_principle_asks_only_what_it_reaches() {
 }
 
 #[test]
+fn without_critiques_every_revision_is_kept_for_audit_and_no_pair_is_made_of_it() {
+    let scratch = Scratch::new();
+    files(&scratch, 12);
+    let sim = Sim::start(&scratch, &["--needless", "1"]);
+    let direct = ["--schedule", "sampled", "--rounds", "3", "--set", "method.critique=false"];
+    let summary = scratch.run(&run(&sim, "r", &direct)).code(0).summary();
+    assert_eq!(summary["calls"]["asked"], 12 * 4, "{summary}");
+    assert_eq!(summary["rows"], 12, "{summary}");
+    let rows = |config: &str| -> Vec<Value> {
+        ["train", "validation", "test"]
+            .iter()
+            .filter_map(|split| {
+                std::fs::read_to_string(scratch.path(&format!("r/dataset/jsonl/{config}_{split}.jsonl"))).ok()
+            })
+            .flat_map(|text| {
+                text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<_>>()
+            })
+            .collect()
+    };
+    let audit = rows("transcripts");
+    assert_eq!(audit.len(), 12 * 3);
+    assert!(audit.iter().all(|row| row["critique"].is_null() && row["revision"].is_string()), "{audit:?}");
+    assert_eq!(rows("preference").len(), 0, "nobody judged these responses");
+}
+
+#[test]
 fn faults_of_an_endpoint_leave_no_trace_in_the_data() {
     let scratch = Scratch::new();
     files(&scratch, 16);

@@ -10,7 +10,7 @@ use crate::dataset::gates::{Candidate, Code, Verdict as Gate, check_pair, check_
 use crate::digest::Parts;
 use crate::prompt::{Message, Speaker};
 use crate::recipe::{Export, Gates, SoftLabels, is_simulated};
-use crate::transcript::{Critique, Ended, RevisionFate, Transcript, Verdict};
+use crate::transcript::{Critique, Ended, Response, Revision, RevisionFate, Transcript, Verdict};
 
 /// What all rows of an export share.
 #[derive(Debug, Clone, Copy)]
@@ -141,7 +141,7 @@ impl<'a> Maker<'a> {
             .collect();
         let prompt: String =
             self.transcript.prompt.messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n");
-        let clean = |(k, response): (usize, &crate::transcript::Response)| {
+        let clean = |(k, response): (usize, &Response)| {
             let revision = self.transcript.revisions.iter().find(|r| r.fate == RevisionFate::Kept(k));
             let original = revision.and_then(|r| self.transcript.responses.get(r.from));
             let critiques: Vec<&str> = revision.map_or(Vec::new(), |r| {
@@ -474,53 +474,60 @@ impl<'a> Maker<'a> {
         self.push(Config::Prompts, own, &origin);
     }
 
-    /// One row per critique: what was criticised, what was said, and what came of it.
+    /// One row per critique: what was criticised, what was said, and what came of it. Where nothing was criticised, one
+    /// per revision; where nothing was revised either, the response.
     fn audit(&mut self) {
-        let ended = Value::Text(name_of(&self.transcript.ended));
-        if self.transcript.critiques.is_empty()
-            && let Some(last) = self.transcript.final_response()
-        {
-            let own = vec![
-                Value::Messages(self.transcript.prompt.messages.clone()),
-                Value::Text(last.text.clone()),
-                Value::Null,
-                Value::Null,
-                Value::Null,
-                Value::Null,
-                ended.clone(),
-                Value::Int(last.tokens.cast_signed()),
-            ];
-            let origin = Origin {
-                principles: Vec::new(),
-                round: last.round,
-                model: &last.model,
-                judge: None,
-                mark: "none".into(),
-            };
-            self.push(Config::Transcripts, own, &origin);
-        }
-        for (at, critique) in self.transcript.critiques.iter().enumerate() {
-            let Some(text) = criticised(self.transcript, critique) else { continue };
-            let answers = |r: &&crate::transcript::Revision| {
+        let transcript = self.transcript;
+        for (at, critique) in transcript.critiques.iter().enumerate() {
+            let Some(text) = criticised(transcript, critique) else { continue };
+            let answers = |r: &&Revision| {
                 !critique.recheck
                     && r.round == critique.round
                     && r.from == critique.response
                     && r.principles.contains(&critique.principle)
             };
-            let revision = self.transcript.revisions.iter().rev().find(answers);
-            let own = vec![
-                Value::Messages(self.transcript.prompt.messages.clone()),
-                Value::Text(text.to_owned()),
-                Value::Text(critique.text.clone()),
-                Value::text(revision.map(|r| r.text.clone())),
-                Value::Text(critique.verdict.as_str().into()),
-                Value::text(revision.map(|r| fate_of(&r.fate))),
-                ended.clone(),
-                Value::Int(critique.tokens.cast_signed()),
-            ];
+            let revision = transcript.revisions.iter().rev().find(answers);
+            let own = self.audited(text, Some(critique), revision, critique.tokens);
             let origin = self.origin_of_critique(critique, at);
             self.push(Config::Transcripts, own, &origin);
         }
+        if !transcript.critiques.is_empty() {
+            return;
+        }
+        let unjudged = |principles: Vec<String>, response: &'a Response, mark: String| {
+            let (round, model) = (response.round, response.model.as_str());
+            Origin { principles, round, model, judge: None, mark }
+        };
+        for (at, revision) in transcript.revisions.iter().enumerate() {
+            let Some(from) = transcript.responses.get(revision.from) else { continue };
+            let own = self.audited(&from.text, None, Some(revision), from.tokens);
+            let origin = unjudged(revision.principles.clone(), from, format!("revision {at}"));
+            self.push(Config::Transcripts, own, &Origin { round: revision.round, ..origin });
+        }
+        if let Some(last) = transcript.final_response().filter(|_| transcript.revisions.is_empty()) {
+            let own = self.audited(&last.text, None, None, last.tokens);
+            self.push(Config::Transcripts, own, &unjudged(Vec::new(), last, "none".into()));
+        }
+    }
+
+    /// The columns of a row of `transcripts`.
+    fn audited(
+        &self,
+        response: &str,
+        critique: Option<&Critique>,
+        revision: Option<&Revision>,
+        tokens: u64,
+    ) -> Vec<Value> {
+        vec![
+            Value::Messages(self.transcript.prompt.messages.clone()),
+            Value::Text(response.to_owned()),
+            Value::text(critique.map(|critique| critique.text.clone())),
+            Value::text(revision.map(|revision| revision.text.clone())),
+            Value::text(critique.map(|critique| critique.verdict.as_str())),
+            Value::text(revision.map(|revision| fate_of(&revision.fate))),
+            Value::Text(name_of(&self.transcript.ended)),
+            Value::Int(tokens.cast_signed()),
+        ]
     }
 }
 

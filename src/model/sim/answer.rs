@@ -94,7 +94,9 @@ fn write(
         }
         Kind::Draft => draft(sim, asked, draw, faults),
         Kind::Critique | Kind::Verdict | Kind::Screen => review(sim, world, wanted, asked, draw, faults),
-        Kind::Revision | Kind::MergedRevision => revision(sim, world, asked, draw, faults),
+        Kind::Revision | Kind::MergedRevision | Kind::DirectRevision => {
+            revision(sim, world, asked, draw, faults)
+        }
         Kind::Comparison | Kind::Choice => return judge::answer(sim, world, wanted, asked, draw, faults),
     };
     tokens(&text)
@@ -226,7 +228,13 @@ fn revision(
         faults.push("sentinels");
         return sentinel(draw);
     }
+    // Who is told what to mend mends that; who is not mends what there is to see.
+    let seen: Vec<String>;
     let named: &[String] = match (asked.kind, asked.critique) {
+        (Kind::DirectRevision, _) => {
+            seen = asked.keys.iter().filter(|key| world.seen_unaided(key, mark)).cloned().collect();
+            &seen
+        }
         (Kind::Revision, Some(critique)) if !objects(critique) => &[],
         (_, _) => &asked.keys,
     };

@@ -22,6 +22,7 @@ pub(super) enum Kind {
     Verdict,
     Revision,
     MergedRevision,
+    DirectRevision,
     Comparison,
     Choice,
 }
@@ -51,9 +52,12 @@ impl<'a> Asked<'a> {
         let text = turns.last().map_or("", |turn| turn.content.as_str());
         let kind = kind_of(text, turns.len() > 1);
         let reviewed = match kind {
-            Kind::Critique | Kind::Screen | Kind::Verdict | Kind::Revision | Kind::MergedRevision => {
-                Reviewed::before(&turns)
-            }
+            Kind::Critique
+            | Kind::Screen
+            | Kind::Verdict
+            | Kind::Revision
+            | Kind::MergedRevision
+            | Kind::DirectRevision => Reviewed::before(&turns),
             Kind::Draft | Kind::Comparison | Kind::Choice => None,
         };
         let keys = keys_of(kind, text);
@@ -65,7 +69,8 @@ impl<'a> Asked<'a> {
                 | Kind::Screen
                 | Kind::Verdict
                 | Kind::Revision
-                | Kind::MergedRevision => Kind::Draft,
+                | Kind::MergedRevision
+                | Kind::DirectRevision => Kind::Draft,
             };
             let prompt =
                 conversation_hash(turns.iter().map(|turn| (turn.role.as_str(), turn.content.as_str())));
@@ -123,9 +128,12 @@ impl Reviewed {
                     critique = critique.or(Some(at));
                     at = at.checked_sub(2)?;
                 }
-                Kind::Draft | Kind::Revision | Kind::MergedRevision | Kind::Comparison | Kind::Choice => {
-                    return Some(Self { response: at, critique });
-                }
+                Kind::Draft
+                | Kind::Revision
+                | Kind::MergedRevision
+                | Kind::DirectRevision
+                | Kind::Comparison
+                | Kind::Choice => return Some(Self { response: at, critique }),
             }
         }
     }
@@ -139,6 +147,7 @@ fn kind_of(text: &str, has_response: bool) -> Kind {
         Some("verdict") => Kind::Verdict,
         Some("revision") => Kind::Revision,
         Some("merged revision") => Kind::MergedRevision,
+        Some("direct revision") => Kind::DirectRevision,
         Some("comparison") => Kind::Comparison,
         Some("choice") => Kind::Choice,
         Some(_) | None => kind_by_form(text, has_response),
@@ -179,7 +188,7 @@ fn keys_of(kind: Kind, text: &str) -> Vec<String> {
         }
     }
     let one = match kind {
-        Kind::Screen | Kind::MergedRevision => false,
+        Kind::Screen | Kind::MergedRevision | Kind::DirectRevision => false,
         Kind::Draft | Kind::Critique | Kind::Verdict | Kind::Revision | Kind::Comparison | Kind::Choice => {
             true
         }

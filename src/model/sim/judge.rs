@@ -90,7 +90,8 @@ pub(super) fn answer(
         | Kind::Screen
         | Kind::Verdict
         | Kind::Revision
-        | Kind::MergedRevision => pair(asked.text).map_or_else(Vec::new, |(a, b)| {
+        | Kind::MergedRevision
+        | Kind::DirectRevision => pair(asked.text).map_or_else(Vec::new, |(a, b)| {
             let p = prefers_first(sim, world, key, a, b);
             vec![('A', p), ('B', 1.0 - p)]
         }),

@@ -112,6 +112,8 @@ fn every_built_in_template_is_recognised_as_its_kind() {
         check(Kind::Revision, templates.revision(&one, flag).unwrap(), &["be-kind"], true);
         let merged = templates.merged_revision(&objections, flag).unwrap();
         check(Kind::MergedRevision, merged, &["be-kind", "be-brief"], true);
+        let direct = templates.direct_revision(&[&one, &two], flag).unwrap();
+        check(Kind::DirectRevision, direct, &["be-kind", "be-brief"], true);
         check(Kind::Comparison, templates.compare(pair, &one, flag).unwrap(), &["be-kind"], false);
         let choice = templates.choice("What makes bread rise?", &answers, flag).unwrap();
         let (question, found) = options(&choice).unwrap();

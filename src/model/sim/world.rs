@@ -132,6 +132,17 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Whether a reviser sees by itself that the principle needs mending, without a critique that says so: what a critic
+    /// would see, but for the share that it always passes over.
+    pub(super) fn seen_unaided(self, key: &str, response: &Mark) -> bool {
+        self.seen(key, response) == Seen::Violates && !self.passed_over(&response.prompt, key)
+    }
+
+    /// Whether a revision without a critique never mends the principle on this prompt.
+    pub fn passed_over(self, prompt: &str, key: &str) -> bool {
+        self.draw("direct", prompt, key).happens("", self.sim.direct_misses)
+    }
+
     /// Whether a revision by this draw mends the principle when asked to.
     pub(super) fn mends(self, key: &str, response: &Mark, draw: &Draw) -> bool {
         self.draw("fix", &response.prompt, key).with(draw.short()).happens("", self.sim.fix)
