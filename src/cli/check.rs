@@ -1,8 +1,9 @@
 //! `amend check`: everything that is wrong, or probably not meant, in constitutions, recipes and templates.
 
 use super::Failure;
+use super::flow::wrap;
 use super::inputs::{Inputs, count, files_in};
-use super::style::{Style, wrap};
+use super::style::Style;
 use crate::constitution;
 use crate::diagnostic::{
     CODES, Diagnostic, Fix, SourceFile, apply_fixes, explain, nearest, nearest_code, sort,

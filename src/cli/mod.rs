@@ -12,6 +12,7 @@ mod doctor;
 mod eval;
 mod export;
 pub mod failure;
+pub mod flow;
 mod import;
 mod init;
 pub mod inputs;

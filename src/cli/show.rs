@@ -2,10 +2,11 @@
 
 use super::Failure;
 use super::failure::journal_failure;
+use super::flow::columns;
 use super::progress::count;
 use super::run_dir::RunDir;
 use super::show_transcript::{ended, render};
-use super::style::{Style, columns, one_line};
+use super::style::{Style, one_line};
 use crate::journal::{Found, Outline, Reader, Row};
 use crate::prompt::PromptId;
 use std::collections::BTreeMap;

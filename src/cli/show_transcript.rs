@@ -160,7 +160,7 @@ pub fn body(out: &mut String, text: &str, style: Style) {
 
 /// One line, indented and wrapped at the width of the terminal.
 pub fn paragraph(out: &mut String, line: &str, indent: usize, style: Style) {
-    for piece in super::style::wrap(line, style.width.saturating_sub(indent)) {
+    for piece in super::flow::wrap(line, style.width.saturating_sub(indent)) {
         let _ = writeln!(out, "{}", format!("{:indent$}{piece}", "").trim_end());
     }
 }

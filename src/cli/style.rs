@@ -1,6 +1,7 @@
 //! How text reaches a terminal: safe, and readable without colour.
 //!
-//! Prompts and model output are hostile. Nothing of theirs is printed unless it went through [`printable`].
+//! Prompts and model output are hostile. Nothing of theirs is printed unless it went through [`printable`]. How a text
+//! is broken into lines is in `flow`.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -8,19 +9,65 @@ use std::io::IsTerminal as _;
 /// Text that cannot control a terminal: escape sequences, control characters and marks that turn the direction of
 /// writing are shown as what they are (`\u{1b}`), line breaks and tabs are kept.
 pub fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            '\n' | '\t' => out.push(c),
-            '\r' if rest.peek() == Some(&'\n') => {}
-            c if c.is_control() || turns_direction(c) || is_tag(c) => {
-                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+    let mut safe = Printable::default();
+    let mut out = safe.push(text);
+    out.push_str(safe.end());
+    out
+}
+
+/// [`printable`] for a text that comes in pieces, wherever it is cut.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Printable {
+    /// A carriage return came last: with a line feed after it, it is a line break, alone it is not.
+    carriage: bool,
+}
+
+impl Printable {
+    /// What may be shown of the next piece.
+    pub fn push(&mut self, piece: &str) -> String {
+        let mut out = String::with_capacity(piece.len());
+        for c in piece.chars() {
+            if std::mem::take(&mut self.carriage) && c != '\n' {
+                out.push_str(CARRIAGE);
             }
-            c => out.push(c),
+            match c {
+                '\n' | '\t' => out.push(c),
+                '\r' => self.carriage = true,
+                c if controls(c) => {
+                    let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+                }
+                c => out.push(c),
+            }
+        }
+        out
+    }
+
+    /// What was held back.
+    pub fn end(&mut self) -> &'static str {
+        if std::mem::take(&mut self.carriage) { CARRIAGE } else { "" }
+    }
+}
+
+const CARRIAGE: &str = "\\u{d}";
+
+/// JSON that is safe on a terminal and the same to every parser: what could control one is escaped.
+pub fn printable_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && controls(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
         }
     }
     out
+}
+
+/// Whether a terminal or a reader's eye may obey the character rather than show it.
+pub fn controls(c: char) -> bool {
+    c.is_control() || turns_direction(c) || is_tag(c)
 }
 
 /// Bidirectional overrides, embeddings and isolates, which make a line read otherwise than it is (Trojan Source).
@@ -49,53 +96,6 @@ pub fn one_line(text: &str, width: usize) -> String {
         out.push(c);
     }
     out
-}
-
-/// A line in pieces of at most `width` columns, cut between words where that can be. Colour codes take no room.
-pub fn wrap(line: &str, width: usize) -> Vec<String> {
-    let mut pieces = Vec::new();
-    let (mut piece, mut used) = (String::new(), 0);
-    for word in line.split_inclusive(' ') {
-        let columns = columns(word.trim_end());
-        if used > 0 && used + columns > width {
-            pieces.push(std::mem::take(&mut piece).trim_end().to_owned());
-            used = 0;
-        }
-        for c in word.chars() {
-            let w = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
-            if used + w > width && columns > width {
-                pieces.push(std::mem::take(&mut piece));
-                used = 0;
-            }
-            piece.push(c);
-            used += w;
-        }
-        // Escape codes were counted as their letters; count the word again without them.
-        if columns <= width {
-            used = self::columns(&piece);
-        }
-    }
-    pieces.push(piece.trim_end().to_owned());
-    pieces
-}
-
-/// Columns that a text takes on a terminal, colour codes left out.
-pub fn columns(text: &str) -> usize {
-    let mut in_code = false;
-    text.chars()
-        .map(|c| match (c, in_code) {
-            ('\u{1b}', _) => {
-                in_code = true;
-                0
-            }
-            ('m', true) => {
-                in_code = false;
-                0
-            }
-            (_, true) => 0,
-            (c, false) => unicode_width::UnicodeWidthChar::width(c).unwrap_or(0),
-        })
-        .sum()
 }
 
 /// Whether and how to decorate.
@@ -163,13 +163,14 @@ impl Style {
 }
 
 fn console_width() -> Option<usize> {
-    let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(std::io::stderr())?;
+    let (terminal_size::Width(columns), _) = terminal_size::terminal_size()?;
     (columns > 0).then_some(usize::from(columns))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn hostile_text_cannot_control_a_terminal() {
@@ -182,19 +183,24 @@ mod tests {
         check("日本語 שלום", "日本語 שלום");
     }
 
-    #[test]
-    fn wrapping_loses_nothing_and_keeps_the_width() {
-        let check = |line: &str, width: usize| {
-            let pieces = wrap(line, width);
-            let squeeze = |text: &str| text.split_whitespace().collect::<String>();
-            assert_eq!(squeeze(&pieces.concat()), squeeze(line));
-            assert!(pieces.iter().all(|piece| columns(piece) <= width), "{pieces:?}");
-        };
-        check("the quick brown fox jumps over the lazy dog", 10);
-        check("antidisestablishmentarianism and more", 8);
-        check("日本語の文章はここで折り返される", 9);
-        check("a \u{1b}[31m[-red words here-]\u{1b}[0m b c d e f", 14);
-        check("", 5);
+    proptest! {
+        /// Wherever a stream is cut, it shows what the whole would.
+        #[test]
+        fn a_text_in_pieces_is_shown_as_the_whole(pieces in prop::collection::vec("[\r\n\ta\u{1b}\u{9b}\u{202e}日]{0,4}", 0..8)) {
+            let mut safe = Printable::default();
+            let shown: String = pieces.iter().map(|piece| safe.push(piece)).collect();
+            let shown = shown + safe.end();
+            prop_assert_eq!(&shown, &printable(&pieces.concat()));
+            prop_assert!(!shown.chars().any(|c| controls(c) && !matches!(c, '\n' | '\t')));
+        }
+
+        #[test]
+        fn json_stays_what_it_was(text in "[a\"\\\\\u{9b}\u{202e}\u{e0041}\u{7f}日\n]{0,12}") {
+            let json = serde_json::to_string(&text).unwrap();
+            let shown = printable_json(&json);
+            prop_assert!(!shown.chars().any(controls));
+            prop_assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
+        }
     }
 
     #[test]
