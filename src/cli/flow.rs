@@ -3,6 +3,7 @@
 //! Takes text that is safe already ([`super::style::printable`]); the only escape codes in it are our own colours, which
 //! take no room.
 
+use std::fmt::Write as _;
 use unicode_width::UnicodeWidthChar as _;
 
 /// Columns of a tab stop.
@@ -149,7 +150,7 @@ impl Flow {
         if !fits && before > 0 && (begun || !self.blank) {
             if begun && self.column > self.began {
                 let back = self.column - self.began;
-                out.push_str(&format!("\u{1b}[{back}D\u{1b}[K"));
+                let _ = write!(out, "\u{1b}[{back}D\u{1b}[K");
             }
             out.push('\n');
             (self.column, self.gap, self.blank, self.shown) = (0, 0, true, 0);

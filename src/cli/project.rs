@@ -35,9 +35,18 @@ impl Project {
 
     /// What the methods work with, by this project.
     pub fn context(&self, models: &RoleModels) -> Result<MethodContext, Failure> {
-        let Self { recipe, constitution, templates, .. } = self;
+        self.context_of(self.constitution.clone(), models)
+    }
+
+    /// The same with another constitution, such as a part of this one.
+    pub fn context_of(
+        &self,
+        constitution: Constitution,
+        models: &RoleModels,
+    ) -> Result<MethodContext, Failure> {
+        let Self { recipe, templates, .. } = self;
         let context = MethodContext::new(
-            constitution.clone(),
+            constitution,
             templates.clone(),
             models.clone(),
             recipe.method.clone(),

@@ -123,14 +123,25 @@ impl RecipeArgs {
         put("--tpm", "limits.tpm", number(self.tpm));
         put("--max-calls", "limits.max_calls", wide(self.max_calls));
         for pair in &self.set {
-            let (field, value) = pair.split_once('=').ok_or_else(|| {
-                Failure::usage(format!("`--set {pair}` has no `=`"))
-                    .hint("write it as `--set method.rounds=3`")
-            })?;
-            put(&format!("--set {pair}"), field.trim(), Some(read_value(value.trim())));
+            let (field, value) = read_pair(pair)?;
+            put(&format!("--set {pair}"), field, Some(value));
         }
         Ok(out)
     }
+}
+
+/// The recipe with one field set, as `method.rounds=3` says.
+pub fn set(recipe: &Recipe, pair: &str) -> Result<Recipe, Failure> {
+    let (field, value) = read_pair(pair)?;
+    assign(recipe, field, value)
+        .map_err(|why| Failure::usage(format!("`{pair}`: {why}")).hint(format!("the field is `{field}`")))
+}
+
+fn read_pair(pair: &str) -> Result<(&str, toml::Value), Failure> {
+    let (field, value) = pair.split_once('=').ok_or_else(|| {
+        Failure::usage(format!("`{pair}` has no `=`")).hint("write it as `method.rounds=3`")
+    })?;
+    Ok((field.trim(), read_value(value.trim())))
 }
 
 /// A TOML value, or the text itself where it is none, so that `--set models.critic.model=small` needs no quotes.

@@ -159,6 +159,10 @@ pub struct Sim {
     #[arg(long, default_value_t = Sim::default().unreadable, value_name = "RATE", help_heading = "Answers")]
     pub unreadable: f64,
 
+    /// Rate of drafts, critiques and revisions that try to control the terminal of whoever reads them
+    #[arg(long, default_value_t = Sim::default().hostile, value_name = "RATE", help_heading = "Answers")]
+    pub hostile: f64,
+
     /// How the judge compares
     #[arg(long, default_value = "perfect", value_name = "STYLE", help_heading = "Judge")]
     pub judge: Judge,
@@ -216,6 +220,7 @@ impl Default for Sim {
             open_think_tags: 0.0,
             reasoning: 0.0,
             unreadable: 0.0,
+            hostile: 0.0,
             judge: Judge::Perfect,
             judge_bias: 0.3,
             judge_flips: 0.0,
@@ -275,6 +280,7 @@ impl Sim {
             ("open_think_tags", self.open_think_tags, 1.0),
             ("reasoning", self.reasoning, 1.0),
             ("unreadable", self.unreadable, 1.0),
+            ("hostile", self.hostile, 1.0),
             ("judge_flips", self.judge_flips, 1.0),
             ("judge_bias", self.judge_bias, 0.5),
         ]

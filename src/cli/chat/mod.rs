@@ -2,32 +2,45 @@
 //!
 //! In a terminal, a conversation with commands; with a prompt on the command line or standard input, one answer.
 
+mod changes;
 mod command;
+mod complete;
+mod critics;
 mod editor;
+mod ending;
 mod input;
 mod live;
+mod looks;
 mod notes;
 mod screen;
 mod session;
 
 use super::Failure;
 use super::failure::Kind;
+use super::flow::flowed;
 use super::project::Project;
 use super::settings::RecipeArgs;
-use super::style::Style;
+use super::style::{Style, printable, printable_json};
+use changes::Then;
 use command::Line;
-use screen::Screen;
-use session::{Session, Then};
+use screen::{Manner, Screen};
+use session::Session;
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::process::ExitCode;
 
 /// Explore one prompt: watch the draft, the critiques and the revision as they come
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  amend chat --model sim\n  amend chat --constitution mine.toml --base-url \
-                        http://localhost:8000/v1 --model my-model\n  amend chat \"How do I kill a process?\" --model \
-                        sim\n  echo \"How do I kill a process?\" | amend chat --json --model sim"
-)]
+#[command(after_help = "\
+Examples:
+  amend chat --model sim
+  amend chat --constitution mine.toml --base-url http://localhost:8000/v1 \\
+    --model my-model
+  amend chat \"How do I kill a process?\" --model sim
+  echo \"How do I kill a process?\" | amend chat --json --model sim
+
+In a chat, /help lists the commands: /edit opens the constitution in $VISUAL or
+$EDITOR and answers again, asking only what the edit reaches; /save keeps what is
+good. Ctrl-C stops an answer, Ctrl-D leaves.")]
 pub(super) struct Args {
     /// Answer this and leave
     #[arg(value_name = "PROMPT")]
@@ -40,6 +53,10 @@ pub(super) struct Args {
     /// Print the transcript as one JSON object, and nothing else
     #[arg(long)]
     json: bool,
+    /// Only ever append lines: no cursor movement and no redrawing, for screen readers and logs. Plain lines are also what
+    /// TERM=dumb and a pipe get. A text of several lines goes between two lines of """
+    #[arg(long)]
+    plain: bool,
 }
 
 /// Largest prompt that is read from standard input.
@@ -52,9 +69,15 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let project = Project::load(&recipe)?;
     let runtime = super::runtime()?;
     match one_shot(args)? {
-        Some(prompt) => answer_once(&runtime, project, &prompt, args.json),
-        None => converse(&runtime, project),
+        Some(prompt) => answer_once(&runtime, project, &prompt, args),
+        None => converse(&runtime, project, manner(args)),
     }
+}
+
+/// What the terminal can do and the person wants.
+fn manner(args: &Args) -> Manner {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    if args.plain || dumb || !std::io::stdout().is_terminal() { Manner::Lines } else { Manner::Terminal }
 }
 
 /// The prompt, when there is to be only one: from the command line, or from standard input that is no terminal.
@@ -85,11 +108,14 @@ fn answer_once(
     runtime: &tokio::runtime::Runtime,
     project: Project,
     prompt: &str,
-    json: bool,
+    args: &Args,
 ) -> Result<ExitCode, Failure> {
-    let to: Box<dyn std::io::Write + Send> =
-        if json { Box::new(std::io::sink()) } else { Box::new(std::io::stdout()) };
-    let mut session = Session::new(project, Screen::new(Style::of_stdout(), to))?;
+    let screen = if args.json {
+        Screen::new(Manner::Lines, Style::plain(), Box::new(std::io::sink()))
+    } else {
+        Screen::stdout(manner(args))
+    };
+    let mut session = Session::new(project, screen)?;
     runtime.block_on(session.answer(prompt))?;
     if let Some(stop) = session.stop() {
         return Err(stop);
@@ -97,37 +123,65 @@ fn answer_once(
     let Some(transcript) = session.transcript() else {
         return Err(Failure::new(Kind::Interrupted, "stopped"));
     };
-    if json {
+    if args.json {
         let text =
             serde_json::to_string(transcript).map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
-        let _ = writeln!(std::io::stdout().lock(), "{text}");
+        let _ = writeln!(std::io::stdout().lock(), "{}", printable_json(&text));
     }
     Ok(ExitCode::from(u8::from(transcript.final_response().is_none())))
 }
 
-fn converse(runtime: &tokio::runtime::Runtime, project: Project) -> Result<ExitCode, Failure> {
-    let screen = Screen::new(Style::of_stdout(), Box::new(std::io::stdout()));
-    let mut session = Session::new(project, screen)?;
-    session.screen().line(&session.greeting());
-    let mut input = input::Input::new(session.principle_ids())?;
-    loop {
-        let Some(text) = input.line()? else { return Ok(ExitCode::SUCCESS) };
-        let then = match command::parse(&text) {
-            Ok(Line::Blank) => Ok(Then::Wait),
-            Ok(Line::Prompt(prompt)) => runtime.block_on(session.answer(&prompt)).map(|()| Then::Wait),
-            Ok(Line::Do(command)) => session.carry_out(command),
-            Err(why) => Err(Failure::usage(why)),
-        };
-        let then = match then {
-            Ok(Then::Again) => runtime.block_on(session.again()).map(|()| Then::Wait),
-            other => other,
-        };
-        match then {
-            Ok(Then::Quit) => return Ok(ExitCode::SUCCESS),
+fn converse(
+    runtime: &tokio::runtime::Runtime,
+    project: Project,
+    manner: Manner,
+) -> Result<ExitCode, Failure> {
+    // From here on Ctrl-C is ours: it ends an answer or a line, and never the program.
+    runtime.block_on(async {
+        tokio::select! {
+            biased;
+            _ = tokio::signal::ctrl_c() => {}
+            () = std::future::ready(()) => {}
+        }
+    });
+    let mut session = Session::new(project, Screen::stdout(manner))?;
+    session.screen.say(&session.in_force());
+    session.screen.say(&session.screen.style().faint("Type a prompt. /help lists the commands."));
+    let mut input = input::Input::new(manner)?;
+    while let Some(text) = input.next(runtime, session.principle_ids())? {
+        session.screen.fit();
+        match obey(runtime, &mut session, &text) {
+            Ok(Then::Quit) => break,
             Ok(Then::Wait | Then::Again) => {}
             // A mistake is told, and the conversation goes on.
-            Err(failure) => drop(failure.report()),
+            Err(failure) => tell(&failure, session.screen.style().width),
         }
-        input.know(session.principle_ids());
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Does what a line says.
+fn obey(runtime: &tokio::runtime::Runtime, session: &mut Session, text: &str) -> Result<Then, Failure> {
+    let then = match command::parse(text).map_err(Failure::usage)? {
+        Line::Blank => Then::Wait,
+        Line::Prompt(prompt) => {
+            runtime.block_on(session.answer(&prompt))?;
+            Then::Wait
+        }
+        Line::Do(command) => session.carry_out(command)?,
+    };
+    if then == Then::Again {
+        runtime.block_on(session.again())?;
+    }
+    Ok(then)
+}
+
+/// A mistake, as [`Failure::report`] tells it, within the width of the screen.
+fn tell(failure: &Failure, width: usize) {
+    let Failure { message, hints, details, .. } = failure;
+    let mut lines = Vec::new();
+    lines.extend((!details.is_empty()).then(|| details.trim_end().to_owned()));
+    lines.push(flowed(&format!("error: {}", printable(message)), width - 1, 0));
+    lines.extend(hints.iter().map(|hint| flowed(&format!("help: {}", printable(hint)), width - 1, 2)));
+    let _ = writeln!(std::io::stderr().lock(), "{}", lines.join("\n"));
 }

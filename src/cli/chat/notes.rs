@@ -1,59 +1,188 @@
-//! What a session leaves in files: a transcript as a training row, an exchange as a test of a principle.
+//! What a session leaves in files: transcripts as training rows, exchanges as tests of a principle, and what a person
+//! thinks of a response.
+//!
+//! Rows are those of the dataset's configs, made by the same rules; nothing of their form is decided here.
 
+use super::command::{Save, Test};
+use super::session::{Exchange, Session};
 use crate::cli::Failure;
+use crate::cli::failure::Kind;
 use crate::cli::inputs::Inputs;
-use crate::constitution::Constitution;
+use crate::cli::style::printable;
+use crate::dataset::rows::{Config, Context, Drop, Passport, Row, rows_of};
+use crate::dataset::splits::SPLITS;
 use crate::diagnostic::SourceFile;
-use crate::digest::Parts;
+use crate::recipe::{Export, Recipe};
+use crate::text::language;
 use crate::transcript::Transcript;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 
-/// One row: messages for supervised training, the pair for preferences where something changed, and the chain itself.
-/// `None` when the transcript has no response.
-pub(super) fn row(
-    transcript: &Transcript,
-    constitution: &Constitution,
-    accepted: bool,
-    rating: Option<&(u8, String)>,
-) -> Option<Value> {
-    let (draft, last) = (transcript.draft()?, transcript.final_response()?);
-    let reply = |text: &str| json!([{ "role": "assistant", "content": text }]);
-    let prompt = json!(transcript.prompt.messages);
-    let mut messages = transcript.prompt.messages.clone();
-    messages.push(crate::prompt::Message::assistant(&last.text));
-    let id = Parts::new("chat").with(&transcript.prompt.id.0).with(&last.text).short();
-    let mut row = json!({
-        "id": id,
-        "prompt_id": transcript.prompt.id,
-        "messages": messages,
-        "prompt": prompt,
-        "completion": reply(&last.text),
-        "accepted": accepted,
-        "model": last.model,
-        "constitution_sha256": constitution.sha256(),
-        "transcript": transcript,
-    });
-    if draft.text != last.text {
-        row["chosen"] = reply(&last.text);
-        row["rejected"] = reply(&draft.text);
+impl Session {
+    pub(super) fn accept(&mut self) -> Result<(), Failure> {
+        self.finished()?;
+        if let Some(exchange) = &mut self.last {
+            exchange.accepted = true;
+        }
+        self.screen.say("accepted; the conversation goes on with it, /save FILE keeps it");
+        Ok(())
     }
-    if let Some((stars, note)) = rating {
-        row["rating"] = json!(stars);
-        row["note"] = json!(note);
+
+    pub(super) fn rate(&mut self, stars: u8, note: String) -> Result<(), Failure> {
+        self.finished()?;
+        if let Some(exchange) = &mut self.last {
+            exchange.rating = Some((stars, note));
+        }
+        self.screen.say("rated; /save FILE keeps it");
+        Ok(())
     }
-    Some(row)
+
+    fn finished(&self) -> Result<(&Exchange, &Transcript), Failure> {
+        let exchange = self.last.as_ref();
+        exchange
+            .and_then(|exchange| Some((exchange, exchange.transcript.as_ref()?)))
+            .ok_or_else(|| Failure::new(Kind::Usage, "there is no answer yet"))
+    }
+
+    /// Appends rows to a file; those that are in it already are not written again.
+    pub(super) fn save(&self, save: &Save) -> Result<(), Failure> {
+        self.finished()?;
+        let earlier = self.earlier.iter().filter(|_| save.all);
+        let mut rows = Vec::new();
+        let mut dropped = Vec::new();
+        for exchange in earlier.chain(&self.last) {
+            let (made, reasons) = rows_from(exchange, &self.project.recipe, save.config);
+            rows.extend(made);
+            dropped.extend(reasons);
+        }
+        let file = Path::new(&save.file);
+        let (known, lines) = (ids_in(file, save.config)?, rows.len());
+        rows.retain(|row| row["id"].as_str().is_none_or(|id| !known.contains(id)));
+        append(file, &rows)?;
+        let name = printable(&save.file);
+        let (config, saved, already) = (save.config.as_str(), rows.len(), lines - rows.len());
+        let already = if already > 0 { format!(", {already} were there already") } else { String::new() };
+        let plural = if saved == 1 { "row" } else { "rows" };
+        if saved + lines > 0 {
+            self.screen.say(&format!("{saved} {config} {plural} appended to `{name}`{already}"));
+        }
+        for Drop { reason, .. } in &dropped {
+            let what_to_do = if *reason == "unresolved" {
+                ": a principle still objects to the final response; /accept it to save it all the same"
+            } else {
+                ""
+            };
+            self.screen.say(&format!("a row was not saved, {reason}{what_to_do}"));
+        }
+        if saved + lines == 0 && dropped.is_empty() {
+            self.screen
+                .say(&format!("this gives no {config} row: nothing changed, or nothing was objected to"));
+        }
+        Ok(())
+    }
+
+    /// Adds the draft or the final response to the constitution as a test. No answer depends on it.
+    pub(super) fn add_test(&mut self, test: &Test) -> Result<(), Failure> {
+        let (exchange, transcript) = self.finished()?;
+        let prompt = exchange.prompt.last_user_turn().to_owned();
+        let response = if test.of_final { transcript.final_response() } else { transcript.draft() };
+        let response = response.map(|response| response.text.clone()).unwrap_or_default();
+        let path = self.constitution_file()?;
+        add_test(&path, &test.principle, &prompt, &response, &test.verdict)?;
+        self.project.constitution = Inputs::default().constitution(&path.display().to_string())?;
+        let which = if test.of_final { "final response" } else { "draft" };
+        let (id, path) = (printable(&test.principle), printable(&path.display().to_string()));
+        self.screen.say(&format!("the {which} is now a test of `{id}` in `{path}`; `amend test` runs it"));
+        Ok(())
+    }
 }
 
-/// Appends one line to a file, which is made if it is not there.
-pub(super) fn append(file: &Path, row: &Value) -> Result<(), Failure> {
+/// The rows of an exchange in one config, with what the person thinks of it beside the passport. What a person accepted
+/// is a row although a principle may still object to it.
+fn rows_from(exchange: &Exchange, recipe: &Recipe, config: Config) -> (Vec<Value>, Vec<Drop>) {
+    let Some(transcript) = &exchange.transcript else { return (Vec::new(), Vec::new()) };
+    let export = Export {
+        keep_unresolved: recipe.export.keep_unresolved || exchange.accepted,
+        ..recipe.export.clone()
+    };
+    let sha256 = exchange.made_with.sha256();
+    let context = Context {
+        constitution: &exchange.made_with,
+        constitution_sha256: &sha256,
+        seed: recipe.seed,
+        simulated: false,
+        export: &export,
+        gates: &recipe.gates,
+    };
+    let language = language::detect(exchange.prompt.last_user_turn()).map_or("und", |found| found.tag);
+    // A chat knows no other prompts: each is a family of its own, and what is saved by hand is for training.
+    let passport = Passport { family: &exchange.prompt.id.0, split: SPLITS[0], language, index: 0 };
+    let (rows, dropped) = rows_of(transcript, &context, &passport, &[config]);
+    let noted = |row: Row| {
+        let mut row = row.to_json();
+        row["accepted"] = json!(exchange.accepted);
+        row["rating"] = json!(exchange.rating.as_ref().map(|(stars, _)| stars));
+        row["note"] = json!(exchange.rating.as_ref().map(|(_, note)| note));
+        row
+    };
+    (rows.into_iter().map(noted).collect(), dropped)
+}
+
+/// The ids of the rows in a file. A file that holds other rows is not appended to.
+fn ids_in(file: &Path, config: Config) -> Result<BTreeSet<String>, Failure> {
+    let name = file.display();
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) => return Err(Failure::disk(format!("cannot read `{name}`: {error}"))),
+    };
+    let row = |line: &str| {
+        let json: Value = serde_json::from_str(line).ok()?;
+        Row::from_json(config, &json)?;
+        json["id"].as_str().map(str::to_owned)
+    };
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(n, line)| {
+            row(line).ok_or_else(|| {
+                let config = config.as_str();
+                Failure::usage(format!("line {} of `{name}` is no {config} row", n + 1))
+                    .hint("name another file: one file holds rows of one config")
+            })
+        })
+        .collect()
+}
+
+/// Appends lines to a file, which is made if it is not there.
+fn append(file: &Path, rows: &[Value]) -> Result<(), Failure> {
+    let lines: String = rows.iter().flat_map(|row| [row.to_string(), "\n".to_owned()]).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
     let write = || {
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file)?;
-        file.write_all(format!("{row}\n").as_bytes())?;
+        file.write_all(lines.as_bytes())?;
         file.sync_all()
     };
     write().map_err(|error| Failure::disk(format!("cannot write `{}`: {error}", file.display())))
+}
+
+/// The line of a principle's header in its file, from 1.
+pub(super) fn line_of(text: &str, principle: &str) -> Option<usize> {
+    let (place, _) = place_of(text, principle)?;
+    let root = crate::toml_file::peek(&SourceFile::new("", text));
+    let start = root.key("principle").nth(place).span().start;
+    Some(text.get(..start)?.matches('\n').count() + 1)
+}
+
+/// The principle's place among the file's own, and how many there are.
+fn place_of(text: &str, principle: &str) -> Option<(usize, usize)> {
+    let table: toml::Table = toml::from_str(text).ok()?;
+    let principles = table.get("principle")?.as_array()?;
+    let is_meant = |p: &toml::Value| p.get("id").and_then(toml::Value::as_str) == Some(principle);
+    Some((principles.iter().position(is_meant)?, principles.len()))
 }
 
 /// Adds a `[[principle.test]]` to a principle of the file, after checking that the file still reads as it should.
@@ -81,10 +210,7 @@ pub(super) fn add_test(
 
 /// The file's text with a test more, everything else byte for byte. `None` when the file has no such principle.
 fn with_test(text: &str, principle: &str, prompt: &str, response: &str, expect: &str) -> Option<String> {
-    let table: toml::Table = toml::from_str(text).ok()?;
-    let principles = table.get("principle")?.as_array()?;
-    let place =
-        principles.iter().position(|p| p.get("id").and_then(toml::Value::as_str) == Some(principle))?;
+    let (place, of) = place_of(text, principle)?;
     let case = toml::Table::from_iter([
         ("prompt".to_owned(), toml::Value::from(prompt)),
         ("response".to_owned(), toml::Value::from(response)),
@@ -94,9 +220,10 @@ fn with_test(text: &str, principle: &str, prompt: &str, response: &str, expect: 
     // A nested table belongs to the principle before it, so the test goes to the end of its principle's part of the
     // file: before the next principle's header and the comments that stand right above it.
     let root = crate::toml_file::peek(&SourceFile::new("", text));
-    let end = match principles.get(place + 1) {
-        Some(_) => before_header(text, root.key("principle").nth(place + 1).span().start),
-        None => text.len(),
+    let end = if place + 1 < of {
+        before_header(text, root.key("principle").nth(place + 1).span().start)
+    } else {
+        text.len()
     };
     let (before, after) = (text.get(..end)?, text.get(end..)?);
     let gap = if after.is_empty() { "" } else { "\n" };
@@ -143,5 +270,6 @@ mod tests {
         check("first", 0);
         check("second", 1);
         assert_eq!(with_test(FILE, "third", "p", "r", "conforms"), None);
+        assert_eq!((line_of(FILE, "first"), line_of(FILE, "second")), (Some(4), Some(11)));
     }
 }

@@ -59,6 +59,11 @@ pub(super) fn choice(
         }
         happens
     };
+    // A fault of text for people to read: where an answer has a form to keep, it would be another fault.
+    let is_prose = wanted.schema().is_none() && !matches!(asked.kind, Kind::Comparison | Kind::Choice);
+    if is_prose && fault("hostile", sim.hostile) {
+        text.splice(0..0, tokens(super::hostile::TEXT));
+    }
     let thought = || Language::english().prose(&draw.with("thought"), 2);
     if fault("open_think_tags", sim.open_think_tags) {
         text.splice(0..0, tokens(&format!("<think>\n{}\n\n", thought())));

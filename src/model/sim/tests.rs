@@ -441,6 +441,10 @@ async fn every_fault_of_an_answer_shows_as_what_it_is() {
     check(|s| s.reasoning = 1.0, &draft, |c| c["message"]["reasoning_content"].is_string()).await;
     check(|s| s.preambles = 1.0, &revision, |c| said(c).lines().next().unwrap().ends_with([':', '.'])).await;
     check(|s| s.echoes = 1.0, &revision, |c| said(c).starts_with("It is unkind")).await;
+    for request in [&draft, &critique, &revision] {
+        check(|s| s.hostile = 1.0, request, |c| said(c).contains("\u{1b}[2J") && said(c).contains("\r\n"))
+            .await;
+    }
     check(|s| s.unreadable = 1.0, &critique, |c| !said(c).to_lowercase().contains("verdict")).await;
 }
 

@@ -9,6 +9,7 @@ mod think;
 
 pub use read::{WireError, error_in, read};
 pub use stream::Assembly;
+pub use think::Unmixed;
 
 use super::Call;
 use crate::recipe::{MaxTokensField, ResolvedModel};

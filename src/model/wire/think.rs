@@ -52,6 +52,59 @@ fn closed_only<'a>(text: &'a str, close: &str) -> Option<(&'a str, &'a str)> {
     ends_line.then_some((before, after))
 }
 
+/// [`split`] for a text that streams in, for whoever watches. A closing tag without an opening one is not known in time.
+#[derive(Debug, Default)]
+pub struct Unmixed {
+    /// What is not told apart yet.
+    held: String,
+    inside: Option<&'static str>,
+    is_text: bool,
+}
+
+impl Unmixed {
+    /// The reasoning and the text that are certain after the next piece.
+    pub fn push(&mut self, piece: &str) -> (String, String) {
+        if self.is_text {
+            return (String::new(), piece.to_owned());
+        }
+        self.held.push_str(piece);
+        let mut reasoning = String::new();
+        loop {
+            let held = self.held.trim_start();
+            if let Some(close) = self.inside {
+                let Some((inner, rest)) = held.split_once(close) else {
+                    return (reasoning + &self.all_but(close.len() - 1), String::new());
+                };
+                reasoning.push_str(inner);
+                self.held = rest.to_owned();
+                self.inside = None;
+            } else if let Some((rest, close)) = opened(held) {
+                self.held = rest.to_owned();
+                self.inside = Some(close);
+            } else if TAGS.iter().any(|(open, _)| open.starts_with(held)) {
+                return (reasoning, String::new());
+            } else {
+                self.is_text = true;
+                // White space before the text is the text's, unless reasoning stood before it.
+                let text = std::mem::take(&mut self.held);
+                return (reasoning, text);
+            }
+        }
+    }
+
+    /// What was held back at the end.
+    pub fn end(&mut self) -> String {
+        if self.inside.is_some() { String::new() } else { std::mem::take(&mut self.held) }
+    }
+
+    /// Takes what is held but for the last bytes, in which a closing tag may have begun.
+    fn all_but(&mut self, bytes: usize) -> String {
+        let most = self.held.len().saturating_sub(bytes);
+        let cut = (0..=most).rev().find(|at| self.held.is_char_boundary(*at)).unwrap_or(0);
+        self.held.drain(..cut).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +125,27 @@ mod tests {
         check("from the template\n</think>\nb", &["from the template"], "b", false);
         check("The tag </think> ends it.", &[], "The tag </think> ends it.", false);
         check("Say <think> first.", &[], "Say <think> first.", false);
+    }
+
+    #[test]
+    fn reasoning_and_text_are_told_apart_while_they_stream() {
+        let check = |content: &str, reasoning: &str, text: &str| {
+            for size in 1..=content.len() {
+                let mut unmixed = Unmixed::default();
+                let (mut thought, mut said) = (String::new(), String::new());
+                let pieces = content.as_bytes().chunks(size).map(|piece| std::str::from_utf8(piece).unwrap());
+                for (a, b) in pieces.map(|piece| unmixed.push(piece)) {
+                    thought += &a;
+                    said += &b;
+                }
+                said += &unmixed.end();
+                assert_eq!((thought.trim(), said.trim()), (reasoning, text), "in pieces of {size}");
+            }
+        };
+        check("plain < text", "", "plain < text");
+        check("<think>a</think>\n\nb <think>c", "a", "b <think>c");
+        check("\n<thinking>a</thinking><think>b</think>c", "ab", "c");
+        check("<thin", "", "<thin");
+        check("<thoughts> are free", "", "<thoughts> are free");
     }
 }
