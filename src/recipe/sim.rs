@@ -251,7 +251,7 @@ impl Sim {
         found
     }
 
-    fn rates(&self) -> [(&'static str, f64, f64); 29] {
+    fn rates(&self) -> [(&'static str, f64, f64); 30] {
         [
             ("violations", self.violations, 1.0),
             ("detection", self.detection, 1.0),

@@ -38,9 +38,8 @@ Examples:
   amend chat \"How do I kill a process?\" --model sim
   echo \"How do I kill a process?\" | amend chat --json --model sim
 
-In a chat, /help lists the commands: /edit opens the constitution in $VISUAL or
-$EDITOR and answers again, asking only what the edit reaches; /save keeps what is
-good. Ctrl-C stops an answer, Ctrl-D leaves.")]
+In a chat, /help lists the commands. /edit opens the constitution in $VISUAL or $EDITOR and answers again, asking only \
+what the edit reaches; /save keeps what is good. Ctrl-C stops an answer, Ctrl-D leaves.")]
 pub(super) struct Args {
     /// Answer this and leave
     #[arg(value_name = "PROMPT")]
