@@ -25,6 +25,8 @@ mod export;
 mod help;
 #[path = "main/import.rs"]
 mod import;
+#[path = "main/init.rs"]
+mod init;
 #[path = "main/plan.rs"]
 mod plan;
 #[path = "main/run.rs"]

@@ -122,7 +122,7 @@ impl Asking {
     }
 
     /// Where answers came from so far.
-    fn counts(&self) -> CallCounts {
+    pub(super) fn counts(&self) -> CallCounts {
         self.memo.counts()
     }
 

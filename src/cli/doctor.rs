@@ -215,7 +215,9 @@ async fn look(http: &Http, target: Target, ask: bool) -> Report {
     if !is_named && target.is_local {
         model.model = models.first().cloned().unwrap_or_default();
     }
-    let is_reached = silence.as_ref().is_none_or(|why| !why.starts_with("cannot connect"));
+    // Who does not answer in seconds which models there are would keep a person waiting for a minute at each question.
+    let is_reached =
+        silence.as_ref().is_none_or(|why| !why.starts_with("cannot connect") && !probe::is_timeout(why));
     let asked = if ask && is_reached && !model.model.is_empty() {
         Some(probe::probe(http, &model).await)
     } else {

@@ -11,8 +11,9 @@ use std::process::ExitCode;
     after_help = "Editors that know TOML (Even Better TOML, taplo, Zed, Helix) read the first line of a file:
   #:schema ./.amend/constitution.schema.json
 
-Example:
-  amend schema constitution > .amend/constitution.schema.json"
+`amend init` writes both files; after an update of amend, write them anew:
+  amend schema constitution > .amend/constitution.schema.json
+  amend schema recipe > .amend/recipe.schema.json"
 )]
 pub(super) struct Args {
     /// Of which file

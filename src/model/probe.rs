@@ -60,6 +60,11 @@ pub async fn models(http: &Http, model: &ResolvedModel) -> Result<Vec<String>, S
     listed.map_err(|fault| fault.to_string())
 }
 
+/// Whether [`models`] gave up waiting.
+pub fn is_timeout(why: &str) -> bool {
+    why == Fault::Timeout.to_string()
+}
+
 /// Asks a model, and says what it can do; `Err` is why it does not answer at all.
 pub async fn probe(transport: &impl Transport, model: &ResolvedModel) -> Result<Found, String> {
     let mut asker = Asker { transport, model: model.clone(), calls: 0 };
