@@ -63,10 +63,40 @@ impl std::fmt::Display for PromptId {
     }
 }
 
+/// A response that the input brought along: somebody else's, to be compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// The text, as it was there.
+    pub text: String,
+    /// What the input said of it, where it was a labelled pair. No judge sees that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<GivenLabel>,
+}
+
+/// What a labelled pair says of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GivenLabel {
+    /// It was the better one.
+    Chosen,
+    /// It was the other one.
+    Rejected,
+}
+
+impl GivenLabel {
+    /// The label's name in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Chosen => "chosen",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
 /// One input conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prompt {
-    /// Hash of `messages`, `hazard` and `language`: the same row has the same id in any file, at any place.
+    /// Hash of `messages`, `hazard`, `language` and `given`: the same row has the same id in any file, at any place.
     pub id: PromptId,
     /// An optional system turn, then user and assistant in turn, ending with the user.
     pub messages: Vec<Message>,
@@ -74,6 +104,9 @@ pub struct Prompt {
     pub hazard: Option<String>,
     /// BCP 47 language tag that the input gave.
     pub language: Option<String>,
+    /// The responses that the input gave; none where a run makes its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<Given>,
 }
 
 impl Prompt {
@@ -87,7 +120,19 @@ impl Prompt {
             .with("labels")
             .with(hazard.as_deref().unwrap_or(""))
             .with(language.as_deref().unwrap_or(""));
-        Self { id: PromptId(parts.short()), messages, hazard, language }
+        Self { id: PromptId(parts.short()), messages, hazard, language, given: Vec::new() }
+    }
+
+    /// The same prompt with responses that came with it. Other responses make it another item, of the same family.
+    #[must_use]
+    pub fn with_given(self, given: Vec<Given>) -> Self {
+        if given.is_empty() {
+            return self;
+        }
+        let item = given.iter().fold(Parts::new("given").with(&self.id.0), |parts, response| {
+            parts.with(&response.text).with(response.label.map_or("", GivenLabel::as_str))
+        });
+        Self { id: PromptId(item.short()), given, ..self }
     }
 
     /// A prompt of a single user turn without labels.

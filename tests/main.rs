@@ -27,6 +27,8 @@ mod help;
 mod import;
 #[path = "main/init.rs"]
 mod init;
+#[path = "main/label.rs"]
+mod label;
 #[path = "main/plan.rs"]
 mod plan;
 #[path = "main/run.rs"]

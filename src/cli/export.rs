@@ -1,12 +1,13 @@
 //! `amend export`: the dataset of a run, written again without a call.
 
-use super::Failure;
 use super::inputs::Inputs;
 use super::run_dir::{CONSTITUTION, RECIPE, RunDir};
 use super::style::printable;
+use super::{Failure, report};
 use crate::constitution::Constitution;
 use crate::dataset::export::{DatasetMeta, ExportError, Report, Transcripts, export};
 use crate::journal::Reader;
+use crate::method::judge_report::JudgeReport;
 use crate::model::Role;
 use crate::recipe::{self, Pairs, Recipe, SoftLabels};
 use serde_json::{Value, json};
@@ -70,7 +71,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     settings.holdout = args.holdout.unwrap_or(settings.holdout);
     settings.keep_unresolved |= args.keep_unresolved;
     let out = args.out.clone().unwrap_or_else(|| args.run.join("dataset"));
-    let report = write_dataset(&reader, recipe, constitution, text, &out)?;
+    let judged = report::of_run(&reader, &constitution)?;
+    let report = write_dataset(&reader, recipe, constitution, text, &judged, &out)?;
     let said = if args.json { as_json(&report, &out).to_string() } else { as_text(&report, &out) };
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
     let _ = writeln!(std::io::stdout(), "{said}");
@@ -83,11 +85,13 @@ pub(super) fn write_dataset(
     recipe: Recipe,
     constitution: Constitution,
     constitution_text: String,
+    judged: &JudgeReport,
     out: &Path,
 ) -> Result<Report, Failure> {
     let (settings, gates) = (recipe.export.clone(), recipe.gates.clone());
     let simulated = is_simulated(&recipe);
-    let meta = DatasetMeta { constitution, constitution_text, recipe, simulated };
+    let meta =
+        DatasetMeta { constitution, constitution_text, recipe, simulated, judge: report::figures(judged) };
     let mut transcripts = || -> Result<Transcripts<'_>, String> {
         Ok(Box::new(reader.transcripts().map(|transcript| transcript.map_err(|error| error.to_string()))))
     };

@@ -16,10 +16,12 @@ pub mod flow;
 mod import;
 mod init;
 pub mod inputs;
+mod label;
 pub mod models;
 mod plan;
 mod progress;
 pub mod project;
+mod report;
 mod run;
 pub mod run_dir;
 mod sarif;
@@ -65,6 +67,7 @@ enum Command {
     Diff(diff::Args),
     Doctor(doctor::Args),
     Import(import::Args),
+    Label(Box<label::Args>),
     Plan(Box<plan::Args>),
     /// Start a project: a commented recipe and constitution.
     Init(init::Args),
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Import(args) => import::run(args),
+        Command::Label(args) => label::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Init(args) => init::run(args),
         Command::Schema(args) => schema::run(args),

@@ -87,7 +87,11 @@ impl Lines {
                 self.trouble = Some(format!("; {}", retry_line(role, cause, *wait_s)));
                 None
             }
-            Event::Prompt { .. } | Event::Reject { .. } | Event::Exported { .. } | Event::Summary(_) => None,
+            Event::Prompt { .. }
+            | Event::Reject { .. }
+            | Event::Exported { .. }
+            | Event::Report(_)
+            | Event::Summary(_) => None,
         };
         if let Some(line) = line {
             let _ = writeln!(std::io::stderr().lock(), "{line}");
@@ -153,7 +157,7 @@ impl Bar {
             }
             Event::Prompt { .. } | Event::Reject { .. } => self.drawn.inc(1),
             Event::Stopping => self.print(&self.style.warn(STOPPING)),
-            Event::Exported { .. } => {}
+            Event::Exported { .. } | Event::Report(_) => {}
             Event::Summary(_) => self.drawn.finish_and_clear(),
         }
     }

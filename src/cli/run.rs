@@ -6,17 +6,18 @@ use super::project::Project;
 use super::run_dir::RunDir;
 use super::settings::RecipeArgs;
 use super::style::Style;
-use super::{Failure, models};
+use super::{Failure, export, models, report};
 use crate::dataset::export::Report;
 use crate::dataset::rows::{Context, why_no_row};
 use crate::dataset::{prompts, table};
 use crate::digest::Parts;
 use crate::engine::{self, Event, Finished, Judge, Run, Summary};
 use crate::journal::{Journal, Options, Reader, Row};
+use crate::method::judge_report::JudgeReport;
 use crate::method::{RoleModels, Stop};
 use crate::model::memo::Memo;
 use crate::model::{Role, Transports};
-use crate::recipe::Recipe;
+use crate::recipe::{LabelSource, Recipe};
 use crate::transcript::{Ended, Transcript};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -48,54 +49,61 @@ pub(super) struct Args {
     no_export: bool,
 }
 
+/// What is done besides the run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Then {
+    /// Tell of it in JSON.
+    pub(super) json: bool,
+    /// Write the dataset at the end.
+    pub(super) export: bool,
+}
+
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut project = Project::load(&args.recipe)?;
-    let dir = run_dir(args, &mut project);
+    let named = args.out.clone().or_else(|| project.recipe.out.clone());
+    project.recipe.out = Some(named.unwrap_or_else(|| format!("runs/{}", project.constitution.id)));
+    carry_out(&project, Then { json: args.json, export: !args.no_export })
+}
+
+/// Carries out a run into the directory that its recipe names, and tells how it went.
+pub(super) fn carry_out(project: &Project, then: Then) -> Result<ExitCode, Failure> {
+    let dir = RunDir::new(project.recipe.out.clone().unwrap_or_default());
     let models = models::resolve(&project.recipe)?;
     let input = open_prompts(&project.recipe)?;
     dir.create()?;
     let journal = Journal::open(&dir.path, Options::default()).map_err(|error| journal_failure(&error))?;
-    dir.freeze(&project)?;
+    dir.freeze(project)?;
 
     let runtime = super::runtime()?;
     let (events, heard) = mpsc::channel(1024);
     let viewer = std::thread::spawn({
-        let progress = Progress::new(args.json);
+        let progress = Progress::new(then.json);
         move || show(heard, progress)
     });
-    let finished = runtime.block_on(go(&project, &dir, models, input, journal, events.clone()));
+    let finished = runtime.block_on(go(project, &dir, models, input, journal, events.clone()));
     // Calls that are given up are dropped here, before the journal is read.
     drop(runtime);
     // A journal that failed has lost its disk; a dataset would fail there too and hide the reason.
     let writable = matches!(&finished, Ok(finished) if !matches!(finished.stop, Some(Stop::Journal(_))));
-    let exported = (writable && !args.no_export).then(|| write_dataset(&dir));
-    let report = exported.transpose();
-    if let (Ok(Some(report)), Ok(_)) = (&report, &finished) {
-        let dir = dir.dataset().display().to_string();
-        let _ = events.blocking_send(Event::Exported { dir, rows: report.totals() });
-    }
+    let made = writable.then(|| make(&dir, then.export)).transpose();
     if let Ok(finished) = &finished {
+        if let Ok(Some(made)) = &made {
+            made.events(&dir).into_iter().for_each(|event| drop(events.blocking_send(event)));
+        }
         let _ = events.blocking_send(Event::Summary(finished.summary));
     }
     drop(events);
     // The viewer only shows; that it broke off changes nothing about the run.
     let _ = viewer.join();
     let finished = finished?;
-    let report = report?;
-    if !args.json {
+    let made = made?;
+    if !then.json {
         let reader = Reader::open(&dir.path).map_err(|error| journal_failure(&error))?;
-        let text = told(&finished, report.as_ref(), &reader, &dir, Style::of_stdout());
+        let text = told(&finished, made.as_ref(), &reader, &dir, Style::of_stdout());
         let _ = std::io::stdout().lock().write_all(text.as_bytes());
     }
     outcome(&finished, &dir)
-}
-
-fn run_dir(args: &Args, project: &mut Project) -> RunDir {
-    let named = args.out.clone().or_else(|| project.recipe.out.clone());
-    let out = named.unwrap_or_else(|| format!("runs/{}", project.constitution.id));
-    project.recipe.out = Some(out.clone());
-    RunDir::new(out)
 }
 
 pub(super) fn open_prompts(recipe: &Recipe) -> Result<prompts::Reader, Failure> {
@@ -104,7 +112,9 @@ pub(super) fn open_prompts(recipe: &Recipe) -> Result<prompts::Reader, Failure> 
             .hint("give `--prompts FILE`, or `prompts = [\"…\"]` in the recipe; `-` reads standard input"));
     }
     let sources = table::sources(&recipe.prompts, || Box::new(std::io::stdin()));
-    prompts::open(sources, &recipe.input, recipe.seed)
+    let open =
+        if recipe.label.source == LabelSource::Given { prompts::open_with_responses } else { prompts::open };
+    open(sources, &recipe.input, recipe.seed)
         .map_err(|error| Failure::usage(error.to_string()).hint(error.hint()))
 }
 
@@ -195,10 +205,10 @@ fn judge(project: &Project) -> Judge {
             Some(reason) => {
                 let detail = match &transcript.ended {
                     Ended::NoDraft(_) => "there is no usable draft",
+                    Ended::Labelled => "no two of its responses make a pair with a label",
                     Ended::Conforms
                     | Ended::Undecided
                     | Ended::Rounds
-                    | Ended::Labelled
                     | Ended::Oscillation
                     | Ended::RolledBack
                     | Ended::RevisionFailed(_) => "the final response is not fit for a row",
@@ -209,14 +219,35 @@ fn judge(project: &Project) -> Judge {
     })
 }
 
-fn write_dataset(dir: &RunDir) -> Result<Report, Failure> {
-    let (recipe, constitution, text) = super::export::frozen(&dir.path)?;
+/// What is made of a run's transcripts when it is over.
+struct Made {
+    judged: JudgeReport,
+    dataset: Option<Report>,
+}
+
+fn make(dir: &RunDir, with_dataset: bool) -> Result<Made, Failure> {
+    let (recipe, constitution, text) = export::frozen(&dir.path)?;
     let reader = Reader::open(&dir.path).map_err(|error| journal_failure(&error))?;
-    super::export::write_dataset(&reader, recipe, constitution, text, &dir.dataset())
+    let judged = report::of_run(&reader, &constitution)?;
+    report::write(dir, &judged)?;
+    let write = || export::write_dataset(&reader, recipe, constitution, text, &judged, &dir.dataset());
+    let dataset = with_dataset.then(write).transpose()?;
+    Ok(Made { judged, dataset })
+}
+
+impl Made {
+    fn events(&self, dir: &RunDir) -> Vec<Event> {
+        let exported = self.dataset.as_ref().map(|report| Event::Exported {
+            dir: dir.dataset().display().to_string(),
+            rows: report.totals(),
+            left_out: report.left_out(),
+        });
+        exported.into_iter().chain([Event::Report(Box::new(self.judged.clone()))]).collect()
+    }
 }
 
 /// What the run made and where, for a person.
-fn told(finished: &Finished, report: Option<&Report>, reader: &Reader, dir: &RunDir, style: Style) -> String {
+fn told(finished: &Finished, made: Option<&Made>, reader: &Reader, dir: &RunDir, style: Style) -> String {
     let Summary { prompts, rows, rejects, unfinished, calls, tokens, seconds } = finished.summary;
     let mut out = String::new();
     let _ = writeln!(
@@ -227,7 +258,7 @@ fn told(finished: &Finished, report: Option<&Report>, reader: &Reader, dir: &Run
     );
     let _ = writeln!(
         out,
-        "  {} calls asked, {} from the journal, {} retried; {} prompt tokens ({} cached), {} completion tokens",
+        "  {} calls asked, {} from the journal, {} retried\n  {} prompt tokens ({} cached), {} completion tokens",
         count(calls.asked),
         count(calls.from_journal),
         count(calls.retried),
@@ -238,13 +269,32 @@ fn told(finished: &Finished, report: Option<&Report>, reader: &Reader, dir: &Run
     for (reason, n) in reasons(reader) {
         let _ = writeln!(out, "  {n:>7} rejected: {}", super::style::printable(&reason));
     }
-    if let Some(report) = report {
+    if let Some(report) = made.and_then(|made| made.dataset.as_ref()) {
         let rows =
             report.totals().iter().map(|(config, n)| format!("{config} {n}")).collect::<Vec<_>>().join(", ");
         let _ = writeln!(out, "{}  {rows}", style.strong(&dir.dataset().display().to_string()));
+        for line in left_out(report) {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+    let telling = made.map_or_else(Vec::new, |made| report::telling(&made.judged));
+    if !telling.is_empty() {
+        let _ = writeln!(out, "{}", style.strong("the judge's own report"));
+        out.extend(telling.iter().map(|line| format!("  {line}\n")));
     }
     let _ = writeln!(out, "{}", style.faint(&format!("next: amend show {}", dir.path.display())));
     out
+}
+
+/// What could have been rows of the dataset and is not there, by config and reason.
+fn left_out(report: &Report) -> Vec<String> {
+    let mut by_config: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (config, reason, n) in report.left_out() {
+        by_config.entry(config).or_default().push(format!("{n} {}", super::style::printable(&reason)));
+    }
+    let line =
+        |(config, reasons): (String, Vec<String>)| format!("left out of {config}: {}", reasons.join(", "));
+    by_config.into_iter().map(line).flat_map(|line| super::flow::wrap(&line, 76)).collect()
 }
 
 fn reasons(reader: &Reader) -> BTreeMap<String, u64> {

@@ -70,7 +70,7 @@ impl RunDir {
     }
 
     /// Writes a file beside its place, then moves it there: a crash leaves the old one or the new one.
-    fn put(&self, name: &Path, text: &str) -> Result<(), Failure> {
+    pub fn put(&self, name: &Path, text: &str) -> Result<(), Failure> {
         let path = self.path.join(name);
         if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
             return Ok(());

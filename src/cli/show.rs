@@ -1,12 +1,12 @@
 //! `amend show`: a run in numbers and prompts, or one transcript.
 
-use super::Failure;
 use super::failure::journal_failure;
 use super::flow::columns;
 use super::progress::count;
 use super::run_dir::RunDir;
 use super::show_transcript::{ended, render};
 use super::style::{Style, one_line};
+use super::{Failure, report};
 use crate::journal::{Found, Outline, Reader, Row};
 use crate::prompt::PromptId;
 use std::collections::BTreeMap;
@@ -157,9 +157,12 @@ fn show_run(reader: &Reader, dir: &RunDir, as_json: bool, style: Style) -> Resul
     for reject in reader.rejects() {
         *reasons.entry(reject.map_err(|error| journal_failure(&error))?.reason).or_default() += 1;
     }
+    // Made anew rather than read: what is stored may be of before the last change.
+    let (_, constitution, _) = super::export::frozen(&dir.path)?;
+    let judged = report::of_run(reader, &constitution)?;
     if as_json {
         let value = serde_json::json!({
-            "run": dir.path, "passes": counts.passes, "input_read": counts.input_read, "answers": counts.answers,
+            "run": dir.path, "judge": judged, "passes": counts.passes, "input_read": counts.input_read, "answers": counts.answers,
             "prompts": counts.prompts, "rejects": counts.rejects, "reasons": reasons, "totals": totals,
         });
         return Ok(value.to_string());
@@ -186,6 +189,7 @@ fn show_run(reader: &Reader, dir: &RunDir, as_json: bool, style: Style) -> Resul
     table(&mut out, style, "how they ended", &totals.ended);
     table(&mut out, style, "still violated at the end, by principle", &totals.violated);
     table(&mut out, style, "rejects, by reason", &reasons);
+    out.push_str(&report::render(&judged, style));
     let _ = writeln!(
         out,
         "\n{}",

@@ -2,6 +2,7 @@
 //!
 //! A receiver that fails never stops a run. Events carry ids, names and counts; never a prompt or an answer.
 
+use crate::method::judge_report::JudgeReport;
 use crate::model::Usage;
 use serde::Serialize;
 
@@ -61,7 +62,11 @@ pub enum Event {
         dir: String,
         /// Rows per config.
         rows: Vec<(String, u64)>,
+        /// Rows that could have been and are not there: config, reason, how many.
+        left_out: Vec<(String, String, u64)>,
     },
+    /// What the verdicts and preferences of the run are worth.
+    Report(Box<JudgeReport>),
     /// The end: the counts add up.
     Summary(Summary),
 }

@@ -6,10 +6,13 @@
 
 use super::estimate::{Mean, Rate, Summing};
 use crate::constitution::Constitution;
+use crate::dataset::rows::judge;
+use crate::prompt::GivenLabel;
+use crate::recipe::Pairs;
 use crate::text::words;
 use crate::transcript::{Comparison, Critique, Revision, RevisionFate, Transcript, Verdict};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Rounds that are told apart; later ones count with the last.
 const ROUNDS: usize = 16;
@@ -21,6 +24,10 @@ pub struct JudgeReport {
     pub transcripts: u64,
     /// The judge's comparisons.
     pub comparisons: Comparing,
+    /// How the labels agree with those that the input had already.
+    pub agreement: Rate,
+    /// Of every prompt × principle, those about which a critic or a judge was asked and said something.
+    pub coverage: Rate,
     /// Each principle, in the order of the constitution; then those that only transcripts name.
     pub principles: Vec<PrincipleReport>,
     /// Principles that no prompt touched: never asked about, or never of any bearing.
@@ -57,12 +64,14 @@ pub struct Comparing {
 }
 
 /// What a principle came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct PrincipleReport {
     /// Its id.
     pub id: String,
     /// Prompts on whose responses it was asked.
     pub prompts: u64,
+    /// Prompts about which it had something to say: a verdict that it bears on the response, or a preference.
+    pub spoke: u64,
     /// Prompts whose draft violates it.
     pub drafts_violating: u64,
     /// Prompts whose final response violates it.
@@ -77,6 +86,8 @@ pub struct PrincipleReport {
     pub undecided: u64,
     /// Comparisons under it.
     pub comparisons: u64,
+    /// Those of them that agree with the label that the input had already.
+    pub agreement: Rate,
 }
 
 /// What became of revisions.
@@ -132,9 +143,16 @@ pub struct RoundReport {
 }
 
 /// Reads transcripts and makes the report.
+#[derive(Debug, Clone)]
+pub struct JudgeReporter<'c> {
+    constitution: &'c Constitution,
+    sums: Sums,
+}
+
 #[derive(Debug, Clone, Default)]
-pub struct JudgeReporter {
+struct Sums {
     transcripts: u64,
+    agreement: (u64, u64),
     comparing: ComparingSums,
     principles: BTreeMap<String, PrincipleReport>,
     critiques: u64,
@@ -179,12 +197,52 @@ fn position(comparison: &Comparison) -> Option<f64> {
     comparison.p_ab.zip(comparison.p_ba).map(|(forth, back)| (forth - back) / 2.0)
 }
 
-impl JudgeReporter {
+impl<'c> JudgeReporter<'c> {
+    /// A report about nothing yet. The constitution names the principles of which no transcript tells.
+    pub fn new(constitution: &'c Constitution) -> Self {
+        Self { constitution, sums: Sums::default() }
+    }
+
     /// Adds a transcript.
     pub fn add(&mut self, transcript: &Transcript) {
+        self.sums.add(transcript);
+        if transcript.prompt.given.iter().any(|given| given.label.is_some()) {
+            for pair in judge(transcript, self.constitution, Pairs::All).pairs {
+                let agrees = agrees(transcript, pair.chosen, pair.rejected);
+                count(&mut self.sums.agreement, agrees == Some(true), agrees.is_some());
+            }
+        }
+    }
+
+    /// The report.
+    pub fn finish(self) -> JudgeReport {
+        self.sums.finish(self.constitution)
+    }
+}
+
+/// Whether the input, too, says that the first of two responses is the better one.
+fn agrees(transcript: &Transcript, better: usize, worse: usize) -> Option<bool> {
+    let label = |n: usize| transcript.prompt.given.get(n)?.label;
+    match (label(better)?, label(worse)?) {
+        (GivenLabel::Chosen, GivenLabel::Rejected) => Some(true),
+        (GivenLabel::Rejected, GivenLabel::Chosen) => Some(false),
+        (GivenLabel::Chosen, GivenLabel::Chosen) | (GivenLabel::Rejected, GivenLabel::Rejected) => None,
+    }
+}
+
+impl Sums {
+    fn add(&mut self, transcript: &Transcript) {
         self.transcripts += 1;
         for comparison in &transcript.comparisons {
-            self.principle(&comparison.principle).comparisons += 1;
+            let agrees = comparison.p.filter(|p| (p - 0.5).abs() > 1e-9).and_then(|p| {
+                let (better, worse) =
+                    if p > 0.5 { (comparison.a, comparison.b) } else { (comparison.b, comparison.a) };
+                agrees(transcript, better, worse)
+            });
+            let principle = self.principle(&comparison.principle);
+            principle.comparisons += 1;
+            principle.agreement.count += u64::from(agrees == Some(true));
+            principle.agreement.of += u64::from(agrees.is_some());
             self.comparing.add(comparison, transcript);
         }
         transcript.critiques.iter().for_each(|critique| self.add_critique(critique));
@@ -215,9 +273,18 @@ impl JudgeReporter {
     }
 
     fn add_coverage(&mut self, transcript: &Transcript) {
-        let asked: BTreeSet<&str> = transcript.critiques.iter().map(|c| c.principle.as_str()).collect();
-        for id in asked {
-            self.principle(id).prompts += 1;
+        let mut asked: BTreeMap<&str, bool> = BTreeMap::new();
+        for critique in &transcript.critiques {
+            let bears = matches!(critique.verdict, Verdict::Violates | Verdict::Conforms);
+            *asked.entry(&critique.principle).or_default() |= bears;
+        }
+        for comparison in &transcript.comparisons {
+            *asked.entry(&comparison.principle).or_default() |= comparison.p.is_some();
+        }
+        for (id, spoke) in asked {
+            let principle = self.principle(id);
+            principle.prompts += 1;
+            principle.spoke += u64::from(spoke);
         }
         for (id, verdict) in transcript.verdicts_of(0) {
             self.principle(id).drafts_violating += u64::from(verdict == Verdict::Violates);
@@ -298,14 +365,16 @@ impl JudgeReporter {
         }
     }
 
-    /// The report. The constitution names the principles of which no transcript tells.
-    pub fn finish(mut self, constitution: &Constitution) -> JudgeReport {
+    fn finish(mut self, constitution: &Constitution) -> JudgeReport {
         for principle in &constitution.principles {
             self.principle(&principle.id);
         }
         let place = |id: &str| constitution.principles.iter().position(|p| p.id == id).unwrap_or(usize::MAX);
         let mut principles: Vec<PrincipleReport> = self.principles.into_values().collect();
         principles.sort_by_key(|principle| place(&principle.id));
+        for principle in &mut principles {
+            principle.agreement = Rate::new(principle.agreement.count, principle.agreement.of);
+        }
         let touched = |p: &PrincipleReport| p.violates + p.conforms + p.undecided + p.comparisons > 0;
         let dead = principles.iter().filter(|p| !touched(p)).map(|p| p.id.clone()).collect();
         let mut undoes: Vec<Undoing> = self
@@ -319,9 +388,13 @@ impl JudgeReporter {
             })
             .collect();
         undoes.sort_by_key(|undoing| std::cmp::Reverse(undoing.times));
+        let spoke = principles.iter().map(|principle| principle.spoke).sum();
+        let coverage = Rate::new(spoke, self.transcripts * principles.len() as u64);
         JudgeReport {
             transcripts: self.transcripts,
             comparisons: self.comparing.finish(),
+            agreement: rate(self.agreement),
+            coverage,
             principles,
             dead,
             undecided: Rate::new(self.undecided, self.critiques),

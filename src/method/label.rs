@@ -9,7 +9,7 @@ use super::{Ask, MethodContext, Stop};
 use crate::constitution::Principle;
 use crate::digest::Parts;
 use crate::model::{Outcome, Role, TokenLogprob};
-use crate::prompt::Prompt;
+use crate::prompt::{Given, Prompt};
 use crate::recipe::{LabelHow, LabelPairs};
 use crate::template::Pair;
 use crate::transcript::{Comparison, Ended, Response, Tally, Transcript};
@@ -26,7 +26,23 @@ pub async fn label_samples(ask: &impl Ask, cx: &MethodContext, prompt: &Prompt) 
     Ok(labelled(&asking, responses, comparisons, reason))
 }
 
-/// Compares the given responses to a prompt: pairs that somebody else made.
+/// Who wrote a response that came with its prompt: nobody that is known.
+pub const GIVEN: &str = "given";
+
+/// Compares the responses that came with a prompt. Their texts stay as they are: they are what the label is about.
+pub async fn label_given(ask: &impl Ask, cx: &MethodContext, prompt: &Prompt) -> Result<Transcript, Stop> {
+    let response = |given: &Given| Response {
+        text: given.text.clone(),
+        round: 0,
+        model: GIVEN.into(),
+        fallback: false,
+        tokens: 0,
+        repairs: Vec::new(),
+    };
+    label_responses(ask, cx, prompt, prompt.given.iter().map(response).collect()).await
+}
+
+/// Compares responses to a prompt.
 pub async fn label_responses(
     ask: &impl Ask,
     cx: &MethodContext,

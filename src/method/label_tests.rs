@@ -188,11 +188,12 @@ fn labelled_by(sim: &Sim, label: Label, pairs: u64) -> Vec<Transcript> {
 }
 
 fn report(transcripts: &[Transcript]) -> JudgeReport {
-    let mut reporter = JudgeReporter::default();
+    let constitution = context(&["kind"], Method::default()).constitution;
+    let mut reporter = JudgeReporter::new(&constitution);
     for transcript in transcripts {
         reporter.add(transcript);
     }
-    reporter.finish(&context(&["kind"], Method::default()).constitution)
+    reporter.finish()
 }
 
 fn close(found: Option<f64>, expected: f64, within: f64) {

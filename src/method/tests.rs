@@ -401,9 +401,9 @@ fn the_best_of_a_chain_is_chosen_by_verdicts_not_by_place() {
 #[test]
 fn the_report_names_what_is_dead_needless_or_undone() {
     let report = |model: &Scripted<'_>, cx: &MethodContext| {
-        let mut reporter = JudgeReporter::default();
+        let mut reporter = JudgeReporter::new(&cx.constitution);
         reporter.add(&run(model, cx));
-        reporter.finish(&cx.constitution)
+        reporter.finish()
     };
     let mut cx = context(&["kind", "safe", "plain", "true"], settings(Schedule::Panel, 2));
     cx.constitution.principles[3].when.languages = vec!["xx".into()];
@@ -418,9 +418,9 @@ fn the_report_names_what_is_dead_needless_or_undone() {
         Role::Judge => unreachable!(),
     });
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let mut reporter = JudgeReporter::default();
+    let mut reporter = JudgeReporter::new(&cx.constitution);
     reporter.add(&runtime.block_on(critique_revision(&model, &cx, &prompts)).unwrap());
-    let found = reporter.finish(&cx.constitution);
+    let found = reporter.finish();
     assert_eq!(found.dead, ["plain", "true"]);
     let undone: Vec<_> =
         found.undoes.iter().map(|u| (u.revised.as_str(), u.broken.as_str(), u.times)).collect();

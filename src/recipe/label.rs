@@ -14,10 +14,12 @@ pub enum LabelSource {
     Samples,
     /// The draft and its revisions.
     Chain,
+    /// The responses that each row of the input brings along (`amend label`): nothing is drafted.
+    Given,
 }
 
 /// Which of a prompt's responses meet.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum LabelPairs {
     /// Every two of them.
@@ -30,7 +32,7 @@ pub enum LabelPairs {
 }
 
 /// How a judge's preference is read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum LabelHow {
     /// From log-probabilities where the endpoint gives them, else by votes.

@@ -80,6 +80,9 @@ pub struct Input {
     pub hazard: Option<String>,
     /// The column that holds the language tag; `language`, else `lang`, when absent.
     pub language: Option<String>,
+    /// With `[label] source = "given"`: the columns that hold the responses to compare, or the one column that holds a
+    /// list of them. When empty, found by name (`response_a` and `response_b`, `chosen` and `rejected`, `responses`, …).
+    pub responses: Vec<String>,
     /// Leave the last reply of a list of messages away, so that a dataset of finished conversations gives prompts.
     /// Without it such a row is a reject. (The last reply of a `Human:`/`Assistant:` transcript is always left away.)
     pub drop_reply: bool,
@@ -98,6 +101,7 @@ impl Default for Input {
             format: None,
             hazard: None,
             language: None,
+            responses: Vec::new(),
             drop_reply: false,
             max_bytes: 1024 * 1024,
             limit: None,

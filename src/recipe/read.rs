@@ -1,6 +1,6 @@
 //! Recipe files → [`Recipe`], with every problem told at once. Pure.
 
-use super::{Concurrency, Model, Recipe, SIM, Schedule};
+use super::{Concurrency, LabelSource, Model, Recipe, SIM, Schedule};
 use crate::dataset::gates;
 use crate::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
 use crate::toml_file::{self, Located, Node};
@@ -136,6 +136,12 @@ impl Check<'_> {
         let input = root.key("input");
         self.at_least_one("limit", recipe.input.limit, input);
         self.at_least_one("sample", recipe.input.sample, input);
+        if !recipe.input.responses.is_empty() && recipe.label.source != LabelSource::Given {
+            self.no_effect(
+                input.key("responses"),
+                "`responses` is only read with `source = \"given\"` under `[label]`",
+            );
+        }
         self.method(recipe, root.key("method"));
         self.label(recipe, root.key("label"));
         for (name, model) in roles(recipe) {

@@ -1,9 +1,7 @@
 //! `amend run` over the simulated endpoint: the laws of a run, with the real binary.
 
-use crate::support::{Scratch, Sim};
+use crate::support::{Scratch, Sim, adds_up, bytes};
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::path::Path;
 
 const CONSTITUTION: &str = r#"
 [constitution]
@@ -37,32 +35,6 @@ fn run<'a>(sim: &'a Sim, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     args.extend(["--base-url", &sim.url, "--out", out, "--json"]);
     args.extend(more);
     args
-}
-
-/// Every file of a directory with its bytes.
-fn bytes(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![dir.to_owned()];
-    while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(&folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                open.push(path);
-            } else {
-                let name = path.strip_prefix(dir).expect("inside").display().to_string();
-                found.insert(name, std::fs::read(&path).expect("a file"));
-            }
-        }
-    }
-    assert!(!found.is_empty());
-    found
-}
-
-/// Prompts = rows + rejects + unfinished, whatever happened.
-#[track_caller]
-fn adds_up(summary: &Value) {
-    let n = |key: &str| summary[key].as_u64().expect("a count");
-    assert_eq!(n("prompts"), n("rows") + n("rejects") + n("unfinished"), "{summary}");
 }
 
 #[test]
@@ -105,22 +77,7 @@ fn killed_and_started_again_it_is_the_run_that_was_not() {
     let sim = Sim::start(&scratch, &["--latency-ms", "15"]);
     let slots: u64 = 8;
     let more = ["--concurrency", "8"];
-    let mut kills = 0;
-    // Killed after so many answers, not after so much time: the machine's speed must not matter.
-    for at in [15, 40, 41, 90, 160] {
-        let mut child = scratch
-            .command(&run(&sim, "killed", &more))
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .expect("the run starts");
-        while sim.stats()["requests"].as_u64() < Some(at) && child.try_wait().expect("a child").is_none() {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        kills += u64::from(child.try_wait().expect("a child").is_none());
-        child.kill().expect("killed");
-        child.wait().expect("waited for");
-    }
+    let kills = sim.kill_at(&scratch, &run(&sim, "killed", &more), &[15, 40, 41, 90, 160]);
     assert!(kills >= 3, "the run was too fast to be killed: {kills}");
     let last = scratch.run(&run(&sim, "killed", &more)).code(0).summary();
     adds_up(&last);

@@ -1,5 +1,6 @@
 //! What every test of the binary stands on: a cleared environment, a scratch directory, a simulated endpoint.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -116,6 +117,28 @@ impl Sim {
     }
 }
 
+impl Sim {
+    /// Kills the command each time that it has had so many answers, and says how often that was. Answers and not time: the
+    /// machine's speed must not matter.
+    pub(crate) fn kill_at(&self, scratch: &Scratch, args: &[&str], answers: &[u64]) -> u64 {
+        let mut kills = 0;
+        for at in answers {
+            let mut command = scratch.command(args);
+            let mut child =
+                command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the run starts");
+            while self.stats()["requests"].as_u64() < Some(*at)
+                && child.try_wait().expect("a child").is_none()
+            {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            kills += u64::from(child.try_wait().expect("a child").is_none());
+            child.kill().expect("killed");
+            child.wait().expect("waited for");
+        }
+        kills
+    }
+}
+
 impl Drop for Sim {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -127,4 +150,30 @@ impl Drop for Sim {
 pub(crate) fn real_data(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
     path.exists().then_some(path)
+}
+
+/// Every file of a directory with its bytes.
+pub(crate) fn bytes(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(dir).expect("inside").display().to_string();
+                found.insert(name, std::fs::read(&path).expect("a file"));
+            }
+        }
+    }
+    assert!(!found.is_empty());
+    found
+}
+
+/// Prompts = rows + rejects + unfinished, whatever happened.
+#[track_caller]
+pub(crate) fn adds_up(summary: &serde_json::Value) {
+    let n = |key: &str| summary[key].as_u64().expect("a count");
+    assert_eq!(n("prompts"), n("rows") + n("rejects") + n("unfinished"), "{summary}");
 }

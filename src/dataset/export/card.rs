@@ -37,6 +37,7 @@ impl About<'_> {
             "transcripts_without_a_draft": self.report.transcripts - self.report.usable,
             "families": self.report.families,
             "dropped": drops,
+            "judge": self.meta.judge,
             "configs": configs,
         });
         format!("{whole:#}\n")
@@ -89,6 +90,7 @@ impl About<'_> {
         self.prose(&mut out);
         self.table(&mut out);
         self.soft_labels(&mut out);
+        self.judge(&mut out);
         self.trainers(&mut out);
         passport(&mut out);
         out
@@ -211,6 +213,37 @@ impl About<'_> {
         if self.settings.soft_labels != SoftLabels::Hard {
             out.push_str("Some pairs are swapped on purpose: there `p_chosen` is below 0.5.\n\n");
         }
+    }
+
+    /// What the critic and the judge are worth, so that nobody trains on their labels unawares.
+    fn judge(&self, out: &mut String) {
+        let Some(figures) = self.meta.judge.as_object() else { return };
+        out.push_str(
+            "## The judge\n\nOver every transcript of the run, also those that gave no row. Intervals are at 95 %; biases are \
+             in probability, 0 for none.\n\n| figure | value | interval | of |\n| --- | ---: | ---: | ---: |\n",
+        );
+        for (name, figure) in figures {
+            let number = |key: &str| figure.get(key).and_then(Json::as_f64);
+            let interval = match (number("low").zip(number("high")), number("plus_minus")) {
+                (Some((low, high)), _) => format!("{low} to {high}"),
+                (None, Some(half)) => format!("± {half}"),
+                (None, None) => String::new(),
+            };
+            if let (Some(value), Some(of)) = (number("share").or(number("mean")), figure.get("of")) {
+                let _ = writeln!(out, "| {} | {value} | {interval} | {of} |", name.replace('_', " "));
+            }
+        }
+        let dead: Vec<&str> = figures
+            .get("dead_principles")
+            .and_then(Json::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .collect();
+        if !dead.is_empty() {
+            let _ = writeln!(out, "\nPrinciples that no prompt touched: {}.", one_line(&dead.join(", ")));
+        }
+        out.push('\n');
     }
 
     fn trainers(&self, out: &mut String) {

@@ -82,6 +82,8 @@ pub struct DatasetMeta {
     pub recipe: Recipe,
     /// Whether the whole run used the simulated model.
     pub simulated: bool,
+    /// What is known of the critic's and the judge's work, by the name of each figure; null where nothing was judged.
+    pub judge: serde_json::Value,
 }
 
 /// The transcripts, gone through more than once, each time in the same order.
@@ -113,6 +115,18 @@ impl Report {
             |config: Config| self.rows.iter().filter(|((c, _), _)| *c == config).map(|(_, n)| n).sum::<u64>();
         let configs = Config::ALL.into_iter().filter(|c| self.rows.keys().any(|(met, _)| met == c));
         configs.map(|config| (config.as_str().to_owned(), total(config))).collect()
+    }
+}
+
+impl Report {
+    /// Rows that could have been and are not there: config, reason, how many; the most of a config first.
+    pub fn left_out(&self) -> Vec<(String, String, u64)> {
+        let mut drops: Vec<_> =
+            self.drops.iter().map(|((config, reason), n)| (*config, reason, *n)).collect();
+        drops.sort_by_key(|(config, reason, n)| (*config, std::cmp::Reverse(*n), *reason));
+        let named =
+            |(config, reason, n): (Config, &String, u64)| (config.as_str().to_owned(), reason.clone(), n);
+        drops.into_iter().map(named).collect()
     }
 }
 

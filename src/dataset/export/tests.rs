@@ -41,6 +41,7 @@ fn meta() -> DatasetMeta {
         constitution_text: "id = \"sample\"".into(),
         recipe: Recipe { seed: u64::MAX, out: Some("here".into()), ..Recipe::default() },
         simulated: false,
+        judge: serde_json::Value::Null,
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::Row;
 use super::conversation::{BadPrompt, of_pair, of_value};
+use super::responses::Responses;
 use crate::dataset::Reject;
 use crate::dataset::table::{self, File, Kind, OpenError, TEXT_COLUMN};
-use crate::prompt::{Message, Prompt};
+use crate::prompt::{Given, Message, Prompt};
 use crate::recipe::Input;
 use serde_json::{Map, Value};
 
@@ -38,11 +39,17 @@ pub(super) struct Columns {
     hazard: String,
     language: Vec<String>,
     drop_reply: bool,
+    /// The responses that come along, where they are wanted.
+    responses: Option<Responses>,
+    /// Whether the user named the prompt's column.
+    named: bool,
 }
 
 impl Columns {
-    pub(super) fn of(file: &File, input: &Input) -> Result<Self, OpenError> {
+    /// With `carried` the rows bring responses along.
+    pub(super) fn of(file: &File, input: &Input, carried: bool) -> Result<Self, OpenError> {
         let has = |name: &str| file.columns().iter().any(|column| column == name);
+        let responses = carried.then(|| Responses::of(file, &input.responses)).transpose()?;
         let prompt = if file.kind() == Kind::Text {
             Some(TEXT_COLUMN.to_owned())
         } else {
@@ -55,47 +62,69 @@ impl Columns {
                     file.require(named)?;
                     Some(named.clone())
                 }
-                None => PROMPT_COLUMNS.iter().find(|name| has(name)).map(ToString::to_string),
+                None => find_prompt(has, responses.as_ref()),
             }
         };
-        if prompt.is_none() && !file.columns().is_empty() {
+        if prompt.is_none() && responses.is_none() && !file.columns().is_empty() {
             return Err(OpenError::NoPromptColumn {
                 file: file.name().to_owned(),
                 columns: file.columns().to_vec(),
             });
         }
-        let others = if input.column.is_none() { SURE_COLUMNS.to_vec() } else { Vec::new() };
+        let taken = |name: &str| responses.as_ref().is_some_and(|responses| responses.holds(name));
+        let others = if input.column.is_none() { SURE_COLUMNS } else { &[] };
+        let others = others.iter().filter(|name| !taken(name)).copied().collect();
         let language = input.language.as_ref().map_or_else(
             || LANGUAGE_COLUMNS.iter().map(ToString::to_string).collect(),
             |named| vec![named.clone()],
         );
         let hazard = input.hazard.clone().unwrap_or_else(|| "hazard".into());
-        Ok(Self { prompt, others, hazard, language, drop_reply: input.drop_reply })
+        let (drop_reply, named) = (input.drop_reply, input.column.is_some());
+        Ok(Self { prompt, others, hazard, language, drop_reply, responses, named })
     }
 
     /// The columns that are looked at; `None` for all of them.
     pub(super) fn needed(&self) -> Option<Vec<&str>> {
-        let prompt = self.prompt.as_deref()?;
-        let partner = partner(prompt);
+        let prompt = self.prompt.as_deref();
+        let partner = prompt.and_then(partner);
         let labels = self.language.iter().map(String::as_str).chain([self.hazard.as_str()]);
-        Some([prompt].into_iter().chain(partner).chain(self.others.iter().copied()).chain(labels).collect())
+        let responses: Vec<&str> = self.responses.iter().flat_map(Responses::names).collect();
+        if prompt.is_none() && responses.is_empty() {
+            return None;
+        }
+        let others = partner.into_iter().chain(self.others.iter().copied());
+        Some(prompt.into_iter().chain(others).chain(responses).chain(labels).collect())
     }
 
     /// A row's prompt, or why it has none.
     pub(super) fn read(&mut self, row: table::Row) -> Row {
         let table::Row { at, columns } = row;
         if self.prompt.is_none() {
-            self.prompt =
-                PROMPT_COLUMNS.iter().find(|name| columns.contains_key(**name)).map(ToString::to_string);
+            self.prompt = find_prompt(|name| columns.contains_key(name), self.responses.as_ref());
         }
-        match self.messages(&columns) {
-            Ok(messages) => {
+        match self.conversation(&columns) {
+            Ok((messages, given)) => {
                 let hazard = label(columns.get(&self.hazard));
                 let language = self.language.iter().find_map(|name| label(columns.get(name)));
-                Row::Prompt { prompt: Prompt::new(messages, hazard, language), at }
+                Row::Prompt { prompt: Prompt::new(messages, hazard, language).with_given(given), at }
             }
             Err(BadPrompt { reason, detail }) => {
                 Row::Reject(Reject { prompt_id: None, at: Some(at), reason: reason.into(), detail })
+            }
+        }
+    }
+
+    /// The row's conversation, and the responses that it brings along.
+    fn conversation(
+        &mut self,
+        columns: &Map<String, Value>,
+    ) -> Result<(Vec<Message>, Vec<Given>), BadPrompt> {
+        match self.responses.take() {
+            None => Ok((self.messages(columns)?, Vec::new())),
+            Some(mut responses) => {
+                let read = responses.read(columns, self.named, || self.messages(columns));
+                self.responses = Some(responses);
+                read
             }
         }
     }
@@ -130,6 +159,12 @@ impl Columns {
         }
         Ok(messages)
     }
+}
+
+/// The first known column of prompts that is there and holds no responses.
+fn find_prompt(has: impl Fn(&str) -> bool, responses: Option<&Responses>) -> Option<String> {
+    let taken = |name: &str| responses.is_some_and(|responses| responses.holds(name));
+    PROMPT_COLUMNS.iter().find(|name| has(name) && !taken(name)).map(ToString::to_string)
 }
 
 /// The column that belongs to a prompt column, if there is one.

@@ -99,7 +99,7 @@ fn first_turn(column: &str, items: &[Value]) -> Result<Message, BadPrompt> {
     }
 }
 
-fn message(value: &Value) -> Result<Message, BadPrompt> {
+pub(super) fn message(value: &Value) -> Result<Message, BadPrompt> {
     let bad = |detail: String| BadPrompt::new("bad-message", detail);
     let Value::Object(fields) = value else {
         return Err(bad(format!("a message is {}, not an object", type_name(value))));
@@ -137,7 +137,7 @@ fn text_of(fields: &Map<String, Value>, name: &str) -> Result<String, BadPrompt>
 
 /// The turns of a text in the form `\n\nHuman: … \n\nAssistant: …`; `None` when it is not in that form. A question
 /// that merely begins with the word "Human:" is not.
-fn transcript(text: &str) -> Option<Vec<Message>> {
+pub(super) fn transcript(text: &str) -> Option<Vec<Message>> {
     const HUMAN: &str = "\n\nHuman:";
     const ASSISTANT: &str = "\n\nAssistant:";
     let body = text.trim_start().strip_prefix("Human:")?;
@@ -161,7 +161,7 @@ fn transcript(text: &str) -> Option<Vec<Message>> {
     }
 }
 
-fn without_reply(mut turns: Vec<Message>) -> Vec<Message> {
+pub(super) fn without_reply(mut turns: Vec<Message>) -> Vec<Message> {
     if turns.last().is_some_and(|last| last.role == Speaker::Assistant) {
         turns.pop();
     }
@@ -169,7 +169,7 @@ fn without_reply(mut turns: Vec<Message>) -> Vec<Message> {
 }
 
 /// An optional system turn, then user and assistant in turn, the user last, and none of them empty.
-fn check(messages: Vec<Message>) -> Result<Vec<Message>, BadPrompt> {
+pub(super) fn check(messages: Vec<Message>) -> Result<Vec<Message>, BadPrompt> {
     if let Some(index) = messages.iter().position(|m| m.content.trim().is_empty()) {
         return Err(match messages.len() {
             1 => BadPrompt::new("empty", "the prompt is empty"),

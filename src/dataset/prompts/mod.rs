@@ -14,14 +14,19 @@
 //! - Any other text is a single user turn, kept byte for byte; `instruction` beside `input` (Alpaca) is joined by an
 //!   empty line.
 //!
+//! Where responses are to be compared that the rows bring along, `responses.rs` finds them beside the prompt; whole
+//! conversations give the prompt themselves.
+//!
 //! A row that fits none is a [`Reject`] with its line and a reason code. Duplicates are not looked for here. Reading
 //! blocks: run it on a thread of its own.
 
 mod column;
 mod conversation;
+mod responses;
 mod sample;
 
 pub use column::PROMPT_COLUMNS;
+pub use responses::RESPONSE_COLUMNS;
 
 use self::column::Columns;
 use self::sample::Sample;
@@ -47,8 +52,21 @@ pub enum Row {
 
 /// Opens all sources: every problem with a file, or with a column that the recipe names, shows here.
 pub fn open(sources: Vec<Source>, input: &Input, seed: u64) -> Result<Reader, OpenError> {
+    open_rows(sources, input, seed, false)
+}
+
+/// The same of rows that bring along the responses to compare.
+pub fn open_with_responses(sources: Vec<Source>, input: &Input, seed: u64) -> Result<Reader, OpenError> {
+    open_rows(sources, input, seed, true)
+}
+
+fn open_rows(sources: Vec<Source>, input: &Input, seed: u64, carried: bool) -> Result<Reader, OpenError> {
     let mut known = PROMPT_COLUMNS.to_vec();
     known.extend(input.column.as_deref());
+    if carried {
+        known.extend(RESPONSE_COLUMNS.iter().copied().flatten());
+        known.extend(input.responses.iter().map(String::as_str));
+    }
     let settings = Settings {
         format: input.format,
         max_bytes: usize::try_from(input.max_bytes).unwrap_or(usize::MAX),
@@ -56,7 +74,7 @@ pub fn open(sources: Vec<Source>, input: &Input, seed: u64) -> Result<Reader, Op
     };
     let files = table::open(sources, &settings)?
         .into_iter()
-        .map(|file| Ok((Columns::of(&file, input)?, file)))
+        .map(|file| Ok((Columns::of(&file, input, carried)?, file)))
         .collect::<Result<VecDeque<_>, OpenError>>()?;
     let expected = files.iter().map(|(_, file)| file.expected()).sum::<Option<u64>>();
     let at_most = input.limit.into_iter().chain(input.sample).min();

@@ -8,7 +8,7 @@ use super::schema::{Config, Row, Value};
 use crate::constitution::Constitution;
 use crate::dataset::gates::{Candidate, Code, Verdict as Gate, check_pair, check_response};
 use crate::digest::Parts;
-use crate::prompt::{Message, Speaker};
+use crate::prompt::{GivenLabel, Message, Speaker};
 use crate::recipe::{Export, Gates, SoftLabels, is_simulated};
 use crate::transcript::{Critique, Ended, Response, Revision, RevisionFate, Transcript, Verdict};
 
@@ -96,14 +96,16 @@ pub fn rows_of(
     (maker.rows, maker.drops)
 }
 
-/// Why a transcript gives no `sft` row; `None` when it gives one. What an engine counts as rows and rejects is decided
-/// here, by the same rules as an export; only what depends on the other rows (repeats, boilerplate) is not.
+/// Why a transcript gives no row: no final response for `sft`, or, where responses were only compared, no pair for
+/// `preference`; `None` when it gives one. What an engine counts as rows and rejects is decided here, by the same rules as
+/// an export; only what depends on the other rows (repeats, boilerplate) is not.
 pub fn why_no_row(transcript: &Transcript, context: &Context<'_>) -> Option<String> {
     if let Ended::NoDraft(reason) = &transcript.ended {
         return Some(reason.clone());
     }
     let passport = Passport { family: "", split: "", language: "", index: 0 };
-    let (rows, drops) = rows_of(transcript, context, &passport, &[Config::Sft]);
+    let config = if transcript.ended == Ended::Labelled { Config::Preference } else { Config::Sft };
+    let (rows, drops) = rows_of(transcript, context, &passport, &[config]);
     if !rows.is_empty() {
         return None;
     }
@@ -157,6 +159,10 @@ impl<'a> Maker<'a> {
             };
             match check_response(&candidate, self.context.gates) {
                 Gate::Pass => Ok(response.text.trim().to_owned()),
+                // What somebody else wrote was compared as it is, and stays so.
+                Gate::Repair { .. } if !self.transcript.prompt.given.is_empty() => {
+                    Ok(response.text.trim().to_owned())
+                }
                 Gate::Repair { text, .. } => Ok(text),
                 Gate::Retry(code) | Gate::Reject(code) => Err(code.as_str()),
             }
@@ -208,6 +214,11 @@ impl<'a> Maker<'a> {
             Some(Err(reason)) => return self.drop(Config::Sft, reason),
             None => return self.drop(Config::Sft, "empty"),
         };
+        let compared = self.transcript.comparisons.iter().any(|comparison| comparison.p.is_some());
+        if self.transcript.ended == Ended::Labelled && !compared {
+            // Nobody knows which of the responses is the best.
+            return self.drop(Config::Sft, "undecided");
+        }
         let unresolved = objections(self.transcript, last);
         if !unresolved.is_empty() && !self.context.export.keep_unresolved {
             return self.drop(Config::Sft, "unresolved");
@@ -315,6 +326,7 @@ impl<'a> Maker<'a> {
                 Value::Float(pair.p),
                 pair.p_raw.map_or(Value::Null, Value::Float),
                 Value::Text(pair.source.clone()),
+                Value::text(self.given_label(pair.chosen)),
             ];
             let scored =
                 matches!(config, Config::Preference | Config::PreferenceImplicit | Config::PreferenceFlat);
@@ -323,6 +335,11 @@ impl<'a> Maker<'a> {
                 self.origin_of(pair, pair.chosen, format!("{}>{}#{copy}", pair.chosen, pair.rejected));
             self.push(config, own, &origin);
         }
+    }
+
+    /// What the input said of a response that it brought along.
+    fn given_label(&self, k: usize) -> Option<&'static str> {
+        self.transcript.prompt.given.get(k).and_then(|given| given.label).map(GivenLabel::as_str)
     }
 
     fn labelled(&mut self, config: Config, pair: &Pair, copy: u32, (text, label, score): (&str, bool, f64)) {

@@ -2,7 +2,7 @@
 
 use crate::constitution::Constitution;
 use crate::recipe::Pairs;
-use crate::transcript::{Comparison, RevisionFate, Transcript, Verdict};
+use crate::transcript::{Comparison, Ended, RevisionFate, Transcript, Verdict};
 use std::collections::BTreeSet;
 
 /// A judged pair of responses of one transcript.
@@ -42,10 +42,22 @@ pub struct Judged {
 
 /// Judges a transcript's responses: by its comparisons where there are any, else by its verdicts.
 pub fn judge(transcript: &Transcript, constitution: &Constitution, which: Pairs) -> Judged {
-    if transcript.comparisons.is_empty() {
+    if transcript.comparisons.is_empty() && transcript.ended == Ended::Labelled {
+        Judged { pairs: Vec::new(), dropped: vec![not_compared(transcript)] }
+    } else if transcript.comparisons.is_empty() {
         by_verdicts(transcript, which)
     } else {
         by_comparisons(transcript, constitution)
+    }
+}
+
+/// Why responses that were to be compared were not.
+fn not_compared(transcript: &Transcript) -> &'static str {
+    let texts: BTreeSet<&str> = transcript.responses.iter().map(|response| response.text.trim()).collect();
+    match (transcript.responses.len(), texts.len()) {
+        (0 | 1, _) => "one-response",
+        (_, 1) => "equal",
+        (_, _) => "no-principle",
     }
 }
 

@@ -138,6 +138,7 @@ impl Config {
                 ("p_chosen", Float),
                 ("p_chosen_raw", Float),
                 ("label_source", Text),
+                ("given_label", Text),
             ]);
         }
         columns.extend([

@@ -60,6 +60,14 @@ pub enum OpenError {
         /// The columns there are.
         columns: Vec<String>,
     },
+    /// No columns are ones that hold responses by their names.
+    #[error("no columns of `{file}` are known to hold responses to compare; it has {}", listed(.columns))]
+    NoResponseColumns {
+        /// The file, as the user named it.
+        file: String,
+        /// The columns there are.
+        columns: Vec<String>,
+    },
 }
 
 impl OpenError {
@@ -87,6 +95,9 @@ impl OpenError {
                 Some(name) => format!("Did you mean `{name}`?"),
                 None => "Name one of the columns that it has.".into(),
             },
+            Self::NoResponseColumns { .. } => {
+                "Name them with `--responses A,B`, or name the one column that holds a list of them.".into()
+            }
             Self::NoPromptColumn { .. } => "Name the column that holds the prompts with `--column`.".into(),
         }
     }

@@ -1,0 +1,204 @@
+//! `amend label` over the simulated judge, whose truth is planted: pairs of a file in, labels and the judge's report out.
+
+use crate::support::{Scratch, Sim, adds_up, bytes, real_data};
+use amend::model::sim::{Mark, World};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const KIND: &str =
+    "[constitution]\nid = \"one\"\n[[principle]]\nid = \"kind\"\ntext = \"The response is kind.\"\n";
+
+/// Two responses to question `n`, the one that the simulated world holds for kinder first.
+fn pair(n: usize) -> [String; 2] {
+    let text = |which: &str| format!("Answer {which} to question {n}. ⟦sim p={n:016x} d={which}{n:x}⟧");
+    let world = amend::recipe::Sim::default();
+    let mark = |text: &str| Mark::find(text).expect("a mark");
+    let (one, two) = (text("a"), text("b"));
+    if World::new(&world).better("kind", &mark(&one), &mark(&two)) > 0.5 { [one, two] } else { [two, one] }
+}
+
+/// Labelled pairs of which every `wrong`-th calls the worse response chosen.
+fn labelled(scratch: &Scratch, count: usize, wrong: usize) {
+    let row = |n: usize| {
+        let [mut chosen, mut rejected] = pair(n);
+        if n.is_multiple_of(wrong) {
+            std::mem::swap(&mut chosen, &mut rejected);
+        }
+        json!({ "prompt": format!("Question {n}?"), "chosen": chosen, "rejected": rejected }).to_string()
+            + "\n"
+    };
+    scratch.write("pairs.jsonl", (0..count).map(row).collect::<String>());
+    scratch.write("kind.toml", KIND);
+}
+
+fn label<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let args = ["label", "pairs.jsonl", "--constitution", "kind.toml", "--out", out, "--json"];
+    [&args[..], more].concat()
+}
+
+fn report(scratch: &Scratch, run: &str) -> Value {
+    let text = std::fs::read_to_string(scratch.path(run).join("report.json")).expect("a report");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// The rows of `preference`, all splits.
+fn preferences(scratch: &Scratch, run: &str) -> Vec<Value> {
+    let read = |split: &str| {
+        let name = format!("{run}/dataset/jsonl/preference_{split}.jsonl");
+        std::fs::read_to_string(scratch.path(&name)).unwrap_or_default()
+    };
+    let all = ["train", "validation", "test"].map(read).concat();
+    all.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn labels_are_the_planted_truth_and_agreement_is_told() {
+    let scratch = Scratch::new();
+    labelled(&scratch, 100, 5);
+    let done = scratch.run(&label("r", &["--model", "sim"])).code(0);
+    adds_up(&done.summary());
+    assert_eq!(
+        (done.summary()["rows"].as_u64(), done.summary()["calls"]["asked"].as_u64()),
+        (Some(100), Some(200))
+    );
+    let rows = preferences(&scratch, "r");
+    assert_eq!(rows.len(), 100);
+    for row in &rows {
+        let text = row["chosen"][0]["content"].as_str().expect("a text");
+        let n: usize = text.split(['.', ' ']).nth(4).and_then(|n| n.parse().ok()).expect("a number");
+        assert_eq!(text, pair(n)[0]);
+        assert_eq!(row["given_label"], if n.is_multiple_of(5) { "rejected" } else { "chosen" });
+        assert_eq!((&row["label_source"], &row["model"]), (&"logprobs".into(), &"given".into()));
+    }
+    let report = report(&scratch, "r");
+    let agreement = &report["agreement"];
+    assert_eq!((&agreement["count"], &agreement["of"]), (&80.into(), &100.into()), "{report}");
+    assert_eq!(report["principles"][0]["agreement"]["count"], 80);
+    // The event is the file, and the summary comes last.
+    let events: Vec<Value> = done.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let [.., told, summary] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((&told["event"], &summary["event"]), (&"report".into(), &"summary".into()));
+    assert_eq!(told["agreement"], *agreement);
+    let again =
+        [&["label", "pairs.jsonl", "--constitution", "kind.toml", "--out", "r", "--model", "sim"][..]]
+            .concat();
+    let said = scratch.run(&again).code(0).out;
+    assert!(said.contains("labels agree with the input's own on 80 % of 100 (71–87 %)"), "{said}");
+    assert!(
+        scratch.run(&["show", "r"]).code(0).out.contains("agrees with the input   80 % of 100"),
+        "shown too"
+    );
+    let card = std::fs::read_to_string(scratch.path("r/dataset/README.md")).expect("a card");
+    assert!(card.contains("| agreement with given labels | 0.8 | 0.7112 to 0.8666 | 100 |"), "{card}");
+}
+
+#[test]
+fn what_the_file_says_changes_no_label() {
+    let scratch = Scratch::new();
+    let labels = |run: &str, wrong: usize| {
+        labelled(&scratch, 30, wrong);
+        scratch.run(&label(run, &["--model", "sim", "--set", "sim.judge=position"])).code(0);
+        let rows = preferences(&scratch, run).into_iter();
+        rows.map(|row| (row["chosen"].to_string(), row["p_chosen"].to_string())).collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(labels("right", 1000), labels("wrong", 1));
+    assert_eq!(report(&scratch, "wrong")["agreement"]["count"], 0);
+    assert_eq!(report(&scratch, "right")["agreement"]["count"], 29, "the first is always called wrong");
+}
+
+#[test]
+fn killed_and_started_again_it_is_the_labelling_that_was_not() {
+    let scratch = Scratch::new();
+    labelled(&scratch, 60, 3);
+    let http = |sim: &Sim| ["--model".to_owned(), "judge".into(), "--base-url".into(), sim.url.clone()];
+    let calm = Sim::start(&scratch, &[]);
+    let model = http(&calm);
+    let model: Vec<&str> = model.iter().map(String::as_str).collect();
+    scratch.run(&label("calm", &model)).code(0);
+    let sim = Sim::start(&scratch, &["--latency-ms", "15"]);
+    let model = http(&sim);
+    let more: Vec<&str> = model.iter().map(String::as_str).chain(["--concurrency", "8"]).collect();
+    let kills = sim.kill_at(&scratch, &label("killed", &more), &[10, 30, 31, 70]);
+    assert!(kills >= 2, "it was too fast to be killed: {kills}");
+    let last = scratch.run(&label("killed", &more)).code(0).summary();
+    adds_up(&last);
+    assert_eq!(last["rows"], 60);
+    assert_eq!(bytes(&scratch.path("calm/dataset")), bytes(&scratch.path("killed/dataset")));
+    assert_eq!(report(&scratch, "calm"), report(&scratch, "killed"));
+    let repeats = sim.stats()["repeats"].as_u64().expect("a count");
+    assert!(repeats <= kills * 8, "{repeats} calls were paid twice in {kills} kills");
+}
+
+#[test]
+fn bad_rows_are_rejects_and_undecided_is_no_label() {
+    let scratch = Scratch::new();
+    labelled(&scratch, 3, 2);
+    let mut rows = std::fs::read_to_string(scratch.path("pairs.jsonl")).expect("pairs");
+    rows += "{\"prompt\":\"Q?\",\"chosen\":\"Same.\",\"rejected\":\"Same.\"}\n{\"prompt\":\"Q?\",\"chosen\":\"One.\"}\n\
+             {\"prompt\":\"Q?\",\"chosen\":\"One.\",\"rejected\":\" \"}\nnot json\n";
+    let first = rows.lines().next().expect("a row").to_owned();
+    scratch.write("pairs.jsonl", format!("{rows}{first}\n"));
+    let done = scratch.run(&label("r", &["--model", "sim"])).code(1);
+    adds_up(&done.summary());
+    assert_eq!((done.summary()["rows"].as_u64(), done.summary()["rejects"].as_u64()), (Some(3), Some(5)));
+    let shown = scratch.run(&["show", "r", "--rejects"]).code(0).out;
+    for (line, reason) in [
+        (4, "equal-responses"),
+        (5, "missing-response"),
+        (6, "empty-response"),
+        (7, "bad-json"),
+        (8, "duplicate"),
+    ] {
+        assert!(shown.contains(&format!("pairs.jsonl:{line}  {reason}")), "{line} {reason}: {shown}");
+    }
+    let done = scratch.run(&label("mute", &["--model", "sim", "--set", "sim.judge=malformed"])).code(1);
+    adds_up(&done.summary());
+    assert_eq!((done.summary()["rows"].as_u64(), preferences(&scratch, "mute").len()), (Some(0), 0));
+    assert!(scratch.run(&["show", "mute", "--rejects"]).code(0).out.contains("undecided"));
+    let undecided = &report(&scratch, "mute")["comparisons"]["undecided"];
+    assert_eq!((&undecided["count"], &undecided["of"]), (&3.into(), &3.into()));
+
+    scratch.write("pairs.jsonl", "{\"prompt\":\"Q?\",\"good\":\"One.\",\"bad\":\"Two.\"}\n");
+    let done = scratch.run(&label("none", &["--model", "sim"])).code(2);
+    assert!(done.err.contains("`good`") && done.err.contains("--responses"), "{}", done.err);
+    let done = scratch.run(&label("none", &["--model", "sim", "--responses", "good,badd"])).code(2);
+    assert!(done.err.contains("`badd`") && done.err.contains("Did you mean `bad`?"), "{}", done.err);
+    scratch.run(&label("named", &["--model", "sim", "--responses", "good,bad"])).code(0);
+}
+
+#[test]
+fn what_a_judge_is_worth_is_told_where_it_is_worth_little() {
+    let scratch = Scratch::new();
+    labelled(&scratch, 80, 2);
+    let told = |run: &str, set: &str| {
+        let args = ["label", "pairs.jsonl", "--constitution", "kind.toml", "--model", "sim", "--out", run];
+        let done = scratch.run(&[&args[..], &["--set", set, "--set", "limits.attempts=1"]].concat());
+        assert!(done.out.lines().all(|line| line.chars().count() <= 80), "{}", done.out);
+        (done.out, report(&scratch, run))
+    };
+    let (sound, report) = told("sound", "sim.judge=perfect");
+    assert!(!sound.contains("flips") && !sound.contains("favours"), "{sound}");
+    assert_eq!(report["comparisons"]["flips"]["count"], 0);
+    let (position, report) = told("position", "sim.judge=position");
+    assert!(position.contains("favours what it is shown first: +0.30 ± 0.00"), "{position}");
+    assert!(position.contains("choice flips with the order"), "{position}");
+    let off = report["comparisons"]["position_bias"]["mean"].as_f64().expect("a bias");
+    assert!((off - 0.3).abs() < 0.002, "{off}");
+    let (unreadable, report) = told("mute", "sim.unreadable=0.9");
+    assert!(unreadable.contains("comparisons without a label"), "{unreadable}");
+    assert!(report["comparisons"]["undecided"]["count"].as_u64() > Some(10), "{report}");
+}
+
+#[test]
+fn anthropics_own_pairs_are_read_and_labelled() {
+    let Some(pairs) = real_data("hh-rlhf-harmless/test.jsonl.gz") else { return };
+    let scratch = Scratch::new();
+    let file = pairs.display().to_string();
+    let args = ["label", &file, "--model", "sim", "--limit", "200", "--out", "r", "--json"];
+    let summary = scratch.run(&args).summary();
+    adds_up(&summary);
+    assert!(summary["rows"].as_u64() > Some(160), "{summary}");
+    let rows = preferences(&scratch, "r");
+    assert!(rows.iter().all(|row| row["given_label"].is_string() && row["prompt"][0]["role"] == "user"));
+    assert!(rows.iter().any(|row| row["prompt"].as_array().is_some_and(|turns| turns.len() > 2)));
+}
