@@ -57,8 +57,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     let mut checked = check_all(&args.files)?;
     if args.fix {
-        // A repair can uncover another; three times is enough for what a person mistypes.
-        for _ in 0..3 {
+        // A repair can uncover another; so often is more than enough for what a person mistypes.
+        for _ in 0..10 {
             if repair(&checked)? == 0 {
                 break;
             }

@@ -1,5 +1,6 @@
 //! The forms that principles come in, each read into drafts and notes.
 
+use super::comments::without_comments;
 use super::{Draft, Example, ImportError};
 use crate::transcript::Verdict;
 use serde_json::{Map, Value};
@@ -18,10 +19,29 @@ const REVISION_KEYS: &[&str] = &["revision_request", "revisionRequest", "revisio
 /// Finds out the form and reads it.
 pub(super) fn read(source: &str) -> Result<Read, ImportError> {
     let source = source.trim_start_matches('\u{feff}');
-    if !source.trim_start().starts_with(['{', '[']) {
+    let (bare, comments) = without_comments(source);
+    if !bare.trim_start().starts_with(['{', '[']) {
+        if source.contains("ConstitutionalPrinciple(") {
+            return Err(ImportError::UnknownForm(
+                "it is Python; write its principles as JSON first: a list of `name`, `critique_request` and \
+                 `revision_request`"
+                    .into(),
+            ));
+        }
         return Ok(plain_text(source));
     }
-    let value: Value = serde_json::from_str(source).map_err(|e| ImportError::BadJson(e.to_string()))?;
+    // What is no comment but an error is told of the source as it stands.
+    let value = serde_json::from_str(if comments.is_empty() { source } else { &bare })
+        .map_err(|e| ImportError::BadJson(e.to_string()))?;
+    let (form, mut drafts, mut notes) = of_json(value)?;
+    if let (Some(first), false) = (drafts.first_mut(), comments.is_empty()) {
+        notes.push("the comments of the source stand before the first principle".into());
+        first.comments.splice(0..0, comments);
+    }
+    Ok((form, drafts, notes))
+}
+
+fn of_json(value: Value) -> Result<Read, ImportError> {
     match value {
         Value::Array(items) => list(items),
         Value::Object(mut object) => {
@@ -49,18 +69,43 @@ fn unknown() -> ImportError {
     )
 }
 
-/// A line is a principle; list marks before it are left away, and comments are kept.
+/// A line is a principle; list marks before it are left away, and comments are kept. In a text that is mostly a list, an
+/// indented line goes on with the item before it, and what introduces items is a comment too.
 fn plain_text(source: &str) -> Read {
-    let (mut drafts, mut comments) = (Vec::new(), Vec::new());
-    for line in source.lines().map(str::trim) {
-        if let Some(comment) = line.strip_prefix('#') {
+    let lines = || source.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with('#'));
+    let is_item = |line: &str| without_mark(line.trim()) != line.trim();
+    let is_indented = |line: &str| line.starts_with([' ', '\t']);
+    let items = lines().filter(|line| is_item(line)).count();
+    let is_list = items > 0 && 2 * items >= lines().filter(|line| !is_indented(line)).count();
+    let (mut drafts, mut comments): (Vec<Draft>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut outside = 0;
+    for line in source.lines() {
+        let text = line.trim();
+        if let Some(comment) = text.strip_prefix('#') {
             comments.push(comment.trim_start_matches('#').trim().to_owned());
-        } else if !line.is_empty() {
-            let text = without_mark(line).to_owned();
+        } else if let (true, Some(item)) = (is_list && is_indented(line) && !is_item(line), drafts.last_mut())
+        {
+            item.text.push(' ');
+            item.text.push_str(text);
+            item.text.truncate(item.text.trim_end().len());
+        } else if is_list && !is_item(line) && !text.is_empty() && (drafts.is_empty() || text.ends_with(':'))
+        {
+            outside += 1;
+            comments.push(text.to_owned());
+        } else if !text.is_empty() {
+            let text = without_mark(text).to_owned();
             drafts.push(Draft { text, comments: std::mem::take(&mut comments), ..Draft::default() });
         }
     }
     let mut notes = Vec::new();
+    if outside > 0 {
+        let lines = if outside == 1 {
+            "1 line outside the list stands as a comment".into()
+        } else {
+            format!("{outside} lines outside the list stand as comments")
+        };
+        notes.push(lines);
+    }
     if !comments.is_empty() {
         notes.push("the comment at the end of the file, after the last principle, is left out".into());
     }
@@ -107,19 +152,41 @@ fn comparisons(items: &[Value]) -> Result<Read, ImportError> {
                 .into(),
         ));
     }
-    let drafts = texts.iter().map(|text| {
-        let question = between(text, "", "Options:");
-        Draft { text: question.clone(), compare: Some(question), ..Draft::default() }
-    });
-    let notes = vec![
+    let drafts = texts.iter().map(|text| question(None, text));
+    Ok((PAPER_COMPARISONS, drafts.collect(), questions_as_rules()))
+}
+
+fn question(name: Option<String>, text: &str) -> Draft {
+    let question = between(text, "", "Options:");
+    Draft { name, text: question.clone(), compare: Some(question), ..Draft::default() }
+}
+
+fn questions_as_rules() -> Vec<String> {
+    vec![
         "the source has only questions about pairs; each stands as `compare` and as the principle's `text`: reword \
          `text` as a statement about one response before you use it for critiques"
             .into(),
-    ];
-    Ok((PAPER_COMPARISONS, drafts.collect(), notes))
+    ]
+}
+
+/// A question by its name, or several.
+fn named_comparisons(object: Map<String, Value>) -> Result<Read, ImportError> {
+    let mut drafts = Vec::new();
+    for (name, value) in object {
+        drafts.extend(texts(value)?.iter().map(|text| question(Some(name.clone()), text)));
+    }
+    Ok((PAPER_COMPARISONS, drafts, questions_as_rules()))
 }
 
 fn by_name(object: Map<String, Value>) -> Result<Read, ImportError> {
+    let is_text = |value: &Value| match value {
+        Value::String(_) => true,
+        Value::Array(items) => items.iter().all(Value::is_string),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
+    };
+    if !object.is_empty() && object.values().all(is_text) {
+        return named_comparisons(object);
+    }
     let is_paper = object.values().any(|v| v.get("edit_request").is_some());
     let mut notes = Vec::new();
     let drafts = object
@@ -201,6 +268,7 @@ fn left_out(fields: &Map<String, Value>, place: &str, notes: &mut Vec<String>) {
 fn hugging_face(items: Vec<Value>, mut rest: Map<String, Value>) -> Result<Read, ImportError> {
     let (_, mut drafts, mut notes) = list(items)?;
     let shots = match rest.remove("system_chat") {
+        Some(Value::Array(turns)) if turns.iter().all(Value::is_object) => conversations(&turns),
         Some(Value::Array(shots)) => shots,
         Some(_) | None => Vec::new(),
     };
@@ -211,6 +279,11 @@ fn hugging_face(items: Vec<Value>, mut rest: Map<String, Value>) -> Result<Read,
     }
     left_out(&rest, "the file", &mut notes);
     Ok((HUGGING_FACE, drafts, notes))
+}
+
+/// Turns that stand in one list: six of them are a prompt, a response, a critique, a revision, and what asks for them.
+fn conversations(turns: &[Value]) -> Vec<Value> {
+    turns.chunks(6).map(|turns| Value::Array(turns.to_vec())).collect()
 }
 
 /// Adds a few-shot conversation to the principle whose requests it shows: … user, assistant, critique request,

@@ -5,15 +5,16 @@
 //! | form | shape |
 //! | --- | --- |
 //! | the paper's critiques | an object: name → `{"prompt": [critique request], "edit_request": revision request}` |
-//! | the paper's comparisons | a list of texts, each a question about two responses |
+//! | the paper's comparisons | a list of texts, or an object of them by name, each a question about two responses |
 //! | the Hugging Face recipe | `{"constitutions": [{"critic", "revision"}], "system_chat": [few-shot conversations]}` |
 //! | LangChain | a list, or an object by name, of `{"name", "critique_request", "revision_request"}` |
-//! | plain text | a principle per line; `#` begins a comment |
+//! | plain text | a principle per line, or a list in Markdown; `#` begins a comment |
 //!
 //! Nothing is reworded. Where a source has a request and no rule, the request stands as the rule, and the notes say
 //! so. What cannot be carried over is named in the notes, never dropped in silence. The same source always gives the
 //! same file. Pure.
 
+mod comments;
 mod forms;
 mod toml_text;
 

@@ -39,6 +39,50 @@ fn the_papers_comparisons() {
 }
 
 #[test]
+fn the_papers_comparisons_by_name() {
+    let (_, c) =
+        imported(r#"{"kinder": "Which is kinder? Options:", "wise": ["Which is wiser?", "Who is wise?"]}"#);
+    let told = c.principles.iter().map(|p| (p.id.as_str(), p.compare.as_deref())).collect::<Vec<_>>();
+    let expected = [("kinder", "Which is kinder?"), ("wise", "Which is wiser?"), ("wise-2", "Who is wise?")];
+    assert_eq!(told, expected.map(|(id, text)| (id, Some(text))));
+}
+
+#[test]
+fn json_with_comments_keeps_them() {
+    let (done, c) = imported(
+        "// Agreed in March.\n[ // the list\n {\"critique_request\": \"Is it // kind?\", \"revision_request\": \"Be kind.\"}]",
+    );
+    assert_eq!(c.principles[0].critique.as_deref(), Some("Is it // kind?"));
+    assert!(done.toml.contains("# Agreed in March.\n# the list\n[[principle]]"), "{}", done.toml);
+}
+
+#[test]
+fn a_list_in_markdown() {
+    let (done, c) = imported(
+        "# Rules\n\nThese are ours.\n\n- Be kind to the person\n  who asks.\n- Be brief.\n\nMore to come:\n\n1. Be clear.\n",
+    );
+    let texts: Vec<_> = c.principles.iter().map(|p| p.text.as_str()).collect();
+    assert_eq!(texts, ["Be kind to the person who asks.", "Be brief.", "Be clear."]);
+    assert!(done.toml.contains("# Rules\n# These are ours.\n[[principle]]"), "{}", done.toml);
+    assert!(done.toml.contains("# More to come:\n[[principle]]"), "{}", done.toml);
+    assert_eq!(done.notes, ["2 lines outside the list stand as comments"]);
+}
+
+#[test]
+fn few_shots_in_one_list_are_conversations_too() {
+    let turns = ["Why?", "Because.", "Is it enough?", "It is short.", "Say more.", "Because of this."];
+    let turn = |n: usize| {
+        let (role, content) = (["user", "assistant"][n % 2], turns[n % 6]);
+        serde_json::json!({ "role": role, "content": content })
+    };
+    let shots: Vec<_> = (0..12).map(turn).collect();
+    let requests = serde_json::json!([{ "critic": "Is it enough?", "revision": "Say more." }]);
+    let source = serde_json::json!({ "constitutions": requests, "system_chat": shots });
+    let (done, _) = imported(&source.to_string());
+    assert_eq!(done.examples, 2, "{:?}", done.notes);
+}
+
+#[test]
 fn the_hugging_face_recipe_with_its_few_shots() {
     let turn = |role: &str, content: &str| serde_json::json!({ "role": role, "content": content });
     let shot = |before: &[&str], revision: &str, asks: &str| {
@@ -115,6 +159,7 @@ fn what_is_not_understood_says_why() {
     check("{\"a\": 1}", "none of those");
     check("[{\"name\": \"a\"}]", "none of those");
     check("[1]", "none of those");
+    check("P = [ConstitutionalPrinciple(name='a')]", "it is Python");
     check(r#"["\n\nHuman: Hello\n\nAssistant: Hi"]"#, "few-shot conversations");
     check(&"long ".repeat(2000), "not be accepted");
 }
@@ -124,7 +169,7 @@ proptest! {
 
     /// Any lines of text give a constitution that reads back with those texts, twice the same.
     #[test]
-    fn any_text_survives_as_data(lines in proptest::collection::vec("[^#\\p{Cc}\\p{Z}\\[{*•-][\\PC\\t]{0,40}", 1..8)) {
+    fn any_text_survives_as_data(lines in proptest::collection::vec("[^#/0-9\\p{Cc}\\p{Z}\\[{*•-][\\PC\\t]{0,40}", 1..8)) {
         let source = lines.join("\n");
         let done = import("x.txt", &source, Some("any"));
         prop_assume!(!source.trim_start().starts_with(['[', '{', '\u{feff}']));

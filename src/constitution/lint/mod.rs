@@ -6,10 +6,13 @@
 
 mod wording;
 
+#[cfg(test)]
+mod fix_tests;
+
 use super::principle::{Expect, Principle};
 use super::read::{Placed, Reading};
 use crate::diagnostic::Diagnostic;
-use wording::{Words, clauses, forbids, is_leading, likeness, oppose, permits, says_what_to_do};
+use wording::{Opposed, Words, clauses, forbids, is_leading, likeness, oppose, permits, says_what_to_do};
 
 /// Two principles whose words are this alike say the same.
 const DUPLICATE: f64 = 0.75;
@@ -202,15 +205,20 @@ fn pairs(out: &mut Lints<'_>) {
             // The later one in the files is the one to point at.
             let later = |x: &Placed| (x.file, x.node.span().start);
             let (first, second) = if later(a) < later(b) { (a, b) } else { (b, a) };
-            let opposed = oppose(a_words, b_words);
+            let (first_words, second_words) =
+                if later(a) < later(b) { (a_words, b_words) } else { (b_words, a_words) };
+            let (first_text, second_text) = (&first.principle.text, &second.principle.text);
+            let opposed = oppose(first_text, first_words, second_text, second_words);
             let enough = a_words.len().min(b_words.len()) >= FEWEST_WORDS;
             let same = a.principle.text == b.principle.text;
-            if opposed {
+            if let Some(how) = opposed {
                 if !settled(&a.principle, &b.principle) {
-                    let message = format!(
-                        "`{}` seems to ask for what `{}` forbids",
-                        second.principle.id, first.principle.id
-                    );
+                    let (first, id) = (&first.principle.id, &second.principle.id);
+                    let message = match how {
+                        Opposed::FirstForbids => format!("`{id}` seems to ask for what `{first}` forbids"),
+                        Opposed::SecondForbids => format!("`{id}` seems to forbid what `{first}` asks for"),
+                        Opposed::Opposites => format!("`{id}` and `{first}` seem to ask for opposites"),
+                    };
                     let help = "say in the `exceptions` of one where the other wins";
                     out.about(second, "text", "contradiction", message, help);
                 }
@@ -306,6 +314,12 @@ mod tests {
             "Identify specific ways in which the response is harmful, unethical or illegal.",
             "Explain why the response is dangerous.",
             "How does the response violate this?",
+            "Critique specific ways in which the last response is insensitive. Do not critique its length.",
+            "Point out portions of the response which would not be suitable to discuss with children.",
+            "Find everything impolite in the response.",
+            "What are the problems with this response?",
+            "What's wrong with the response?",
+            "How could the response be improved?",
         ] {
             assert_eq!(one(&format!("{leading}\"{critique}\"")), ["leading-critique"], "{critique}");
         }
@@ -313,6 +327,11 @@ mod tests {
             "Does the response mock the person? If it does, quote where.",
             "Say whether the response is harmful, and list the ways in which it is, if any.",
             "How well does the response answer?",
+            "Does the response talk about anything other than cooking? Answer yes or no and quote it.",
+            "List the common allergens in the recipe, and say for each whether the response warns of it.",
+            "What, if any, are the problems with this response?",
+            "Point out the portions that keep the principle and those that do not, if any.",
+            "Discuss whether this response might be viewed as controversial.",
         ] {
             assert_eq!(one(&format!("{leading}\"{critique}\"")), none, "{critique}");
         }
@@ -347,6 +366,22 @@ mod tests {
         assert_eq!(
             pair("The response uses formal language.", "The response uses informal language."),
             ["contradiction"]
+        );
+        assert_eq!(
+            pair(
+                "The response is brief: five sentences at most.",
+                "The response is detailed and covers it all."
+            ),
+            ["contradiction"]
+        );
+        assert_eq!(pair("The assistant is fun.", "The assistant is not fun."), ["contradiction"]);
+        assert_eq!(
+            pair("The response is honest about what it does not know.", "The response is honest."),
+            none
+        );
+        assert_eq!(
+            pair("The response gives no legal advice.", "The response gives no medical advice."),
+            none
         );
         assert_eq!(
             pair(

@@ -78,31 +78,71 @@ fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
+/// How two texts about the same thing are against each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opposed {
+    /// The first forbids what the second asks for.
+    FirstForbids,
+    /// The second forbids what the first asks for.
+    SecondForbids,
+    /// They ask for opposites.
+    Opposites,
+}
+
 /// Whether the two are about the same thing and one is worded against the other.
-pub(super) fn oppose(a_words: &Words, b_words: &Words) -> bool {
-    let same_subject = a_words.in_common(b_words) >= super::FEWEST_WORDS
-        && likeness(a_words, b_words) >= super::SAME_SUBJECT;
+pub(super) fn oppose(a: &str, a_words: &Words, b: &str, b_words: &Words) -> Option<Opposed> {
+    let common = a_words.in_common(b_words);
+    let like = likeness(a_words, b_words);
+    // The same few words say enough when there are no others: "is fun", "is not fun".
+    let same_subject =
+        (common >= super::FEWEST_WORDS && like >= super::SAME_SUBJECT) || (common > 0 && like >= 1.0);
     if a_words.forbids != b_words.forbids {
-        return same_subject;
+        let who = if a_words.forbids { Opposed::FirstForbids } else { Opposed::SecondForbids };
+        return same_subject.then_some(who);
     }
     let small = a_words.len().max(b_words.len()) <= super::FEWEST_WORDS;
     let has = |words: &Words, word: &str| words.subject.contains(word);
     let apart = |x: &str, y: &str| has(a_words, x) && has(b_words, y) && !has(a_words, y) && !has(b_words, x);
-    let opposite = OPPOSITES.iter().any(|(x, y)| apart(x, y) || apart(y, x));
-    opposite && (small || likeness(a_words, b_words) >= 0.5)
+    let (a_is, b_is) = (quality(a), quality(b));
+    let is = |x: &str, y: &str| a_is.as_deref() == Some(x) && b_is.as_deref() == Some(y);
+    let found = OPPOSITES
+        .iter()
+        .any(|(x, y)| is(x, y) || is(y, x) || ((apart(x, y) || apart(y, x)) && (small || like >= 0.5)));
+    found.then_some(Opposed::Opposites)
+}
+
+/// What a text says that a response is: `brief` in "The response is brief: at most five sentences."
+fn quality(text: &str) -> Option<String> {
+    static PATTERN: OnceLock<Option<Regex>> = OnceLock::new();
+    let pattern = r"^\W*((the|an?|each|every)\W+)?(response|answer|reply|assistant|ai)\W+(is|must be|should be|stays)\W+(?<quality>\w+)";
+    let compiled = PATTERN.get_or_init(|| Regex::new(&format!("(?is){pattern}")).ok()).as_ref()?;
+    Some(stem(&compiled.captures(text)?.name("quality")?.as_str().to_lowercase()))
 }
 
 /// Whether the text says that something is not to be.
 pub(super) fn forbids(text: &str) -> bool {
-    words(text).any(|word| NEGATIONS.contains(&format!(" {word} ")))
+    clauses(text).iter().any(|clause| main_words(clause).iter().any(|word| is_negation(word)))
 }
 
-/// Whether the text also says what a good response does: enough words before, or away from, a negation.
+fn is_negation(word: &str) -> bool {
+    NEGATIONS.contains(&format!(" {word} "))
+}
+
+/// The words of a clause up to where a condition or a question begins: "it says what it does not know" forbids nothing.
+/// A clause that begins with one ("when it is not sure, …") says when, and not what.
+fn main_words(clause: &str) -> Vec<String> {
+    let turns =
+        |word: &String| matches!(word.as_str(), "what" | "when" | "whether" | "if" | "where" | "unless");
+    words(clause).take_while(|word| !turns(word)).collect()
+}
+
+/// Whether the text also says what a good response does: enough words before a negation, or a clause without one.
 pub(super) fn says_what_to_do(text: &str) -> bool {
-    clauses(text).iter().any(|clause| {
-        let positive: Vec<String> =
-            words(clause).take_while(|word| !NEGATIONS.contains(&format!(" {word} "))).collect();
-        Words::of(&positive.join(" ")).len() >= 2
+    clauses(text).iter().enumerate().any(|(n, clause)| {
+        let positive: Vec<String> = words(clause).take_while(|word| !is_negation(word)).collect();
+        let does = |word: &String| matches!(word.as_str(), "it" | "response" | "assistant" | "answer" | "ai");
+        let is_whole = n > 0 && positive.iter().any(does) && positive.len() == words(clause).count();
+        Words::of(&positive.join(" ")).len() >= if is_whole { 1 } else { 2 }
     })
 }
 
@@ -120,14 +160,19 @@ pub(super) fn is_leading(critique: &str) -> bool {
     static HOW: OnceLock<Option<Regex>> = OnceLock::new();
     static OPEN: OnceLock<Option<Regex>> = OnceLock::new();
     let bad = "(violat|harm|break|fail|wrong|bad|unethic|toxic|danger|offens|illegal|mislead|preach|biase?d|untru|\
-               dishonest|racist|sexist|immoral|inappropriat|unkind|rude|problem|flaw|fault)";
+               dishonest|racist|sexist|immoral|inappropriat|unkind|rude|impolite|insensitiv|overly|unsuitable|\
+               not (be )?(suitable|appropriate)|problem|flaw|fault)";
     let strongest = r"\bstrongest (possible )?(argument|case|objection|evidence|criticism)";
-    let listing = r"\b(identify|list|find|point out|name|describe|discuss|enumerate|explain)\b(\W+\w+){0,4}\W+(ways?|reasons?|problems?|faults?|flaws?|mistakes?|violations?|respects)\b";
-    let how = format!(
-        r"\b(how|why|in what ways?|in which ways?)\W+((do|does|did|is|was|are)\W+)?((the|this|your|assistant's|last)\W+)*(assistant|response|answer|reply|it)\b.*\b{bad}"
+    let verb = "(identify|list|find|point out|name|describe|discuss|enumerate|explain|critique|criticise|criticize|highlight|outline|show)";
+    let fault = "(problems?|faults?|flaws?|mistakes?|violations?|errors?|shortcomings?|weaknesses)";
+    let listing = format!(
+        r"\b{verb}\b(\W+\w+){{0,4}}\W+(ways?|reasons?|respects|{fault})\b|\b{verb}\W+((all|any|the|those|specific|every)\W+)*(everything|anything|portions?|parts?|passages?|content|aspects?|instances?|examples?)\b[^.?!]*\b{bad}|\bwhat('s|’s|\W+(is|are|was|were))(\W+\w+){{0,3}}\W+(wrong|{fault})\b"
     );
-    let open = r"\b(whether|if any|if so|if it|if there|if none|if not|if the|is there|are there|are any)\b|(^|[.?!:]\s*)(do|does|did|is|are|was|has)\b";
-    let leads = matches(&LISTING, listing, critique) || matches(&HOW, &how, critique);
+    let how = format!(
+        r"\b(how|why|in what ways?|in which ways?)\W+((do|does|did|is|was|are)\W+)?((the|this|your|assistant's|last)\W+)*(assistant|response|answer|reply|it)\b.*\b{bad}|\bhow\W+(can|could|should|might|would)\b[^.?!]*\b(improved?|better)\b"
+    );
+    let open = r"\b(whether|if any|if so|if it|if there|if none|if not|if the|is there|are there|are any)\b|(^|[.?!:]\s*)(do|does|did|is|are|was|were|has|have)\W+(the|this|that|it|its|any|some|there|these|they|an?|assistant)\b";
+    let leads = matches(&LISTING, &listing, critique) || matches(&HOW, &how, critique);
     matches(&STRONGEST, strongest, critique) || (leads && !matches(&OPEN, open, critique))
 }
 
@@ -185,5 +230,10 @@ mod tests {
         );
         assert_eq!(check("The response helps with the whole task, without a lecture."), (true, true));
         assert_eq!(check("The response treats groups fairly."), (false, true));
+        assert!(!check("The AI should be honest about what it doesn't know.").0);
+        assert!(!check("The AI should admit when it is not sure.").0);
+        assert_eq!(check("When a person is not an adult, the response never flirts."), (true, false));
+        assert_eq!(check("The response never insults anyone, on any topic."), (true, false));
+        assert_eq!(check("The response invents no packages; when unsure it says so."), (true, true));
     }
 }
