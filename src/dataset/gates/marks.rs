@@ -3,7 +3,7 @@
 use crate::text::is_spaceless;
 
 /// Tokens of chat templates. They end a turn, so what follows them was never meant to be read.
-const SPECIAL_TOKENS: [&str; 22] = [
+const SPECIAL_TOKENS: [&str; 38] = [
     "<|im_start|>",
     "<|im_end|>",
     "<|endoftext|>",
@@ -26,6 +26,36 @@ const SPECIAL_TOKENS: [&str; 22] = [
     "<|channel|>",
     "<|message|>",
     "</s>",
+    "<|eom_id|>",
+    "<|eot|>",
+    "<|python_tag|>",
+    "<|start|>",
+    "<｜end▁of▁sentence｜>",
+    "<｜begin▁of▁sentence｜>",
+    "<｜User｜>",
+    "<｜Assistant｜>",
+    "<|start_of_role|>",
+    "<|end_of_role|>",
+    "<|START_OF_TURN_TOKEN|>",
+    "<|END_OF_TURN_TOKEN|>",
+    "<|CHATBOT_TOKEN|>",
+    "<|USER_TOKEN|>",
+    "<eos>",
+    "<bos>",
+];
+
+/// Names of the answering role, as templates write them after an opening token.
+const ROLE_NAMES: [&str; 3] = ["assistant", "model", "final"];
+
+/// Words that no sentence ends in; all of them are common just before a text is cut.
+const UNFINISHED: [&str; 96] = [
+    "the", "a", "an", "and", "or", "but", "of", "if", "because", "when", "while", "whether", "although",
+    "than", "as", "at", "by", "from", "into", "with", "for", "to", "in", "is", "are", "was", "were", "be",
+    "been", "being", "am", "can", "could", "will", "would", "should", "may", "might", "must", "has", "have",
+    "had", "does", "i", "we", "they", "he", "she", "who", "which", "that", "these", "those", "my", "your",
+    "his", "their", "our", "its", "very", "every", "und", "oder", "der", "die", "das", "dem", "den", "ein",
+    "eine", "einen", "dass", "weil", "mit", "von", "et", "ou", "le", "la", "les", "des", "du", "une", "que",
+    "qui", "dans", "pour", "avec", "el", "los", "las", "y", "o", "de", "para", "con",
 ];
 
 const THINK_TAGS: [(&str, &str); 6] = [
@@ -67,9 +97,9 @@ pub(super) fn think_tags(text: &str) -> Mark<'_> {
     if rest.len() < text.len() { Mark::Repairable(rest) } else { Mark::None }
 }
 
-/// Template tokens and turns of a further conversation. A lone token at the very end is cut.
+/// Template tokens and turns of a further conversation. Tokens at the very beginning or end are cut.
 pub(super) fn role_tags(text: &str) -> Mark<'_> {
-    let mut rest = text.trim_end();
+    let mut rest = without_opening_tokens(text.trim());
     while let Some(cut) = SPECIAL_TOKENS.iter().find_map(|token| rest.strip_suffix(token)) {
         rest = cut.trim_end();
     }
@@ -78,10 +108,26 @@ pub(super) fn role_tags(text: &str) -> Mark<'_> {
         || (starts("User:") || starts("Human:")) && (starts("Assistant:") || starts("AI:"))
         || starts("### Instruction:")
         || starts("### Response:");
-    if further_turn || rest.is_empty() || SPECIAL_TOKENS.iter().any(|token| rest.contains(token)) {
+    // In HTML, `<s>` and `</s>` strike text out.
+    let struck = rest.contains("<s>");
+    let token_within =
+        SPECIAL_TOKENS.iter().any(|token| rest.contains(token) && !(struck && *token == "</s>"));
+    if further_turn || rest.is_empty() || token_within {
         return Mark::Broken;
     }
-    if rest.len() < text.trim_end().len() { Mark::Repairable(rest) } else { Mark::None }
+    if rest.len() < text.trim().len() { Mark::Repairable(rest) } else { Mark::None }
+}
+
+/// What follows "<|im_start|>assistant" and the like, where a text opens with it.
+fn without_opening_tokens(text: &str) -> &str {
+    let mut rest = text;
+    while let Some(cut) = SPECIAL_TOKENS.iter().find_map(|token| rest.strip_prefix(token)) {
+        let named = ROLE_NAMES.iter().find_map(|name| cut.strip_prefix(name));
+        let opens =
+            |after: &&str| after.starts_with('\n') || SPECIAL_TOKENS.iter().any(|t| after.starts_with(t));
+        rest = named.filter(opens).unwrap_or(cut).trim_start();
+    }
+    rest
 }
 
 /// Whether the text stands for "nothing" instead of being a response.
@@ -211,13 +257,21 @@ pub(super) fn looks_truncated(text: &str) -> bool {
     if lines > 2 && (matches!(last_line, "-" | "*" | "•" | "**") || is_list_number(marker, last_line)) {
         return true;
     }
-    // Long prose that stops at a letter. Lists, headings, signatures, verse and links may end without a stop.
+    // Prose that stops at a letter. Lists, headings, signatures, verse and links may end without a stop, and so does
+    // many a text that only lacks its last one: the last word has to be one that ends no sentence, or the last
+    // sentence to have hardly begun.
     let is_item = last_line.starts_with(['-', '*', '•', '#', '>', '|'])
         || last_line.split_once(['.', ')']).is_some_and(|(n, _)| n.chars().all(|c| c.is_ascii_digit()));
-    let last_word = last_line.rsplit(char::is_whitespace).next().unwrap_or("");
+    let last_word = last_line.rsplit(char::is_whitespace).next().unwrap_or("").to_lowercase();
     let prose =
         last_line.chars().count() >= 100 && !is_item && !last_word.contains(['/', '@', '.', '_', '=']);
-    prose && last.is_alphabetic() && !is_spaceless(last) && last_line.contains(['.', ',', ';'])
+    let begun = last_line.rsplit(['.', '!', '?']).next().map_or(0, |s| s.split_whitespace().count());
+    let unfinished = UNFINISHED.contains(&last_word.as_str())
+        || last_word
+            .rsplit_once(['\'', '’'])
+            .is_some_and(|(_, end)| ["ll", "ve", "re", "m", "d"].contains(&end))
+        || (1..=3).contains(&begun);
+    prose && unfinished && last.is_alphabetic() && !is_spaceless(last) && last_line.contains(['.', ',', ';'])
 }
 
 fn is_list_number(marker: &str, line: &str) -> bool {
@@ -247,6 +301,11 @@ mod tests {
         for (text, want) in [
             ("Yes.<|im_end|>", Mark::Repairable("Yes.")),
             ("Yes.</s><|endoftext|>\n", Mark::Repairable("Yes.")),
+            ("<|im_start|>assistant\nYes.", Mark::Repairable("Yes.")),
+            ("<|start_header_id|>assistant<|end_header_id|>\n\nYes.<|eot_id|>", Mark::Repairable("Yes.")),
+            ("<start_of_turn>model\nYes.<end_of_turn>", Mark::Repairable("Yes.")),
+            ("<|channel|>final<|message|>Models vary.", Mark::Repairable("Models vary.")),
+            ("It was <s>5</s> now 4 euros.", Mark::None),
             ("Yes.<|im_end|>\n<|im_start|>user\nAnd?", Mark::Broken),
             ("Yes.\n\nHuman: And now?\n\nAssistant: No.", Mark::Broken),
             ("Yes.\nUser: And?\nAssistant: No.", Mark::Broken),

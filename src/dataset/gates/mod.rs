@@ -41,6 +41,8 @@ pub enum Code {
     Sentinel,
     /// A critique, or much of one, where a revision is due.
     CritiqueEcho,
+    /// Speaks of its critique, of the principles or of what it revises, to a reader who knows of none of them.
+    SelfMention,
     /// Text of the few-shot examples.
     ExampleLeak,
     /// The same said over and over.
@@ -61,7 +63,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order in which the gates run.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Empty,
         Self::ErrorText,
         Self::ThinkTag,
@@ -69,6 +71,7 @@ impl Code {
         Self::Preamble,
         Self::Sentinel,
         Self::CritiqueEcho,
+        Self::SelfMention,
         Self::ExampleLeak,
         Self::Repetition,
         Self::TruncationSigns,
@@ -89,6 +92,7 @@ impl Code {
             Self::Preamble => "preamble",
             Self::Sentinel => "sentinel",
             Self::CritiqueEcho => "critique-echo",
+            Self::SelfMention => "self-mention",
             Self::ExampleLeak => "example-leak",
             Self::Repetition => "repetition",
             Self::TruncationSigns => "truncation-signs",
@@ -173,7 +177,8 @@ pub fn check_response(candidate: &Candidate<'_>, gates: &Gates) -> Verdict {
         }
     }
     if on(Code::Preamble)
-        && candidate.original.is_some()
+        // Where the original has such talk too, it belongs to the answer: somebody asked for a text to be rewritten.
+        && candidate.original.is_some_and(|original| repair_preamble(original).is_none())
         && let Some(rest) = repair_preamble(text)
     {
         text = rest;
@@ -203,9 +208,15 @@ fn objection_to(text: &str, candidate: &Candidate<'_>, gates: &Gates) -> Option<
             || looping_tail(&spoken, 6) >= 24
             || has_long_run_of_one_character(text)
     };
-    let objections: [(Code, &dyn Fn() -> bool); 6] = [
+    let mentions_itself = || {
+        candidate.original.is_some()
+            && preamble::mentions_itself(text)
+            && !known.iter().any(|known| preamble::mentions_itself(known))
+    };
+    let objections: [(Code, &dyn Fn() -> bool); 7] = [
         (Code::Sentinel, &|| marks::is_sentinel(text, candidate.original.is_some())),
         (Code::CritiqueEcho, &echoes),
+        (Code::SelfMention, &mentions_itself),
         (Code::ExampleLeak, &|| taken_from(candidate.examples, gates.max_example_overlap)),
         (Code::Repetition, &repeats),
         (Code::TruncationSigns, &|| marks::looks_truncated(text)),
