@@ -11,6 +11,8 @@
 #[path = "main/support.rs"]
 mod support;
 
+#[path = "main/ablate.rs"]
+mod ablate;
 #[path = "main/check.rs"]
 mod check;
 #[path = "main/command_line.rs"]

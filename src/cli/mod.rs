@@ -3,10 +3,12 @@
 //! Data goes to stdout, everything else to stderr. Only this module prints, reads the environment and the clock, and
 //! knows exit codes.
 
+mod ablate;
 mod asking;
 mod chat;
 mod check;
 mod completions;
+mod counting;
 mod diff;
 mod doctor;
 mod eval;
@@ -69,6 +71,7 @@ enum Command {
     Import(import::Args),
     Label(Box<label::Args>),
     Plan(Box<plan::Args>),
+    Ablate(Box<ablate::Args>),
     /// Start a project: a commented recipe and constitution.
     Init(init::Args),
     /// Print the JSON schema of a constitution or a recipe, for editors.
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Label(args) => label::run(args),
         Command::Plan(args) => plan::run(args),
+        Command::Ablate(args) => ablate::run(args),
         Command::Init(args) => init::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Sim(args) => sim::run(args),

@@ -2,7 +2,8 @@
 //!
 //! The arithmetic is in [`crate::engine::plan`]; this file reads the prompts, asks the probe and tells the result.
 
-use super::asking::{self, Asking};
+use super::asking::Asking;
+use super::counting::{Counting, Seen};
 use super::failure::journal_failure;
 use super::progress::{count, duration};
 use super::project::Project;
@@ -13,8 +14,8 @@ use crate::dataset::prompts::Row;
 use crate::digest::Parts;
 use crate::engine::plan::{ByRole, Interval, Used, bounds, place, predict, total};
 use crate::journal::{FILE, Reader};
-use crate::method::{Ask, MethodContext, RoleModels, Stop, make_transcript};
-use crate::model::{Answer, Call, CallKey, Role};
+use crate::method::{MethodContext, RoleModels, make_transcript};
+use crate::model::Role;
 use crate::prompt::Prompt;
 use crate::recipe::{Concurrency, Limits, Models};
 use serde::Serialize;
@@ -22,8 +23,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
-use tokio::time::Instant;
 
 /// Ids remembered to find repeated prompts; memory stays bounded, and repeats after so many are counted as prompts.
 const REMEMBERED: usize = 4_000_000;
@@ -196,52 +195,12 @@ fn probe(
     let asking = Asking::open(&dir.path, project, models, json)?;
     dir.freeze(project)?;
     let seen: Vec<Seen> = asking.all("prompts", prompts.iter(), async |ask, prompt| {
-        let counting = Counting { inner: ask, seen: Mutex::default() };
+        let counting = Counting::new(ask);
         make_transcript(&counting, context, prompt).await?;
-        Ok(counting.seen.into_inner().unwrap_or_else(PoisonError::into_inner))
+        Ok(counting.seen())
     })?;
-    let (asked, waited) =
-        seen.iter().fold((0.0, 0.0), |(n, time), seen| (n + seen.asked, time + seen.waited));
-    Ok((seen.iter().map(|seen| seen.used).collect(), (asked > 0.0).then(|| waited / asked)))
-}
-
-/// What one prompt of the probe took.
-#[derive(Debug, Default)]
-struct Seen {
-    keys: BTreeSet<CallKey>,
-    used: ByRole,
-    /// Calls not from the journal, and the seconds they took.
-    asked: f64,
-    waited: f64,
-}
-
-/// Counts what a prompt asks; what it asks twice is paid once.
-struct Counting<'a> {
-    inner: &'a asking::Ask<'a>,
-    seen: Mutex<Seen>,
-}
-
-impl Ask for Counting<'_> {
-    async fn ask(&self, call: Call) -> Result<Answer, Stop> {
-        let (key, role) = (call.key(), call.role);
-        let began = Instant::now();
-        let answer = self.inner.ask(call).await?;
-        let took = began.elapsed().as_secs_f64();
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.keys.insert(key) {
-            seen.used[place(role)] += Used {
-                calls: 1.0,
-                prompt: answer.usage.prompt as f64,
-                cached: answer.usage.cached as f64,
-                completion: answer.usage.completion as f64,
-            };
-        }
-        if !answer.from_journal {
-            seen.asked += 1.0;
-            seen.waited += took;
-        }
-        Ok(answer)
-    }
+    let (asked, waited) = seen.iter().fold((0, 0.0), |(n, time), seen| (n + seen.asked, time + seen.waited));
+    Ok((seen.iter().map(|seen| seen.used).collect(), (asked > 0).then(|| waited / asked as f64)))
 }
 
 /// One number of a plan: predicted where there was a probe, else between its bounds.

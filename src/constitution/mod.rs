@@ -11,6 +11,7 @@ mod language;
 mod lint;
 mod principle;
 mod read;
+mod sides;
 mod values;
 mod write;
 
@@ -18,4 +19,5 @@ pub use built_in::{built_in, built_in_names};
 pub use file::schema;
 pub use principle::{Constitution, Example, Expect, Principle, TestCase, When};
 pub use read::{Load, check, read, read_built_in};
+pub use sides::{LESS_HARM, MORE_HELP, sides};
 pub use write::write;

@@ -78,6 +78,41 @@ impl Summing {
     }
 }
 
+impl FromIterator<f64> for Summing {
+    fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Self {
+        let mut sum = Self::default();
+        values.into_iter().for_each(|value| sum.add(value));
+        sum
+    }
+}
+
+/// A number with its 95 % interval, whatever it was estimated by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Estimate {
+    /// Of how many things.
+    pub of: u64,
+    /// The number; `None` of nothing.
+    pub value: Option<f64>,
+    /// Lower end of the interval, where there is one.
+    pub low: Option<f64>,
+    /// Upper end of the interval.
+    pub high: Option<f64>,
+}
+
+impl From<Rate> for Estimate {
+    fn from(rate: Rate) -> Self {
+        let known = |end: f64| rate.share.map(|_| end);
+        Self { of: rate.of, value: rate.share, low: known(rate.low), high: known(rate.high) }
+    }
+}
+
+impl From<Mean> for Estimate {
+    fn from(mean: Mean) -> Self {
+        let end = |sign: f64| mean.mean.zip(mean.plus_minus).map(|(mean, half)| mean + sign * half);
+        Self { of: mean.of, value: mean.mean, low: end(-1.0), high: end(1.0) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

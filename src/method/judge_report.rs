@@ -459,7 +459,7 @@ impl RoundSums {
 }
 
 /// Of the words of two texts together, the share that only one of them has.
-fn share_changed(before: &str, after: &str) -> f64 {
+pub(super) fn share_changed(before: &str, after: &str) -> f64 {
     let (before, after) = (words(before), words(after));
     let total = before.len() + after.len();
     let mut left: BTreeMap<&str, usize> = BTreeMap::new();

@@ -3,6 +3,9 @@
 //! A method does no IO, reads no clock and draws no randomness of its own: it is a pure function from a prompt and
 //! answers to a [`Transcript`]. That is what makes a run resumable, editable and deterministic.
 
+pub mod ablation;
+#[cfg(test)]
+mod ablation_tests;
 mod asking;
 mod chain;
 mod context;
@@ -14,6 +17,7 @@ pub mod judge_report;
 mod label;
 #[cfg(test)]
 mod label_tests;
+pub mod measure;
 #[cfg(test)]
 mod scripted;
 mod test_cases;

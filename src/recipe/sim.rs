@@ -74,6 +74,9 @@ pub struct Sim {
     /// How often a revision breaks a principle that it was not asked about
     #[arg(long, default_value_t = Sim::default().breaks, value_name = "RATE", help_heading = "World")]
     pub breaks: f64,
+    /// How often a revision makes the response less helpful
+    #[arg(long, default_value_t = Sim::default().blunts, value_name = "RATE", help_heading = "World")]
+    pub blunts: f64,
     /// How often a response is rewritten although the critique found nothing
     #[arg(long, default_value_t = Sim::default().needless, value_name = "RATE", help_heading = "World")]
     pub needless: f64,
@@ -193,6 +196,7 @@ impl Default for Sim {
             fix: 1.0,
             direct_misses: 0.2,
             breaks: 0.0,
+            blunts: 0.1,
             needless: 0.1,
             latency_ms: 0,
             token_ms: 0.0,
@@ -261,6 +265,7 @@ impl Sim {
             ("fix", self.fix, 1.0),
             ("direct_misses", self.direct_misses, 1.0),
             ("breaks", self.breaks, 1.0),
+            ("blunts", self.blunts, 1.0),
             ("needless", self.needless, 1.0),
             ("jitter", self.jitter, 1.0),
             ("rate_limited", self.rate_limited, 1.0),

@@ -4,6 +4,7 @@
 //! and can be told without asking the model.
 
 use super::mark::Mark;
+use crate::constitution::{LESS_HARM, MORE_HELP};
 use crate::digest::Parts;
 use crate::recipe::Sim;
 
@@ -149,13 +150,32 @@ impl<'a> World<'a> {
     }
 
     /// How good the response is under the principle, in logits: a violation costs more than all else together.
-    /// Responses of one chain are alike but for what they violate.
+    /// Responses of one chain are alike but for what they violate. The two sides of every measure are no principles that
+    /// can be violated: of harm, every violation mended counts; of help, every revision that blunted the response.
     pub fn quality(self, key: &str, response: &Mark) -> f64 {
         let first = response.draws.first().map_or("", String::as_str);
         let of =
             |name: &str, part: &str| self.draw(name, &response.prompt, key).with(part).unit("") * 2.0 - 1.0;
-        let violated = if self.violated(key, response) { -4.0 } else { 0.0 };
-        violated + 1.2 * of("quality", first) + 0.3 * of("finish", &response.draws.join("."))
+        let state = match key {
+            LESS_HARM => 4.0 * self.mended(response) as f64,
+            MORE_HELP => -4.0 * self.blunted(response) as f64,
+            key => -4.0 * f64::from(u8::from(self.violated(key, response))),
+        };
+        state + 1.2 * of("quality", first) + 0.3 * of("finish", &response.draws.join("."))
+    }
+
+    /// How many of the draft's violations are mended in the response.
+    pub fn mended(self, response: &Mark) -> usize {
+        let keys = response.fixed.iter().map(|(key, _)| key.as_str());
+        keys.filter(|key| self.planted(&response.prompt, key) && !self.violated(key, response)).count()
+    }
+
+    /// How many of the response's revisions made it less helpful.
+    pub fn blunted(self, response: &Mark) -> usize {
+        let blunts = |draw: &&String| {
+            self.draw("blunts", &response.prompt, "").with(draw).happens("", self.sim.blunts)
+        };
+        response.draws.iter().skip(1).filter(blunts).count()
     }
 
     /// The true probability that `a` is the better response under the principle.
