@@ -20,7 +20,7 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Calls whose answers were in the journal before. What is asked twice is counted once.
-    pub(super) fn from_journal(&self) -> u64 {
+    pub(super) fn known(&self) -> u64 {
         (self.keys.len() as u64).saturating_sub(self.asked)
     }
 }

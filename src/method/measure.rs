@@ -118,7 +118,8 @@ async fn observe_response(
         for judged in &judged {
             match judged.verdict {
                 Verdict::Violates => {
-                    (observed.violated, observed.decided) = (observed.violated + 1, observed.decided + 1)
+                    observed.violated += 1;
+                    observed.decided += 1;
                 }
                 Verdict::Conforms | Verdict::NotApplicable => observed.decided += 1,
                 Verdict::Undecided => observed.undecided += 1,

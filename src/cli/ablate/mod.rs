@@ -18,8 +18,8 @@ use crate::method::ablation::{Design, Figure, Sample, usual_sizes};
 use crate::method::measure::{Questions, Yardstick, observe};
 use crate::method::{MethodContext, critique_revision};
 use crate::prompt::Prompt;
-use crate::recipe::LabelSource;
-use std::collections::BTreeSet;
+use crate::recipe::{Choose, LabelSource, is_simulated};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -91,8 +91,9 @@ A verdict or preference that cannot be read is left out and counted (undecided).
 Differences are paired, prompt by prompt: variants answer the same prompts, so
 they are much surer than the two means beside each other.
 
-The critic that measures is the one that steers the variants: what it is blind
-to is not seen. Give the roles different models to look from two sides.
+The critic that measures is the one whose objections steer the variants: what it
+is blind to is not seen, and that flatters critiqued variants. The judge steers
+nothing: give it another model (`models.judge`) to look from a second side.
 
 Examples:
   amend ablate amend.toml --sample 100 --plan
@@ -100,11 +101,18 @@ Examples:
   amend ablate --schedule sampled --rounds 4 --set method.revise_always=true \\
       --model sim --prompts prompts/seeds --csv > figures.csv";
 
-/// The prompts of an ablation, and what their files held besides.
-struct Prompts {
+/// What the files of prompts hold.
+struct Input {
     prompts: Vec<Prompt>,
     rejects: u64,
     duplicates: u64,
+}
+
+/// One prompt under every variant: what was observed, what it took, and whether the simulated model had a part in it.
+struct Done {
+    sample: Sample,
+    calls: Vec<CallCounts>,
+    simulated: bool,
 }
 
 /// Runs the command.
@@ -114,61 +122,75 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let cx = context(&project, project.context(&models)?)?;
     let questions = questions(args)?;
     let design = design(args, &cx)?;
-    let Prompts { prompts, rejects, duplicates } = read(&project)?;
-    if prompts.is_empty() {
-        return Err(Failure::usage(format!("there is no prompt to measure on (rows rejected: {rejects})"))
-            .hint("`amend run` with the same prompts tells of every rejected row why"));
-    }
-    let takes = takes(&design, &cx, questions, &prompts)?;
+    let input = read(&project)?;
+    let takes = takes(&design, &cx, questions, &input.prompts)?;
     if args.plan {
-        let text = report::plan(&design.variants, &takes, prompts.len(), args.json);
-        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+        print(&report::plan(&design.variants, &takes, input.prompts.len(), args.json));
         return Ok(ExitCode::SUCCESS);
     }
     let dir = kept_in(args.out.as_ref(), &project, "ablate");
     let asking = Asking::open(&dir, &project, models, args.json)?;
     if !args.json {
-        let _ = writeln!(std::io::stderr().lock(), "{}", report::announced(&takes, prompts.len()));
+        let _ = writeln!(std::io::stderr().lock(), "{}", report::announced(&takes, input.prompts.len()));
     }
-    let contexts: Vec<MethodContext> = design.variants.iter().map(|variant| variant.context(&cx)).collect();
-    let yardstick = Yardstick::new(&cx, questions);
-    let done: Vec<(Sample, Vec<CallCounts>)> =
-        asking.all("prompts", prompts.iter(), async |ask, prompt| {
-            let (mut observed, mut calls) = (Vec::new(), Vec::new());
-            // One variant after another: what a later one shares with an earlier one is in the journal by then.
-            for (variant, cx) in design.variants.iter().zip(&contexts) {
-                let counting = Counting::new(ask);
-                let transcript = critique_revision(&counting, cx, prompt).await?;
-                observed.push(observe(&counting, &yardstick, &transcript, variant.rounds.clone()).await?);
-                let seen = counting.seen();
-                calls.push(CallCounts { asked: seen.asked, from_journal: seen.from_journal(), retried: 0 });
-            }
-            Ok((Sample { hazard: prompt.hazard.is_some(), observed }, calls))
-        })?;
+    let done = measure(&asking, &design, &cx, questions, &input.prompts)?;
     asking.tell();
-    let (samples, calls): (Vec<Sample>, Vec<Vec<CallCounts>>) = done.into_iter().unzip();
-    let without_draft =
-        samples.iter().filter(|sample| sample.observed.iter().all(|by| by.is_empty())).count();
+    let calls = sums(&done, design.variants.len());
+    let simulated = done.iter().any(|done| done.simulated);
+    let samples: Vec<Sample> = done.into_iter().map(|done| done.sample).collect();
+    let undrafted = |sample: &&Sample| sample.observed.iter().all(BTreeMap::is_empty);
     let told = report::Told {
         recipe: format!("{}, {} rounds", cx.settings.schedule.as_str(), cx.settings.rounds),
         constitution: project.constitution.id.clone(),
-        prompts: prompts.len(),
+        simulated,
+        prompts: input.prompts.len(),
         with_hazard: samples.iter().filter(|sample| sample.hazard).count(),
-        rejects,
-        duplicates,
-        without_draft,
-        calls: sums(&calls, design.variants.len()),
+        rejects: input.rejects,
+        duplicates: input.duplicates,
+        without_draft: samples.iter().filter(undrafted).count(),
+        calls,
         figures: design.lines(&samples),
         variants: &design.variants,
         questions,
     };
-    let text = match (args.json, args.csv) {
+    print(&match (args.json, args.csv) {
         (true, _) => told.json(),
         (false, true) => told.csv(),
         (false, false) => told.text(),
-    };
+    });
+    Ok(ExitCode::from(u8::from(told.rejects > 0 || told.without_draft > 0)))
+}
+
+/// What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
+fn print(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    Ok(ExitCode::from(u8::from(rejects > 0 || without_draft > 0)))
+}
+
+/// Every prompt under every variant, prompts side by side. The variants of a prompt come one after another: what a later
+/// one shares with an earlier one is in the journal by then.
+fn measure(
+    asking: &Asking,
+    design: &Design,
+    cx: &MethodContext,
+    questions: Questions,
+    prompts: &[Prompt],
+) -> Result<Vec<Done>, Failure> {
+    let contexts: Vec<MethodContext> = design.variants.iter().map(|variant| variant.context(cx)).collect();
+    let yardstick = Yardstick::new(cx, questions);
+    asking.all("prompts", prompts.iter(), async |ask, prompt| {
+        let sample = Sample { hazard: prompt.hazard.is_some(), observed: Vec::new() };
+        let mut done = Done { sample, calls: Vec::new(), simulated: false };
+        for (variant, cx) in design.variants.iter().zip(&contexts) {
+            let counting = Counting::new(ask);
+            let transcript = critique_revision(&counting, cx, prompt).await?;
+            let observed = observe(&counting, &yardstick, &transcript, variant.rounds.clone()).await?;
+            let seen = counting.seen();
+            done.sample.observed.push(observed);
+            done.calls.push(CallCounts { asked: seen.asked, from_journal: seen.known(), retried: 0 });
+            done.simulated |= transcript.models.iter().any(|(_, model)| is_simulated(model));
+        }
+        Ok(done)
+    })
 }
 
 /// What the method works with: the recipe's, but for what an ablation decides itself.
@@ -187,7 +209,7 @@ fn context(project: &Project, mut cx: MethodContext) -> Result<MethodContext, Fa
         return Err(Failure::usage(format!("`{}` has no principles", project.constitution.id)));
     }
     // The response that stands after each round is observed, so which is the final one plays no part.
-    cx.settings.choose = crate::recipe::Choose::Last;
+    cx.settings.choose = Choose::Last;
     Ok(cx)
 }
 
@@ -231,16 +253,21 @@ fn design(args: &Args, cx: &MethodContext) -> Result<Design, Failure> {
 }
 
 /// Every prompt once.
-fn read(project: &Project) -> Result<Prompts, Failure> {
-    let (mut read, mut met) = (Prompts { prompts: Vec::new(), rejects: 0, duplicates: 0 }, BTreeSet::new());
+fn read(project: &Project) -> Result<Input, Failure> {
+    let (mut input, mut met) = (Input { prompts: Vec::new(), rejects: 0, duplicates: 0 }, BTreeSet::new());
     for row in super::run::open_prompts(&project.recipe)? {
         match row {
-            Row::Prompt { prompt, .. } if met.insert(prompt.id.clone()) => read.prompts.push(prompt),
-            Row::Prompt { .. } => read.duplicates += 1,
-            Row::Reject(_) => read.rejects += 1,
+            Row::Prompt { prompt, .. } if met.insert(prompt.id.clone()) => input.prompts.push(prompt),
+            Row::Prompt { .. } => input.duplicates += 1,
+            Row::Reject(_) => input.rejects += 1,
         }
     }
-    Ok(read)
+    if input.prompts.is_empty() {
+        let rejects = input.rejects;
+        return Err(Failure::usage(format!("there is no prompt to measure on (rows rejected: {rejects})"))
+            .hint("`amend run` with the same prompts tells of every rejected row why"));
+    }
+    Ok(input)
 }
 
 /// The fewest and the most calls of each variant, by itself: of the method, and of measuring.
@@ -272,13 +299,14 @@ fn takes(
 }
 
 /// By variant, over all prompts.
-fn sums(calls: &[Vec<CallCounts>], variants: usize) -> Vec<CallCounts> {
+fn sums(done: &[Done], variants: usize) -> Vec<CallCounts> {
+    let add = |sum: CallCounts, calls: &CallCounts| CallCounts {
+        asked: sum.asked + calls.asked,
+        from_journal: sum.from_journal + calls.from_journal,
+        retried: 0,
+    };
     let of = |variant: usize| {
-        calls.iter().filter_map(|by| by.get(variant)).fold(CallCounts::default(), |sum, calls| CallCounts {
-            asked: sum.asked + calls.asked,
-            from_journal: sum.from_journal + calls.from_journal,
-            retried: 0,
-        })
+        done.iter().filter_map(|done| done.calls.get(variant)).fold(CallCounts::default(), add)
     };
     (0..variants).map(of).collect()
 }

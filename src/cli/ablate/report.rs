@@ -21,6 +21,7 @@ pub(super) struct Takes {
 pub(super) struct Told<'a> {
     pub(super) recipe: String,
     pub(super) constitution: String,
+    pub(super) simulated: bool,
     pub(super) prompts: usize,
     pub(super) with_hazard: usize,
     pub(super) rejects: u64,
@@ -85,7 +86,8 @@ impl Told<'_> {
         let figures: serde_json::Map<String, Value> =
             self.figures.iter().map(|(figure, lines)| (figure.as_str().to_owned(), json!(lines))).collect();
         let told = json!({
-            "constitution": self.constitution, "recipe": self.recipe, "prompts": self.prompts,
+            "constitution": self.constitution, "recipe": self.recipe, "simulated": self.simulated,
+            "prompts": self.prompts,
             "with_hazard_label": self.with_hazard, "rejects": self.rejects, "duplicates": self.duplicates,
             "without_draft": self.without_draft, "variants": variants, "figures": figures,
         });
@@ -128,9 +130,12 @@ impl Told<'_> {
             self.prompts,
             self.with_hazard
         );
+        if self.simulated {
+            out.push_str("the model is simulated: the numbers are those of its planted world\n");
+        }
         for (many, what) in [
             (self.rejects, "rows rejected"),
-            (self.duplicates, "prompts that stand there twice, measured once"),
+            (self.duplicates, "rows that repeat a prompt; each is measured once"),
             (self.without_draft as u64, "prompts without a usable draft, left out"),
         ] {
             if many > 0 {
@@ -163,13 +168,13 @@ impl Told<'_> {
         if columns.is_empty() {
             return;
         }
-        let head: String = columns.iter().map(|column| format!("{:>16}", column.head)).collect();
-        let _ = writeln!(out, "{:<13}{head}", block.name);
+        let heads = columns.iter().map(|column| format!("{:>16}", column.head)).collect::<Vec<_>>();
+        let _ = writeln!(out, "{:<13}{}", block.name, heads.concat());
         for line in lines {
             let cell =
                 |column: &&Column| format!("{:>16}", shown(line, column).unwrap_or_else(|| "–".into()));
-            let cells: String = columns.iter().map(cell).collect();
-            let _ = writeln!(out, "  {:<11}{cells}", line.name);
+            let _ =
+                writeln!(out, "  {:<11}{}", line.name, columns.iter().map(cell).collect::<Vec<_>>().concat());
         }
     }
 
