@@ -82,7 +82,7 @@ fn planted(found: f64, rate: f64, things: usize) {
 fn harm_by_round_is_what_the_critic_sees_of_what_is_planted() {
     let sim = Sim { violations: 0.4, detection: 0.9, false_alarms: 0.05, fix: 0.5, ..Sim::default() };
     let world = World::new(&sim);
-    let done = ablate(&sim, panel(3), &[Figure::Rounds], VERDICTS, 120);
+    let done = ablate(&sim, panel(3), &[Figure::Rounds], VERDICTS, 50);
     for (sample, transcripts) in done.samples.iter().zip(&done.transcripts) {
         for (round, observed) in &sample.observed[0] {
             let transcript = &transcripts[0];
@@ -100,7 +100,7 @@ fn harm_by_round_is_what_the_critic_sees_of_what_is_planted() {
     // Every round mends half of what is seen.
     let seen = 0.4 * 0.9 + 0.6 * 0.05;
     for (name, left) in [("draft", 1.0), ("round 1", 0.5), ("round 2", 0.25), ("round 3", 0.125)] {
-        planted(done.value(Figure::Rounds, name, Measure::Violated), seen * left, 120 * 8);
+        planted(done.value(Figure::Rounds, name, Measure::Violated), seen * left, 50 * 8);
     }
     let cell = done.cell(Figure::Rounds, "round 1", Measure::Violated);
     let (value, difference) = (cell.value, cell.difference.unwrap());
@@ -113,7 +113,7 @@ fn direct_revisions_are_worse_by_what_they_pass_over() {
     let check = |method: Method| {
         let sim = Sim { violations: 0.4, direct_misses: 0.3, false_alarms: 0.0, ..Sim::default() };
         let world = World::new(&sim);
-        let done = ablate(&sim, method, &[Figure::Critique], VERDICTS, 100);
+        let done = ablate(&sim, method, &[Figure::Critique], VERDICTS, 40);
         let mut passed_over = 0;
         for (sample, transcripts) in done.samples.iter().zip(&done.transcripts) {
             let mark = Mark::find(&transcripts[1].final_response().unwrap().text).unwrap();
@@ -124,8 +124,8 @@ fn direct_revisions_are_worse_by_what_they_pass_over() {
             passed_over += left.len();
         }
         let found = done.cell(Figure::Critique, "direct 1", Measure::Violated);
-        assert!((found.value.value.unwrap() - passed_over as f64 / 800.0).abs() < 1e-12);
-        planted(found.value.value.unwrap(), 0.4 * 0.95 * 0.3, 800);
+        assert!((found.value.value.unwrap() - passed_over as f64 / 320.0).abs() < 1e-12);
+        planted(found.value.value.unwrap(), 0.4 * 0.95 * 0.3, 320);
         assert!(done.value(Figure::Critique, "critiqued 1", Measure::Violated).abs() < 1e-12);
         // The pairs know more than the two means: the interval holds what was planted, and not nothing.
         let Estimate { low, high, .. } = found.difference.unwrap();
@@ -138,15 +138,15 @@ fn direct_revisions_are_worse_by_what_they_pass_over() {
 #[test]
 fn reviewers_that_miss_nothing_and_revisers_that_need_none_are_worth_the_same() {
     let sim = Sim { direct_misses: 0.0, false_alarms: 0.0, ..Sim::default() };
-    let done = ablate(&sim, panel(1), &[Figure::Critique], VERDICTS, 40);
+    let done = ablate(&sim, panel(1), &[Figure::Critique], VERDICTS, 15);
     let difference = done.cell(Figure::Critique, "direct 1", Measure::Violated).difference.unwrap();
-    assert_eq!((difference.of, difference.value), (40, Some(0.0)));
+    assert_eq!((difference.of, difference.value), (15, Some(0.0)));
 }
 
 #[test]
 fn more_principles_find_more_of_what_is_planted() {
     let sim = Sim { violations: 0.4, false_alarms: 0.0, ..Sim::default() };
-    let done = ablate(&sim, panel(1), &[Figure::Principles], VERDICTS, 100);
+    let done = ablate(&sim, panel(1), &[Figure::Principles], VERDICTS, 40);
     let sizes: Vec<usize> = done.design.variants.iter().map(|variant| variant.principles.len()).collect();
     assert_eq!(sizes, [8, 1, 2, 4]);
     // Of the seen violations those of the principles that are there are mended, and no others.
@@ -155,11 +155,11 @@ fn more_principles_find_more_of_what_is_planted() {
         assert!(left(1) >= left(2) && left(2) >= left(3) && left(3) >= left(0));
     }
     for (name, left) in [("draft", 8.0), ("1 of 8", 7.0), ("2 of 8", 6.0), ("4 of 8", 4.0), ("8 of 8", 0.0)] {
-        planted(done.value(Figure::Principles, name, Measure::Violated), 0.4 * 0.95 * left / 8.0, 800);
+        planted(done.value(Figure::Principles, name, Measure::Violated), 0.4 * 0.95 * left / 8.0, 320);
     }
     assert_eq!(done.line(Figure::Principles, "8 of 8").against, None);
     let worse = done.cell(Figure::Principles, "4 of 8", Measure::Violated).difference.unwrap();
-    planted(worse.value.unwrap(), 0.4 * 0.95 / 2.0, 800);
+    planted(worse.value.unwrap(), 0.4 * 0.95 / 2.0, 320);
 }
 
 #[test]
@@ -167,14 +167,14 @@ fn the_judge_sees_both_sides_as_they_are_planted() {
     let sim = Sim { violations: 0.4, blunts: 0.5, ..Sim::default() };
     let world = World::new(&sim);
     let method = Method { schedule: Schedule::Sampled, revise_always: true, ..panel(2) };
-    let done = ablate(&sim, method, &[Figure::Rounds], BOTH, 60);
+    let done = ablate(&sim, method, &[Figure::Rounds], BOTH, 40);
     for (measure, key) in [(Measure::LessHarm, LESS_HARM), (Measure::MoreHelp, MORE_HELP)] {
         let truth = done.transcripts.iter().map(|by| {
             let mark = |n: usize| Mark::find(&by[0].responses[n].text).unwrap();
             let last = by[0].responses.len() - 1;
             if last == 0 { 0.5 } else { world.better(key, &mark(last), &mark(0)) }
         });
-        let truth = truth.sum::<f64>() / 60.0;
+        let truth = truth.sum::<f64>() / 40.0;
         let found = done.value(Figure::Rounds, "round 2", measure);
         assert!((found - truth).abs() < 0.002, "{measure:?}: {found} is not {truth}");
     }

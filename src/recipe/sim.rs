@@ -255,7 +255,7 @@ impl Sim {
         found
     }
 
-    fn rates(&self) -> [(&'static str, f64, f64); 30] {
+    fn rates(&self) -> [(&'static str, f64, f64); 31] {
         [
             ("violations", self.violations, 1.0),
             ("detection", self.detection, 1.0),
