@@ -176,6 +176,7 @@ fn what_cannot_be_ablated_is_said() {
     check(&["--sizes", "2", "--figures", "rounds"], "which is not asked for");
     check(&["--measure", "none,verdicts"], "stands alone");
     check(&["--set", "label.source=samples"], "revises nothing");
+    check(&["--set", "label.source=given"], "revises nothing");
     check(&["--figures", "harm"], "invalid value");
     let of = |prompts: &str| {
         scratch.run(&["ablate", "--constitution", "three.toml", "--model", "sim", "--prompts", prompts])

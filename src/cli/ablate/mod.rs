@@ -195,11 +195,13 @@ fn measure(
 
 /// What the method works with: the recipe's, but for what an ablation decides itself.
 fn context(project: &Project, mut cx: MethodContext) -> Result<MethodContext, Failure> {
-    if project.recipe.label.source == LabelSource::Samples {
-        return Err(Failure::usage(
-            "this recipe compares samples and revises nothing, so there is nothing to ablate",
-        )
-        .hint("leave `label.source` out, or give `--set label.source=off`"));
+    match project.recipe.label.source {
+        LabelSource::Off | LabelSource::Chain => {}
+        LabelSource::Samples | LabelSource::Given => {
+            let what = "this recipe compares responses and revises nothing, so there is nothing to ablate";
+            return Err(Failure::usage(what)
+                .hint("leave `label.source` out of the recipe, or give `--set label.source=off`"));
+        }
     }
     if cx.settings.rounds == 0 {
         return Err(Failure::usage("with 0 rounds nothing is revised, so there is nothing to ablate")
