@@ -127,6 +127,8 @@ pub(super) fn telling(report: &JudgeReport) -> Vec<String> {
 
 /// Principles that did nothing: never asked about, or asked and of no bearing.
 fn dead(report: &JudgeReport, width: usize) -> Vec<String> {
+    // A run that judges nothing has no principles to miss.
+    let judged = report.undecided.of + report.comparisons.undecided.of > 0;
     let of = |asked: bool| {
         let is_dead = |p: &&PrincipleReport| report.dead.contains(&p.id) && (p.prompts > 0) == asked;
         report.principles.iter().filter(is_dead).map(|p| p.id.as_str()).collect::<Vec<_>>()
@@ -134,7 +136,7 @@ fn dead(report: &JudgeReport, width: usize) -> Vec<String> {
     let line = |what: &str, ids: Vec<&str>| {
         let all = report.principles.len();
         let text = format!("{what}: {} of {all} principles: {}", ids.len(), ids.join(", "));
-        (!ids.is_empty() && report.transcripts > 0).then(|| one_line(&text, width))
+        (!ids.is_empty() && judged).then(|| one_line(&text, width))
     };
     [line("never asked", of(false)), line("never of any bearing", of(true))].into_iter().flatten().collect()
 }

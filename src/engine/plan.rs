@@ -3,11 +3,11 @@
 //! Pure arithmetic. It reads no prompts, asks no model and knows no clock; callers hand it what they counted.
 
 use crate::constitution::Principle;
-use crate::method::MethodContext;
+use crate::method::{MethodContext, pairs};
 use crate::model::Role;
-use crate::prompt::Prompt;
-use crate::recipe::{Price, Schedule};
-use crate::template::{Objection, TemplateError};
+use crate::prompt::{Message, Prompt};
+use crate::recipe::{LabelHow, LabelPairs, LabelSource, Price, Schedule};
+use crate::template::{Objection, Pair, TemplateError};
 use serde::Serialize;
 
 /// Bytes that make about one token. Languages and tokenizers differ; a probe counts what the endpoint counts.
@@ -118,8 +118,98 @@ fn t_quantile(freedom: f64) -> f64 {
 }
 
 /// The least and the most that a prompt may take, without faults: nothing objects; or everything does, rounds and
-/// retries are used up, every answer is as long as it may be and every verdict needs its follow-up.
+/// retries are used up, every answer is as long as it may be and every verdict needs its follow-up. Comparisons are read
+/// from log-probabilities; or there are none, and votes are counted. Samples are taken to differ from each other.
 pub fn bounds(cx: &MethodContext, prompt: &Prompt) -> Result<(ByRole, ByRole), TemplateError> {
+    let most = |role: Role| f64::from(cx.models.of(role).sampling.max_tokens);
+    let judge = place(Role::Judge);
+    match cx.label.source {
+        LabelSource::Off | LabelSource::Chain => {
+            let (low, mut high) = bounds_of_chain(cx, prompt)?;
+            if cx.label.source == LabelSource::Chain || cx.gates.confirm {
+                // A draft to which nothing objects meets nobody.
+                let longest = most(Role::Generator).max(most(Role::Reviser));
+                let texts = vec![longest; responses_of_chain(cx, prompt)];
+                high[judge] += compared(cx, prompt, &meetings(cx.label.pairs, &texts))?.1;
+            }
+            Ok((low, high))
+        }
+        LabelSource::Samples => {
+            let (mut low, mut high) = (ByRole::default(), ByRole::default());
+            let (samples, opening) = (f64::from(cx.label.samples), tokens(said(&cx.opening(prompt))));
+            let tries = 1.0 + f64::from(cx.settings.retries);
+            low[place(Role::Generator)].add(samples, opening, 1.0);
+            high[place(Role::Generator)].add(samples * tries, opening, most(Role::Generator));
+            let met = |length: f64| meetings(cx.label.pairs, &vec![length; cx.label.samples as usize]);
+            low[judge] += compared(cx, prompt, &met(1.0))?.0;
+            high[judge] += compared(cx, prompt, &met(most(Role::Generator)))?.1;
+            Ok((low, high))
+        }
+        LabelSource::Given => {
+            let (mut low, mut high) = (ByRole::default(), ByRole::default());
+            let texts: Vec<&str> = prompt.given.iter().map(|given| given.text.as_str()).collect();
+            let met: Vec<f64> = pairs(cx.label.pairs, &texts)
+                .into_iter()
+                .map(|(a, b)| {
+                    [a, b].iter().filter_map(|n| texts.get(*n)).map(|text| tokens(text.len())).sum()
+                })
+                .collect();
+            (low[judge], high[judge]) = compared(cx, prompt, &met)?;
+            Ok((low, high))
+        }
+    }
+}
+
+fn tokens(bytes: usize) -> f64 {
+    bytes as f64 / BYTES_PER_TOKEN
+}
+
+/// Bytes of a conversation.
+fn said(messages: &[Message]) -> usize {
+    messages.iter().map(|turn| turn.content.len()).sum()
+}
+
+/// The tokens of the two responses of each pair that meets, of responses of these lengths.
+fn meetings(which: LabelPairs, lengths: &[f64]) -> Vec<f64> {
+    let names: Vec<String> = (0..lengths.len()).map(|n| n.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let of = |n: usize| lengths.get(n).copied().unwrap_or(0.0);
+    pairs(which, &names).into_iter().map(|(a, b)| of(a) + of(b)).collect()
+}
+
+/// Most responses that a chain may have.
+fn responses_of_chain(cx: &MethodContext, prompt: &Prompt) -> usize {
+    let rounds = cx.settings.rounds as usize;
+    match cx.settings.schedule {
+        Schedule::Panel | Schedule::Sampled => 1 + rounds,
+        Schedule::Each => 1 + rounds * cx.applicable(prompt).len(),
+    }
+}
+
+/// The least and the most that comparing pairs of responses takes, in both orders.
+fn compared(cx: &MethodContext, prompt: &Prompt, met: &[f64]) -> Result<(Used, Used), TemplateError> {
+    let (label, principles) = (&cx.label, cx.applicable(prompt));
+    let (mut low, mut high) = (Used::default(), Used::default());
+    let mut requests = Vec::new();
+    for principle in &principles {
+        let pair = Pair { conversation: &prompt.messages, a: "", b: "" };
+        let request = cx.templates.compare(pair, principle, label.reason_first)?;
+        requests.push(tokens(said(&cx.alone(prompt, request))));
+    }
+    let all = requests.len() as f64;
+    let drawn = if label.principles == 0 { all } else { all.min(f64::from(label.principles)) };
+    let (least, most) =
+        requests.iter().fold((f64::MAX, 0.0_f64), |(l, m), size| (l.min(*size), m.max(*size)));
+    let votes = 2.0 * f64::from(label.votes.max(1));
+    let surely = if label.how == LabelHow::Auto && !label.reason_first { 2.0 } else { votes };
+    for texts in met.iter().filter(|_| drawn > 0.0) {
+        low.add(drawn * surely, least + texts, 1.0);
+        high.add(drawn * votes, most + texts, f64::from(cx.models.judge.sampling.max_tokens));
+    }
+    Ok((low, high))
+}
+
+fn bounds_of_chain(cx: &MethodContext, prompt: &Prompt) -> Result<(ByRole, ByRole), TemplateError> {
     let sizes = Sizes::of(cx, prompt)?;
     let (mut low, mut high) = (ByRole::default(), ByRole::default());
     let (k, rounds) = (sizes.principles, f64::from(cx.settings.rounds));
@@ -181,8 +271,7 @@ struct Sizes {
 
 impl Sizes {
     fn of(cx: &MethodContext, prompt: &Prompt) -> Result<Self, TemplateError> {
-        let tokens = |bytes: usize| bytes as f64 / BYTES_PER_TOKEN;
-        let opening = cx.opening(prompt).iter().map(|turn| turn.content.len()).sum();
+        let opening = said(&cx.opening(prompt));
         let applicable: Vec<&Principle> = cx.applicable(prompt);
         let (structured, examples) = (cx.models.critic.structured, cx.settings.examples);
         let (mut least, mut most, mut verdict) = (f64::MAX, 0.0_f64, 0.0_f64);

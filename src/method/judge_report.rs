@@ -207,7 +207,7 @@ impl<'c> JudgeReporter<'c> {
     pub fn add(&mut self, transcript: &Transcript) {
         self.sums.add(transcript);
         if transcript.prompt.given.iter().any(|given| given.label.is_some()) {
-            for pair in judge(transcript, self.constitution, Pairs::All).pairs {
+            for pair in judge(transcript, self.constitution, Pairs::All, false).pairs {
                 let agrees = agrees(transcript, pair.chosen, pair.rejected);
                 count(&mut self.sums.agreement, agrees == Some(true), agrees.is_some());
             }

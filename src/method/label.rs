@@ -7,10 +7,11 @@
 use super::asking::{Answered, Asking};
 use super::{Ask, MethodContext, Stop};
 use crate::constitution::Principle;
+use crate::dataset::rows::{has_direction, objections};
 use crate::digest::Parts;
 use crate::model::{Outcome, Role, TokenLogprob};
 use crate::prompt::{Given, Prompt};
-use crate::recipe::{LabelHow, LabelPairs};
+use crate::recipe::{LabelHow, LabelPairs, LabelSource};
 use crate::template::Pair;
 use crate::transcript::{Comparison, Ended, Response, Tally, Transcript};
 use futures::future::join_all;
@@ -22,7 +23,7 @@ pub async fn label_samples(ask: &impl Ask, cx: &MethodContext, prompt: &Prompt) 
     let drafts: Vec<Result<Response, String>> = drafts.into_iter().collect::<Result<_, _>>()?;
     let reason = drafts.iter().find_map(|draft| draft.as_ref().err().cloned());
     let responses: Vec<Response> = drafts.into_iter().flatten().collect();
-    let comparisons = compare_all(&asking, &responses).await?;
+    let comparisons = compare_all(&asking, &responses, met(&asking, &responses)).await?;
     Ok(labelled(&asking, responses, comparisons, reason))
 }
 
@@ -50,18 +51,25 @@ pub async fn label_responses(
     responses: Vec<Response>,
 ) -> Result<Transcript, Stop> {
     let asking = Asking::new(ask, cx, prompt);
-    let comparisons = compare_all(&asking, &responses).await?;
+    let comparisons = compare_all(&asking, &responses, met(&asking, &responses)).await?;
     Ok(labelled(&asking, responses, comparisons, None))
 }
 
-/// Compares the responses of a finished chain. Why it ended and which response is its last stay as they are.
+/// Compares the responses of a finished chain, or, where a judge only confirms, those of which the critiques say that the
+/// later is better. Why it ended and which response is its last stay as they are.
 pub async fn label_chain(
     ask: &impl Ask,
     cx: &MethodContext,
     transcript: Transcript,
 ) -> Result<Transcript, Stop> {
     let asking = Asking::new(ask, cx, &transcript.prompt);
-    let comparisons = compare_all(&asking, &transcript.responses).await?;
+    let principles = cx.applicable(&transcript.prompt);
+    let meetings = pairs_of(cx, &transcript.responses)
+        .into_iter()
+        .filter(|(a, b)| cx.label.source == LabelSource::Chain || has_direction(&transcript, *a, *b))
+        .map(|(a, b)| (a, b, at_stake(cx, &transcript, &principles, (a, b))))
+        .collect();
+    let comparisons = compare_all(&asking, &transcript.responses, meetings).await?;
     let (tally, more) = asking.counts();
     let mut models = transcript.models.clone();
     models.extend(more);
@@ -110,17 +118,41 @@ fn most_preferred(responses: usize, comparisons: &[Comparison]) -> usize {
     (0..responses).rev().max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap_or(0)
 }
 
-/// Every comparison of the responses that the recipe asks for, side by side, in the order of pairs and principles.
+/// Two responses that meet, and the principles of which those that judge them are drawn.
+type Meeting<'p> = (usize, usize, Vec<&'p Principle>);
+
+/// Every pair that the recipe asks for, under the principles that apply to the prompt.
+fn met<'a, A: Ask>(asking: &Asking<'a, A>, responses: &[Response]) -> Vec<Meeting<'a>> {
+    let principles = asking.cx.applicable(asking.prompt);
+    pairs_of(asking.cx, responses).into_iter().map(|(a, b)| (a, b, principles.clone())).collect()
+}
+
+/// The principles under which two responses of a chain differ for all that is known: those that objected to one of them.
+/// Under any other they are as good as equal, and a preference would be noise. All of them where the recipe wants an
+/// ensemble, or where no critique objects and the judge is the first to say anything.
+fn at_stake<'p>(
+    cx: &MethodContext,
+    transcript: &Transcript,
+    principles: &[&'p Principle],
+    (a, b): (usize, usize),
+) -> Vec<&'p Principle> {
+    let (of_a, of_b) = (objections(transcript, a), objections(transcript, b));
+    let objected = |p: &&&Principle| of_a.contains(p.id.as_str()) || of_b.contains(p.id.as_str());
+    let at_stake: Vec<&Principle> = principles.iter().filter(objected).copied().collect();
+    if at_stake.is_empty() || cx.label.principles == 0 { principles.to_vec() } else { at_stake }
+}
+
+/// Every comparison that the recipe asks for, side by side, in the order of pairs and principles.
 async fn compare_all<A: Ask>(
     asking: &Asking<'_, A>,
     responses: &[Response],
+    meetings: Vec<Meeting<'_>>,
 ) -> Result<Vec<Comparison>, Stop> {
     let cx = asking.cx;
-    let principles = cx.applicable(asking.prompt);
     let mut wanted: Vec<(usize, usize, &Principle)> = Vec::new();
-    for (a, b) in pairs(cx.label.pairs, responses) {
+    for (a, b, principles) in meetings {
         let drawn = match cx.label.principles {
-            0 => principles.clone(),
+            0 => principles,
             count => {
                 // Drawn by the texts: the same pair meets the same principles wherever it stands.
                 let mut texts = [responses[a].text.as_str(), responses[b].text.as_str()];
@@ -140,16 +172,21 @@ async fn compare_all<A: Ask>(
     join_all(compared).await.into_iter().collect()
 }
 
-/// The pairs that meet. Two responses that are the same have no better one.
-fn pairs(which: LabelPairs, responses: &[Response]) -> Vec<(usize, usize)> {
-    let count = responses.len();
+fn pairs_of(cx: &MethodContext, responses: &[Response]) -> Vec<(usize, usize)> {
+    let texts: Vec<&str> = responses.iter().map(|response| response.text.as_str()).collect();
+    pairs(cx.label.pairs, &texts)
+}
+
+/// The pairs of texts that meet. Two that are the same have no better one.
+pub fn pairs(which: LabelPairs, texts: &[&str]) -> Vec<(usize, usize)> {
+    let count = texts.len();
     let all = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b)));
     all.filter(|(a, b)| match which {
         LabelPairs::All => true,
         LabelPairs::Steps => a + 1 == *b,
         LabelPairs::FirstLast => *a == 0 && b + 1 == count,
     })
-    .filter(|(a, b)| responses[*a].text.trim() != responses[*b].text.trim())
+    .filter(|(a, b)| texts[*a].trim() != texts[*b].trim())
     .collect()
 }
 

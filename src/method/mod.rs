@@ -27,7 +27,9 @@ pub mod verdict;
 
 pub use context::{MethodContext, RoleModels};
 pub use critique_revision::critique_revision;
-pub use label::{GIVEN, label_chain, label_given, label_responses, label_samples, option_odds, read_option};
+pub use label::{
+    GIVEN, label_chain, label_given, label_responses, label_samples, option_odds, pairs, read_option,
+};
 pub use test_cases::criticise_case;
 
 use crate::model::{Answer, Call};
@@ -57,10 +59,12 @@ pub async fn make_transcript(
     prompt: &Prompt,
 ) -> Result<Transcript, Stop> {
     match cx.label.source {
-        LabelSource::Off => critique_revision(ask, cx, prompt).await,
+        LabelSource::Off if !cx.gates.confirm => critique_revision(ask, cx, prompt).await,
         LabelSource::Samples => label_samples(ask, cx, prompt).await,
         LabelSource::Given => label_given(ask, cx, prompt).await,
-        LabelSource::Chain => label_chain(ask, cx, critique_revision(ask, cx, prompt).await?).await,
+        LabelSource::Off | LabelSource::Chain => {
+            label_chain(ask, cx, critique_revision(ask, cx, prompt).await?).await
+        }
     }
 }
 

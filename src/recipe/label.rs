@@ -52,7 +52,8 @@ pub struct Label {
     pub samples: u32,
     /// Which of a prompt's responses meet.
     pub pairs: LabelPairs,
-    /// How many principles are drawn for a pair, by weight; 0 for an ensemble over all that apply.
+    /// How many principles are drawn for a pair, by weight; 0 for an ensemble over all that apply. With `chain` they are
+    /// drawn from those that a critique objected with to one of the two, for of the others the pair says nothing.
     pub principles: u32,
     /// How a preference is read.
     pub how: LabelHow,

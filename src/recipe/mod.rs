@@ -548,6 +548,11 @@ pub struct Gates {
     /// Largest ratio of lengths within a pair; 0 for no limit, the default: a short decline beside a long harmful
     /// draft is what the method is for. The length bias of the whole set is in its statistics.
     pub max_length_ratio: f64,
+    /// Keep a pair of a revision chain only where a judge agrees with the critics about which is better: asked to compare
+    /// the two, in both orders, under principles that objected to one of them (as many as `[label] principles` says). The
+    /// one gate that asks; its answers are in the transcripts. Off by default: it costs two calls a pair and principle, and
+    /// the verdicts of a good critic give the same direction. Turn it on where false alarms matter more than calls.
+    pub confirm: bool,
 }
 
 impl Default for Gates {
@@ -561,6 +566,7 @@ impl Default for Gates {
             max_repeated_share: 0.5,
             min_edit_share: 0.01,
             max_length_ratio: 0.0,
+            confirm: false,
         }
     }
 }

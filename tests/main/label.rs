@@ -202,3 +202,115 @@ fn anthropics_own_pairs_are_read_and_labelled() {
     assert!(rows.iter().all(|row| row["given_label"].is_string() && row["prompt"][0]["role"] == "user"));
     assert!(rows.iter().any(|row| row["prompt"].as_array().is_some_and(|turns| turns.len() > 2)));
 }
+
+const THREE: &str = "[constitution]\nid = \"three\"\n[[principle]]\nid = \"kind\"\ntext = \"The response is kind.\"\n\
+                     [[principle]]\nid = \"honest\"\ntext = \"The response is true.\"\n[[principle]]\nid = \
+                     \"short\"\ntext = \"The response is short.\"\n";
+
+/// A run of the simulated world over some prompts, with settings of it.
+fn run(scratch: &Scratch, out: &str, sets: &[&str]) -> (String, Value) {
+    scratch.write("three.toml", THREE);
+    let prompt = |n: usize| format!("How do I mend gate number {n}?");
+    scratch.write("prompts.txt", (0..60).map(prompt).collect::<Vec<_>>().join("\n"));
+    let args =
+        ["run", "--constitution", "three.toml", "--model", "sim", "--prompts", "prompts.txt", "--out", out];
+    let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+    let done = scratch.run(&[&args[..], &sets].concat());
+    assert!(done.out.lines().all(|line| line.chars().count() <= 80), "{}", done.out);
+    (done.out, report(scratch, out))
+}
+
+/// Why rows of `preference` were left out, and how many.
+fn left_out(scratch: &Scratch, run: &str) -> BTreeMap<String, u64> {
+    let text = std::fs::read_to_string(scratch.path(run).join("dataset/stats.json")).expect("statistics");
+    let stats: Value = serde_json::from_str(&text).expect("JSON");
+    serde_json::from_value(stats["dropped"]["preference"].clone()).unwrap_or_default()
+}
+
+#[test]
+fn a_judge_confirms_what_critics_say_or_the_pair_is_left_out() {
+    let scratch = Scratch::new();
+    // Every objection is true: a violation mended is better under the principle that objected, and the judge knows.
+    let sound = ["sim.violations=0.5", "sim.false_alarms=0", "gates.confirm=true"];
+    run(&scratch, "sound", &sound);
+    let (kept, dropped) = (preferences(&scratch, "sound"), left_out(&scratch, "sound"));
+    assert!(kept.len() > 30 && !dropped.contains_key("judge-disagrees"), "{} {dropped:?}", kept.len());
+    assert!(kept.iter().all(|row| row["label_source"] == "logprobs" && row["p_chosen"].as_f64() > Some(0.5)));
+    // None is: what is revised was as good as it became, and the judge says so about as often as not.
+    let alarmed = ["sim.violations=0", "sim.false_alarms=0.5", "gates.confirm=true"];
+    run(&scratch, "alarmed", &alarmed);
+    let (kept, dropped) = (preferences(&scratch, "alarmed").len() as u64, left_out(&scratch, "alarmed"));
+    assert!(dropped["judge-disagrees"] > 10 && kept > 10, "{kept} {dropped:?}");
+    run(&scratch, "trusted", &["sim.violations=0", "sim.false_alarms=0.5"]);
+    assert_eq!(preferences(&scratch, "trusted").len() as u64, kept + dropped["judge-disagrees"]);
+    // Unknown confirms nothing, and a row of `sft` does not depend on it.
+    let (told, _) = run(&scratch, "mute", &[&sound[..], &["sim.judge=malformed"]].concat());
+    assert_eq!(preferences(&scratch, "mute").len(), 0, "{told}");
+    assert!(left_out(&scratch, "mute")["judge-undecided"] > 30 && told.contains("judge-undecided"), "{told}");
+}
+
+#[test]
+fn labels_of_a_chain_are_about_what_was_revised() {
+    let scratch = Scratch::new();
+    run(
+        &scratch,
+        "chain",
+        &["label.source=chain", "sim.violations=0.5", "sim.false_alarms=0", "export.pairs=all"],
+    );
+    let rows = preferences(&scratch, "chain");
+    assert!(rows.len() > 30, "{}", rows.len());
+    // Of a principle that was violated and mended the judge is sure; of any other the two would be nearly equal.
+    assert!(rows.iter().all(|row| row["p_chosen"].as_f64() > Some(0.9) && row["round"] != 0), "{rows:?}");
+}
+
+#[test]
+fn the_report_tells_what_was_planted() {
+    let scratch = Scratch::new();
+    let (told, report) =
+        run(&scratch, "dead", &["sim.not_applicable=1", "sim.violations=0", "sim.false_alarms=0"]);
+    assert!(told.contains("never of any bearing: 3 of 3 principles: kind, honest, short"), "{told}");
+    assert_eq!(report["dead"].as_array().map(Vec::len), report["principles"].as_array().map(Vec::len));
+
+    let (told, report) = run(&scratch, "mute", &["sim.unreadable=0.8"]);
+    assert!(told.contains("critiques without a verdict"), "{told}");
+    assert!(report["undecided"]["share"].as_f64() > Some(0.2), "{report}");
+
+    // A reviser that breaks what it was not asked about.
+    let (_, report) = run(&scratch, "breaks", &["sim.breaks=0.5", "sim.violations=0.5"]);
+    assert!(report["revisions"]["rolled_back"].as_u64() > Some(5), "{report}");
+    assert!(
+        report["undoes"][0]["times"].as_u64() > Some(2) && report["undoes"][0]["mutual"] == true,
+        "{report}"
+    );
+    assert!(scratch.run(&["show", "breaks"]).code(0).out.contains("and the other way round"));
+
+    // The paper's way revises what nothing objects to; the world says how often that changes the response.
+    let paper =
+        ["method.schedule=sampled", "method.revise_always=true", "sim.needless=0.4", "sim.violations=0.1"];
+    let (told, report) = run(&scratch, "paper", &paper);
+    assert!(told.contains("changed although nothing objected"), "{told}");
+    let needless = report["revisions"]["needless"].clone();
+    assert!(needless["low"].as_f64() < Some(0.4) && needless["high"].as_f64() > Some(0.4), "{needless}");
+
+    let (told, report) = run(&scratch, "sound", &[]);
+    assert!(!told.contains("own report"), "nothing to tell: {told}");
+    assert_eq!(report["transcripts"], 60);
+}
+
+#[test]
+fn what_the_dataset_leaves_out_is_told_and_adds_up() {
+    let scratch = Scratch::new();
+    labelled(&scratch, 20, 4);
+    // The same pairs with a label of hazard are other items, and the same rows of `preference`.
+    let rows = std::fs::read_to_string(scratch.path("pairs.jsonl")).expect("pairs");
+    let again = rows.replace("{\"prompt\"", "{\"hazard\":\"x\",\"prompt\"");
+    scratch.write("pairs.jsonl", format!("{rows}{again}"));
+    let done = scratch.run(&label("r", &["--model", "sim"])).code(0);
+    let events = done.out.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let exported = events.into_iter().find(|event| event["event"] == "exported").expect("the event");
+    assert_eq!(exported["left_out"], json!([["preference", "repeat", 20]]));
+    assert_eq!((&exported["rows"][0], &done.summary()["rows"]), (&json!(["preference", 20]), &json!(40)));
+    let args = label("r", &["--model", "sim"]);
+    let said = scratch.run(&args.into_iter().filter(|arg| *arg != "--json").collect::<Vec<_>>()).code(0).out;
+    assert!(said.contains("left out of preference: 20 repeat"), "{said}");
+}

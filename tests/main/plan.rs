@@ -99,3 +99,37 @@ fn what_the_probe_paid_for_is_not_asked_again_and_what_is_finished_is_free() {
     assert_eq!(after["journal"]["finished"], 12, "{after}");
     assert_eq!(after["journal"]["calls"], used["calls"]["from_journal"]);
 }
+
+#[test]
+fn bounds_know_what_labels_take() {
+    let scratch = Scratch::new();
+    prompts(&scratch, 12);
+    let pair = |n: usize| {
+        format!("{{\"prompt\":\"Question {n}?\",\"responses\":[\"One {n}.\",\"Two.\",\"Three.\"]}}\n")
+    };
+    scratch.write("pairs.jsonl", (0..12).map(pair).collect::<String>());
+    let check = |name: &str, prompts: &str, more: &[&str]| {
+        let base =
+            ["--model", "sim", "--prompts", prompts, "--constitution", "minimal", "--json", "--out", name];
+        let sets: Vec<&str> = more.iter().flat_map(|set| ["--set", set]).collect();
+        let plan = json(&scratch.run(&[&["plan"][..], &base, &sets].concat()).code(0).out);
+        let run = scratch.run(&[&["run", "--no-export"][..], &base, &sets].concat());
+        let used = run.summary();
+        assert_eq!(used["unfinished"], 0, "{}", run.err);
+        for (what, number) in
+            [("calls", &used["calls"]["asked"]), ("completion", &used["tokens"]["completion"])]
+        {
+            assert!(holds(&plan["total"][what], number), "{name} {what}: {plan} against {used}");
+        }
+        plan["roles"]["judge"]["calls"].clone()
+    };
+    let judged = check("given", "pairs.jsonl", &["label.source=given", "label.how=votes", "label.votes=3"]);
+    // Twelve rows of three pairs, each in two orders with three votes.
+    assert_eq!((judged["low"].as_f64(), judged["high"].as_f64()), (Some(216.0), Some(216.0)), "{judged}");
+    let judged =
+        check("samples", "prompts.txt", &["label.source=samples", "label.samples=3", "label.principles=0"]);
+    assert!(judged["low"].as_f64() > Some(0.0), "{judged}");
+    check("steps", "prompts.txt", &["label.source=samples", "label.pairs=steps", "label.reason_first=true"]);
+    check("chain", "prompts.txt", &["label.source=chain", "method.schedule=each", "sim.no_logprobs=true"]);
+    check("confirm", "prompts.txt", &["gates.confirm=true"]);
+}

@@ -244,8 +244,12 @@ impl<'a> Maker<'a> {
 
     /// The pairs that pass the gates, swapped or repeated as the soft labels ask.
     fn pairs(&mut self, texts: &[Result<String, &'static str>]) -> Vec<(Pair, u32)> {
-        let Judged { pairs, dropped } =
-            judge(self.transcript, self.context.constitution, self.context.export.pairs);
+        let Judged { pairs, dropped } = judge(
+            self.transcript,
+            self.context.constitution,
+            self.context.export.pairs,
+            self.context.gates.confirm,
+        );
         for reason in dropped {
             self.drop(Config::Preference, reason);
         }

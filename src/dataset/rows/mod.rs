@@ -5,5 +5,5 @@ mod pairs;
 mod schema;
 
 pub use build::{Context, Drop, Passport, rows_of, why_no_row};
-pub use pairs::{Judged, Pair, judge, objections};
+pub use pairs::{Judged, Pair, has_direction, judge, objections};
 pub use schema::{Column, Config, Kind, Row, Value};

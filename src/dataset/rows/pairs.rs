@@ -3,7 +3,7 @@
 use crate::constitution::Constitution;
 use crate::recipe::Pairs;
 use crate::transcript::{Comparison, Ended, RevisionFate, Transcript, Verdict};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A judged pair of responses of one transcript.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,15 +40,46 @@ pub struct Judged {
     pub dropped: Vec<&'static str>,
 }
 
-/// Judges a transcript's responses: by its comparisons where there are any, else by its verdicts.
-pub fn judge(transcript: &Transcript, constitution: &Constitution, which: Pairs) -> Judged {
-    if transcript.comparisons.is_empty() && transcript.ended == Ended::Labelled {
-        Judged { pairs: Vec::new(), dropped: vec![not_compared(transcript)] }
-    } else if transcript.comparisons.is_empty() {
-        by_verdicts(transcript, which)
-    } else {
+/// Judges a transcript's responses: by its comparisons where there are any, else by its verdicts. With `confirm` the
+/// verdicts of a chain say which response is better, and its comparisons must agree.
+pub fn judge(transcript: &Transcript, constitution: &Constitution, which: Pairs, confirm: bool) -> Judged {
+    let compared_only = transcript.ended == Ended::Labelled;
+    if confirm && !compared_only {
+        confirmed(by_verdicts(transcript, which), &labels(transcript, constitution))
+    } else if !transcript.comparisons.is_empty() {
         by_comparisons(transcript, constitution)
+    } else if compared_only {
+        Judged { pairs: Vec::new(), dropped: vec![not_compared(transcript)] }
+    } else {
+        by_verdicts(transcript, which)
     }
+}
+
+/// The pairs with which the judge agrees; its label is theirs then.
+fn confirmed(by_verdicts: Judged, labels: &Labels<'_>) -> Judged {
+    let Judged { pairs, mut dropped } = by_verdicts;
+    let mut kept = Vec::new();
+    for pair in pairs {
+        let (low, high) = (pair.chosen.min(pair.rejected), pair.chosen.max(pair.rejected));
+        let Some(label) = labels.get(&(low, high)).and_then(Option::as_ref) else {
+            dropped.push("judge-undecided");
+            continue;
+        };
+        let towards_chosen = |p: f64| if pair.chosen == low { p } else { 1.0 - p };
+        let p = towards_chosen(label.p);
+        if p - 0.5 < LEAST {
+            dropped.push("judge-disagrees");
+            continue;
+        }
+        kept.push(Pair {
+            p: p.clamp(1e-6, 1.0 - 1e-6),
+            p_raw: Some(towards_chosen(label.raw)),
+            source: label.by.how.clone(),
+            judge: Some(label.by.model.clone()),
+            ..pair
+        });
+    }
+    Judged { pairs: kept, dropped }
 }
 
 /// Why responses that were to be compared were not.
@@ -75,20 +106,47 @@ struct Voice {
 /// A rank decides when its weighted mean is at least this far from one half.
 const SURE: f64 = 0.1;
 
+/// A label that is no further from one half is a tie.
+const LEAST: f64 = 1e-9;
+
+/// What the comparisons of one pair say together.
+struct Label<'t> {
+    /// P(the response with the lower index is better), and the same before any clamp.
+    p: f64,
+    raw: f64,
+    /// The last comparison that decided: it says how, and who.
+    by: &'t Comparison,
+    principles: Vec<String>,
+}
+
+/// By pair, the lower index first; `None` where nothing is decided.
+type Labels<'t> = BTreeMap<(usize, usize), Option<Label<'t>>>;
+
 /// The comparisons of each pair as one label. Undecided ones have no say.
+fn labels<'t>(transcript: &'t Transcript, constitution: &Constitution) -> Labels<'t> {
+    let mut of_pairs: BTreeMap<(usize, usize), Vec<&Comparison>> = BTreeMap::new();
+    for comparison in transcript.comparisons.iter().filter(|c| c.a != c.b) {
+        let pair = (comparison.a.min(comparison.b), comparison.a.max(comparison.b));
+        of_pairs.entry(pair).or_default().push(comparison);
+    }
+    let label = |low: usize, comparisons: Vec<&'t Comparison>| {
+        let decided: Vec<&Comparison> =
+            comparisons.into_iter().filter(|c| c.p.is_some_and(f64::is_finite)).collect();
+        let voices: Vec<Voice> = decided.iter().filter_map(|c| voice(c, low, constitution)).collect();
+        let (by, (p, raw)) = decided.last().zip(weigh(&voices))?;
+        Some(Label { p, raw, by, principles: decided.iter().map(|c| c.principle.clone()).collect() })
+    };
+    of_pairs.into_iter().map(|(pair, comparisons)| (pair, label(pair.0, comparisons))).collect()
+}
+
 fn by_comparisons(transcript: &Transcript, constitution: &Constitution) -> Judged {
     let mut judged = Judged::default();
-    let met: BTreeSet<(usize, usize)> =
-        transcript.comparisons.iter().filter(|c| c.a != c.b).map(|c| (c.a.min(c.b), c.a.max(c.b))).collect();
-    for (low, high) in met {
-        let of_pair = transcript.comparisons.iter().filter(|c| (c.a.min(c.b), c.a.max(c.b)) == (low, high));
-        let decided: Vec<&Comparison> = of_pair.filter(|c| c.p.is_some_and(f64::is_finite)).collect();
-        let voices: Vec<Voice> = decided.iter().filter_map(|c| voice(c, low, constitution)).collect();
-        let Some((comparison, (p, raw))) = decided.last().zip(weigh(&voices)) else {
+    for ((low, high), label) in labels(transcript, constitution) {
+        let Some(Label { p, raw, by, principles }) = label else {
             judged.dropped.push("undecided");
             continue;
         };
-        if (p - 0.5).abs() < 1e-9 {
+        if (p - 0.5).abs() < LEAST {
             judged.dropped.push("tie");
             continue;
         }
@@ -98,9 +156,9 @@ fn by_comparisons(transcript: &Transcript, constitution: &Constitution) -> Judge
             rejected,
             p: p.max(1.0 - p).clamp(1e-6, 1.0 - 1e-6),
             p_raw: Some(if p > 0.5 { raw } else { 1.0 - raw }),
-            source: comparison.how.clone(),
-            judge: Some(comparison.model.clone()),
-            principles: decided.iter().map(|c| c.principle.clone()).collect(),
+            source: by.how.clone(),
+            judge: Some(by.model.clone()),
+            principles,
         });
     }
     judged
@@ -155,7 +213,7 @@ fn by_verdicts(transcript: &Transcript, which: Pairs) -> Judged {
     };
     for (before, after) in steps.into_iter().filter(|(before, after)| before != after) {
         let (against_before, against_after) = (objections(transcript, before), objections(transcript, after));
-        if against_before.len() <= against_after.len() {
+        if !has_direction(transcript, before, after) {
             judged.dropped.push("no-direction");
             continue;
         }
@@ -172,6 +230,11 @@ fn by_verdicts(transcript: &Transcript, which: Pairs) -> Judged {
         });
     }
     judged
+}
+
+/// Whether the critiques say that the later of two responses is the better one.
+pub fn has_direction(transcript: &Transcript, before: usize, after: usize) -> bool {
+    objections(transcript, before).len() > objections(transcript, after).len()
 }
 
 /// The response with the fewest objections, the latest of equals. One that nobody criticised is not known to be good.
