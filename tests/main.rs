@@ -35,6 +35,8 @@ mod label;
 mod plan;
 #[path = "main/run.rs"]
 mod run;
+#[path = "main/schema.rs"]
+mod schema;
 #[path = "main/shipped.rs"]
 mod shipped;
 #[path = "main/test_cases.rs"]

@@ -121,7 +121,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     match reports.iter().find(|report| !report.answers()) {
         Some(bad) => {
             let why = bad.failure.as_ref().or(bad.silence.as_ref()).map_or("", String::as_str);
-            Err(Failure::new(Kind::Provider, printable(why)))
+            let url = &bad.base_url;
+            let place = if why.contains(url.as_str()) { String::new() } else { format!("`{url}`: ") };
+            Err(Failure::new(Kind::Provider, printable(&format!("{place}{why}"))))
         }
         None if reports.is_empty() => {
             Err(Failure::new(Kind::Findings, "no endpoint answers on this machine")
@@ -296,7 +298,8 @@ fn told(report: &Report, style: Style) -> String {
     };
     line("models", &listed);
     if let Some(model) = &report.model {
-        line("asked", model);
+        let is_asked = report.found.is_some() || report.failure.is_some();
+        line(if is_asked { "asked" } else { "not asked" }, model);
     }
     if let Some(why) = &report.failure {
         line("answer", why);

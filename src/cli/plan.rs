@@ -27,9 +27,6 @@ use std::process::ExitCode;
 /// Ids remembered to find repeated prompts; memory stays bounded, and repeats after so many are counted as prompts.
 const REMEMBERED: usize = 4_000_000;
 
-/// Calls reckoned to be in flight where the recipe leaves it to the endpoint.
-const AUTO: f64 = 32.0;
-
 /// Tell what a run will take, before it is paid for
 ///
 /// Without a probe: bounds, from the schedule, the rendered requests and the longest answers allowed. With `--probe N`:
@@ -67,6 +64,8 @@ struct Plan {
     money: Option<Interval>,
     /// Absent without a probe where no limit is set.
     seconds: Option<Interval>,
+    /// What the probe found out about time; absent where it asked nothing.
+    pace: Option<Pace>,
     journal: Free,
 }
 
@@ -76,6 +75,15 @@ struct Tokens {
     prompt: Interval,
     cached: Interval,
     completion: Interval,
+}
+
+/// How fast the endpoint answered the probe.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Pace {
+    /// Calls answered per second, with as many in flight as the limits of the recipe let and the probe had.
+    calls_per_second: f64,
+    /// Mean seconds of a call, with its wait for a place among those in flight.
+    mean_seconds: f64,
 }
 
 /// What the run's journal holds already.
@@ -109,13 +117,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let counted = read(&project, &context, args.probe)?;
     let journal = free(&dir, &super::run::plan(&project, &models))?;
     let drawn: Vec<Prompt> = counted.drawn.values().cloned().collect();
-    let (probed, mean_latency) = if drawn.is_empty() {
+    let (probed, pace) = if drawn.is_empty() {
         (Vec::new(), None)
     } else {
         probe(&project, &dir, models, &context, &drawn, args.json)?
     };
-    let plan =
-        reckon(&project.recipe.models, &project.recipe.limits, &counted, &probed, mean_latency, journal);
+    let plan = reckon(&project.recipe.models, &project.recipe.limits, &counted, &probed, pace, journal);
     let text = if args.json {
         let line = serde_json::to_string(&plan).map_err(|error| Failure::usage(error.to_string()))?;
         line + "\n"
@@ -183,7 +190,7 @@ fn free(dir: &RunDir, plan: &str) -> Result<Free, Failure> {
     }
 }
 
-/// What each prompt of the probe took, and the mean seconds of the calls asked.
+/// What each prompt of the probe took, and how fast the calls asked were answered.
 fn probe(
     project: &Project,
     dir: &RunDir,
@@ -191,16 +198,20 @@ fn probe(
     context: &MethodContext,
     prompts: &[Prompt],
     json: bool,
-) -> Result<(Vec<ByRole>, Option<f64>), Failure> {
+) -> Result<(Vec<ByRole>, Option<Pace>), Failure> {
     let asking = Asking::open(&dir.path, project, models, json)?;
     dir.freeze(project)?;
+    let began = Instant::now();
     let seen: Vec<Seen> = asking.all("prompts", prompts.iter(), async |ask, prompt| {
         let counting = Counting::new(ask);
         make_transcript(&counting, context, prompt).await?;
         Ok(counting.seen())
     })?;
+    let elapsed = began.elapsed().as_secs_f64();
     let (asked, waited) = seen.iter().fold((0, 0.0), |(n, time), seen| (n + seen.asked, time + seen.waited));
-    Ok((seen.iter().map(|seen| seen.used).collect(), (asked > 0).then(|| waited / asked as f64)))
+    let calls = asked as f64;
+    let pace = Pace { calls_per_second: calls / elapsed, mean_seconds: waited / calls };
+    Ok((seen.iter().map(|seen| seen.used).collect(), (asked > 0 && elapsed > 0.0).then_some(pace)))
 }
 
 /// One number of a plan: predicted where there was a probe, else between its bounds.
@@ -229,7 +240,7 @@ fn reckon(
     limits: &Limits,
     counted: &Counted,
     probed: &[ByRole],
-    mean_latency: Option<f64>,
+    pace: Option<Pace>,
     journal: Free,
 ) -> Plan {
     let roles: BTreeMap<&'static str, Tokens> = Role::ALL
@@ -244,37 +255,49 @@ fn reckon(
         Role::ALL.into_iter().map(of).sum()
     };
     let total = tokens(counted, probed, total);
-    let seconds = seconds(limits, &total, mean_latency);
+    let seconds = seconds(limits, &total, pace);
     Plan {
         prompts: counted.prompts,
         rejects: counted.rejects,
         probed: probed.len(),
         money: (priced && !roles.is_empty()).then(|| interval(counted, probed, cost)),
         seconds,
+        pace,
         roles,
         total,
         journal,
     }
 }
 
-/// The slowest of the limits decides.
-fn seconds(limits: &Limits, total: &Tokens, mean_latency: Option<f64>) -> Option<Interval> {
-    let width = match limits.concurrency {
-        Concurrency::Fixed(n) => f64::from(n),
-        Concurrency::Auto => AUTO,
-    };
-    let known = mean_latency.is_some() || limits.rpm.is_some() || limits.tpm.is_some();
-    let slowest = |calls: f64, tokens: f64| {
+/// The slowest decides: the limits per minute, or the endpoint.
+///
+/// How fast the endpoint is, the probe has shown: with `auto` at the number of calls in flight that the limiter reached.
+/// With a fixed number, a probe that kept fewer in flight was slower than the run will be, so that its calls at that
+/// number are the other end of the interval.
+fn seconds(limits: &Limits, total: &Tokens, pace: Option<Pace>) -> Option<Interval> {
+    let known = pace.is_some() || limits.rpm.is_some() || limits.tpm.is_some();
+    let by_limits = |calls: f64, tokens: f64| {
         let by_rpm = limits.rpm.map_or(0.0, |rpm| calls * 60.0 / f64::from(rpm));
-        let by_tpm = limits.tpm.map_or(0.0, |tpm| tokens * 60.0 / f64::from(tpm));
-        by_rpm.max(by_tpm).max(mean_latency.map_or(0.0, |latency| calls * latency / width))
+        by_rpm.max(limits.tpm.map_or(0.0, |tpm| tokens * 60.0 / f64::from(tpm)))
     };
+    let ends = |calls: f64| -> [f64; 2] {
+        let Some(Pace { calls_per_second, mean_seconds }) = pace else { return [0.0; 2] };
+        let as_probed = calls / calls_per_second;
+        let filled = match limits.concurrency {
+            Concurrency::Fixed(n) => calls * mean_seconds / f64::from(n),
+            Concurrency::Auto => as_probed,
+        };
+        [as_probed.min(filled), as_probed.max(filled)]
+    };
+    let slowest = |calls: f64, tokens: f64| ends(calls).map(|end| end.max(by_limits(calls, tokens)));
     let Tokens { calls, prompt, completion, .. } = total;
     let likely = calls.likely.zip(prompt.likely).zip(completion.likely);
+    let [low, _] = slowest(calls.low, prompt.low + completion.low);
+    let [_, high] = slowest(calls.high, prompt.high + completion.high);
     known.then(|| Interval {
-        low: slowest(calls.low, prompt.low + completion.low),
-        likely: likely.map(|((calls, prompt), completion)| slowest(calls, prompt + completion)),
-        high: slowest(calls.high, prompt.high + completion.high),
+        low,
+        likely: likely.map(|((calls, prompt), completion)| slowest(calls, prompt + completion)[0]),
+        high,
     })
 }
 
@@ -323,6 +346,13 @@ fn told(plan: &Plan) -> String {
     let time = plan.seconds.as_ref().map(|of| between(of, &duration));
     let _ =
         writeln!(out, "time     {}", time.unwrap_or_else(|| unknown("needs --probe, or limits.rpm or tpm")));
+    if let Some(pace) = plan.pace {
+        let _ = writeln!(
+            out,
+            "         the probe was answered {:.1} calls a second; a longer run may reach more",
+            pace.calls_per_second
+        );
+    }
     let Free { answers, finished, calls, prompt, completion } = plan.journal;
     let _ = writeln!(
         out,

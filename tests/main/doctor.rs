@@ -51,6 +51,10 @@ fn an_endpoint_that_cannot_be_used_is_an_error() {
         assert!(done.err.contains(part), "{}", done.err);
     };
     check(&["--base-url", "http://127.0.0.1:1/v1"], "cannot connect to `http://127.0.0.1:1/v1`");
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/v1", silent.local_addr().expect("its address"));
+    // It takes connections and says nothing: that is known after seconds, and no question waits for a minute.
+    check(&["--base-url", &url, "--model", "m"], &format!("`{url}`: no answer in time"));
     check(&["--base-url", "localhost:1"], "begins with neither `http://` nor `https://`");
     let sim = Sim::start(&scratch, &["--model", "there"]);
     check(&["--base-url", &sim.url, "--model", "elsewhere"], "does it serve `elsewhere`");

@@ -93,10 +93,13 @@ fn what_the_probe_paid_for_is_not_asked_again_and_what_is_finished_is_free() {
     let before = plan("12");
     assert!(before["money"]["likely"].as_f64().expect("a sum") > 0.0, "{before}");
     assert_eq!(before["journal"]["finished"], 0);
+    assert!(before["pace"]["calls_per_second"].as_f64().expect("a pace") > 0.0, "{before}");
+    assert!(before["seconds"]["likely"].as_f64().expect("a time") > 0.0, "{before}");
     let used = scratch.run(&[&["run", "--no-export", "--out", "run"][..], &base].concat()).summary();
     assert_eq!(used["calls"]["asked"], 0, "{used}");
     let after = plan("0");
     assert_eq!(after["journal"]["finished"], 12, "{after}");
+    assert!(after["seconds"].is_null(), "nothing was asked, so nothing is known of time: {after}");
     assert_eq!(after["journal"]["calls"], used["calls"]["from_journal"]);
 }
 
