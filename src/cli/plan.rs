@@ -23,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
+use tokio::time::Instant;
 
 /// Ids remembered to find repeated prompts; memory stays bounded, and repeats after so many are counted as prompts.
 const REMEMBERED: usize = 4_000_000;
