@@ -13,6 +13,8 @@ mod support;
 
 #[path = "main/ablate.rs"]
 mod ablate;
+#[path = "main/chat.rs"]
+mod chat;
 #[path = "main/check.rs"]
 mod check;
 #[path = "main/command_line.rs"]
@@ -39,5 +41,7 @@ mod run;
 mod schema;
 #[path = "main/shipped.rs"]
 mod shipped;
+#[path = "main/terminal.rs"]
+mod terminal;
 #[path = "main/test_cases.rs"]
 mod test_cases;

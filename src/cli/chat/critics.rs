@@ -3,6 +3,7 @@
 //!
 //! Only collects and words; [`super::screen`] writes.
 
+use super::session::plural;
 use crate::cli::flow::flowed;
 use crate::cli::style::{Style, printable};
 use crate::method::verdict::{read_critique, read_screen};
@@ -127,11 +128,10 @@ fn total(seats: &[Seat]) -> String {
     .filter(|(n, _)| *n > 0)
     .map(|(n, word)| format!("{n} {word}"))
     .collect();
-    let plural = if seats.len() == 1 { "" } else { "s" };
     let again = seats.iter().all(|seat| seat.came == Came::Again);
     format!(
-        "{} critique{plural}{}: {}",
-        seats.len(),
+        "{}{}: {}",
+        plural(seats.len(), "critique"),
         if again { ", as before" } else { "" },
         parts.join(", ")
     )

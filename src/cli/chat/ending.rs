@@ -3,6 +3,7 @@
 //! Words only; who asks for them writes them.
 
 use super::live::Spent;
+use super::session::plural;
 use crate::cli::progress::count;
 use crate::cli::show_transcript::violated_at_end;
 use crate::cli::style::{Style, printable};
@@ -13,11 +14,7 @@ use std::fmt::Write as _;
 /// How an answer ended, in a sentence.
 pub(super) fn outcome(transcript: &Transcript, style: Style) -> String {
     let kept = transcript.responses.len().saturating_sub(1);
-    let revised = match kept {
-        0 => "the draft stands".to_owned(),
-        1 => "1 revision".to_owned(),
-        n => format!("{n} revisions"),
-    };
+    let revised = if kept == 0 { "the draft stands".to_owned() } else { plural(kept, "revision") };
     let left = violated_at_end(transcript);
     let why = crate::cli::show_transcript::ended(&transcript.ended);
     match (left.as_slice(), &transcript.ended) {
@@ -92,7 +89,8 @@ pub(super) fn compared(old: &Transcript, new: &Transcript) -> Vec<String> {
 /// What it took, in a line: "3 asked, 49 known; 1200 tokens in, 300 out; cost 0.0123".
 pub(super) fn took(spent: &Spent, models: &Models) -> String {
     let usage = spent.usage();
-    let mut line = format!("{} calls asked, {} known", spent.asked(), spent.known);
+    let asked = usize::try_from(spent.asked()).unwrap_or(usize::MAX);
+    let mut line = format!("{} asked, {} known", plural(asked, "call"), spent.known);
     if spent.asked() > 0 {
         let _ = write!(line, "; {} tokens in, {} out", count(usage.prompt), count(usage.completion));
     }

@@ -11,7 +11,7 @@ use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
 use rustyline::{
     Cmd, CompletionType, ConditionalEventHandler, Context, Editor, Event, EventContext, EventHandler, Helper,
-    KeyCode, KeyEvent, Modifiers, Movement, RepeatCount,
+    KeyCode, KeyEvent, Modifiers, RepeatCount,
 };
 use std::borrow::Cow;
 use std::io::Write as _;
@@ -19,6 +19,8 @@ use std::path::PathBuf;
 use tokio::runtime::Runtime;
 
 const PROMPT: &str = "> ";
+/// A line break that Enter made after a backslash, told by a mark without width from one that was pasted with its backslash.
+const MARKED_BREAK: &str = "\u{2060}\n";
 /// Entries kept in the history.
 const REMEMBERED: usize = 1000;
 
@@ -68,6 +70,8 @@ impl Edited {
             .history_ignore_space(true)
             .completion_type(CompletionType::List)
             .bracketed_paste(true)
+            // Without colours too: it is what makes a pasted text safe to show, and it adds none.
+            .color_mode(rustyline::ColorMode::Forced)
             .build();
         let mut editor = Editor::with_config(config).map_err(|error| cannot(&error))?;
         editor.set_helper(Some(Words { principles: Vec::new() }));
@@ -93,7 +97,7 @@ impl Edited {
                         // History is a convenience; that it cannot be kept is no reason to fail.
                         let _ = self.editor.append_history(file);
                     }
-                    return Ok(Some(text));
+                    return Ok(Some(text.replace(&format!("\\{MARKED_BREAK}"), "\n")));
                 }
                 Err(ReadlineError::Interrupted) => {}
                 Err(ReadlineError::Eof) => return Ok(None),
@@ -202,9 +206,7 @@ impl ConditionalEventHandler for Enter {
         if is_open_block(line) {
             return Some(Cmd::Newline);
         }
-        // The backslash goes, so that one in a pasted text stays.
-        let goes_on = at_end && line.ends_with('\\');
-        goes_on.then(|| Cmd::Replace(Movement::BackwardChar(1), Some("\n".to_owned())))
+        (at_end && line.ends_with('\\')).then(|| Cmd::Insert(1, MARKED_BREAK.to_owned()))
     }
 }
 

@@ -88,15 +88,14 @@ impl Session {
         let (all, off) = (constitution.principles.len(), self.off.len());
         let off = if off == 0 { String::new() } else { format!(" ({off} off)") };
         format!(
-            "{} {}, {} of {all} principles{off}, model {}, {}, at most {} rounds.",
+            "{} {}, {}{off}, model {}, {}, at most {}.",
             printable(&constitution.id),
             printable(&constitution.version),
-            all - self.off.len(),
+            plural(all - self.off.len(), "principle"),
             printable(&self.models.generator.model),
             recipe.method.schedule.as_str(),
-            recipe.method.rounds
+            plural(recipe.method.rounds as usize, "round")
         )
-        .replace(&format!("{all} of {all} "), &format!("{all} "))
     }
 
     /// What the session has used.
@@ -220,6 +219,11 @@ impl Session {
         exchange.before = exchange.transcript.replace(transcript);
         exchange.made_with = made_with;
     }
+}
+
+/// "1 round", "2 rounds".
+pub(super) fn plural(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
 fn client(recipe: &Recipe, screen: &Arc<Screen>) -> Client<Transports> {
