@@ -303,7 +303,9 @@ fn one_prompt_in_a_script() {
     assert!(done.err.contains("there is no prompt on standard input"), "{}", done.err);
     let done = scratch.run(&["chat", "--model", "sim", "--set", "sim.refused=1", PROMPT]).code(1);
     assert!(done.out.contains("no usable draft"), "{}", done.out);
-    scratch.run(&["chat", "--model", "m", "--base-url", "http://127.0.0.1:1/v1", PROMPT]).code(3);
+    let nowhere =
+        ["chat", "--model", "m", "--base-url", "http://127.0.0.1:1/v1", "--set", "limits.attempts=1"];
+    scratch.run(&[&nowhere[..], &[PROMPT]].concat()).code(3);
 }
 
 #[cfg(unix)]
