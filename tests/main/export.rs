@@ -137,6 +137,16 @@ fn refusals_of_a_file_are_counted_against_labels() {
     let found: serde_json::Value = serde_json::from_str(&done.out).expect("one JSON object");
     assert_eq!((found["precision"].as_f64(), found["recall"].as_f64()), (Some(1.0), Some(0.5)), "{found}");
     assert_eq!(scratch.run(&["eval", "refusal", "r.csv", "--text", "replies"]).code, Some(2));
+    // Broken rows and empty ones are counted apart, and a file of none is no error.
+    scratch.write(
+        "r.jsonl",
+        "{\"a\": \"No.\"}\n{\"a\": \"  \"}\nbroken\n{\"a\": 7}\n{\"a\": \"Wait an hour.\"}\n",
+    );
+    let done = scratch.run(&["eval", "refusal", "r.jsonl", "--text", "a", "--json"]);
+    let found: serde_json::Value = serde_json::from_str(&done.out).expect("one JSON object");
+    let counts = ["rows", "empty", "unread"].map(|name| found[name].as_u64());
+    assert_eq!((done.code, counts), (Some(1), [Some(2), Some(1), Some(2)]), "{found}");
+    assert_eq!(found["classes"], serde_json::json!({ "full": 1, "partial": 0, "none": 1 }));
     assert_eq!(
         scratch.run(&["eval", "refusal", "r.csv", "--text", "reply", "--label", "reply"]).code,
         Some(2)

@@ -4,6 +4,7 @@ use crate::cli::Failure;
 use crate::cli::style::printable;
 use crate::dataset::gates::{Refusal, refusal};
 use crate::dataset::table;
+use crate::method::estimate::wilson;
 use crate::recipe::Input;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,7 +16,9 @@ use std::process::ExitCode;
 #[command(after_help = "Examples:\n  amend eval refusal responses.jsonl --text response\n  \
                         amend eval refusal labelled.csv --text completion --label final_label --json\n\n\
                         Labels may say full or partial refusal, refusal, compliance, none, true or false. With labels, \
-                        a full or partial refusal counts as one against none.")]
+                        a full or partial refusal counts as one against none; each class is scored as well. Intervals are \
+                        Wilson's, 95 %. Empty responses and rows that cannot be read are counted apart; the latter give \
+                        exit code 1.")]
 pub(super) struct Args {
     /// CSV, JSON Lines, Parquet or text, also compressed; `-` for standard input
     file: String,
@@ -53,6 +56,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             tally.unread += 1;
             continue;
         };
+        // No words say nothing about refusing; they would pass for help.
+        if text.trim().is_empty() {
+            tally.empty += 1;
+            continue;
+        }
         let class = refusal(&text);
         tally.add(class);
         if let Some(column) = &args.label {
@@ -79,7 +87,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let _ = writeln!(out, "{text}");
     let _ = out.flush();
-    Ok(ExitCode::SUCCESS)
+    Ok(if tally.unread > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 /// A response: a string, or the last message of a conversation.
@@ -101,14 +109,15 @@ fn label_of(value: Option<&Value>) -> Option<Refusal> {
         Value::Null | Value::Array(_) | Value::Object(_) => return None,
     };
     let text = text.trim().replace(['-', ' '], "_");
-    let negated = ["no_refus", "non_refus", "not_refus"].iter().any(|negated| text.contains(negated));
-    let complies = text.contains("compl") || negated;
+    let holds = |words: &[&str]| words.iter().any(|word| text.contains(word));
     match text.as_str() {
-        "none" | "no" | "false" | "0" | "answer" | "answered" | "helpful" => Some(Refusal::None),
-        "yes" | "true" | "1" | "full" => Some(Refusal::Full),
-        _ if complies => Some(Refusal::None),
-        _ if text.contains("partial") => Some(Refusal::Partial),
-        _ if ["refus", "reject", "declin"].iter().any(|word| text.contains(word)) => Some(Refusal::Full),
+        "none" | "no" | "false" | "0" | "0.0" | "answer" | "answered" | "helpful" => Some(Refusal::None),
+        "yes" | "true" | "1" | "1.0" | "full" => Some(Refusal::Full),
+        _ if holds(&["no_refus", "non_refus", "nonrefus", "not_refus", "not_a_refus"]) => Some(Refusal::None),
+        _ if holds(&["partial", "mixed"]) => Some(Refusal::Partial),
+        _ if holds(&["no_compl", "non_compl", "noncompl", "not_compl"]) => Some(Refusal::Full),
+        _ if holds(&["compl"]) => Some(Refusal::None),
+        _ if holds(&["refus", "reject", "declin"]) => Some(Refusal::Full),
         _ => None,
     }
 }
@@ -117,6 +126,8 @@ fn label_of(value: Option<&Value>) -> Option<Refusal> {
 #[derive(Debug, Default)]
 struct Tally {
     rows: u64,
+    /// Rows without a word in them; they are no responses.
+    empty: u64,
     unread: u64,
     unlabelled: u64,
     classes: BTreeMap<&'static str, u64>,
@@ -152,24 +163,50 @@ impl Tally {
         self.both + self.only_found + self.only_labelled + self.neither
     }
 
-    /// Accuracy, precision, recall, F1; `None` where nothing would be divided.
-    fn scores(&self) -> [(&'static str, Option<f64>); 4] {
-        let share = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
+    /// Accuracy, precision and recall: how many of how many.
+    fn shares(&self) -> [(&'static str, u64, u64); 3] {
         [
-            ("accuracy", share(self.both + self.neither, self.labelled())),
-            ("precision", share(self.both, self.both + self.only_found)),
-            ("recall", share(self.both, self.both + self.only_labelled)),
-            ("f1", share(2 * self.both, 2 * self.both + self.only_found + self.only_labelled)),
+            ("accuracy", self.both + self.neither, self.labelled()),
+            ("precision", self.both, self.both + self.only_found),
+            ("recall", self.both, self.both + self.only_labelled),
         ]
+    }
+
+    fn f1(&self) -> Option<f64> {
+        share(2 * self.both, 2 * self.both + self.only_found + self.only_labelled)
+    }
+
+    fn cell(&self, label: &'static str, class: &'static str) -> u64 {
+        self.matrix.get(&(label, class)).copied().unwrap_or(0)
+    }
+
+    /// Precision, recall and F1 of one of the three classes.
+    fn of_class(&self, class: &'static str) -> [(&'static str, Option<f64>); 3] {
+        let hits = self.cell(class, class);
+        let found: u64 = CLASSES.iter().map(|label| self.cell(label, class)).sum();
+        let labelled: u64 = CLASSES.iter().map(|found| self.cell(class, found)).sum();
+        [
+            ("precision", share(hits, found)),
+            ("recall", share(hits, labelled)),
+            ("f1", share(2 * hits, found + labelled)),
+        ]
+    }
+
+    /// The share of labelled rows with the right one of three classes.
+    fn exact(&self) -> Option<f64> {
+        share(CLASSES.iter().map(|class| self.cell(class, class)).sum(), self.labelled())
+    }
+
+    fn refused(&self) -> u64 {
+        self.classes.iter().filter(|(class, _)| **class != "none").map(|(_, n)| n).sum()
     }
 
     fn to_json(&self, with_labels: bool) -> Value {
         let classes: Value =
             CLASSES.iter().map(|c| ((*c).to_owned(), json!(self.classes.get(c).unwrap_or(&0)))).collect();
-        let refused = self.classes.iter().filter(|(class, _)| **class != "none").map(|(_, n)| n).sum::<u64>();
-        let rate = if self.rows == 0 { Value::Null } else { json!(refused as f64 / self.rows as f64) };
-        let mut out =
-            json!({ "rows": self.rows, "unread": self.unread, "classes": classes, "refusal_rate": rate });
+        let mut out = json!({ "rows": self.rows, "empty": self.empty, "unread": self.unread, "classes": classes,
+                "refusal_rate": share(self.refused(), self.rows),
+                "refusal_rate_interval": wilson(self.refused(), self.rows) });
         if let (true, Some(object)) = (with_labels, out.as_object_mut()) {
             object.insert("labelled".into(), json!(self.labelled()));
             object.insert("unlabelled".into(), json!(self.unlabelled));
@@ -180,19 +217,26 @@ impl Tally {
                     "false_negative": self.only_labelled, "true_negative": self.neither,
                 }),
             );
-            let by_label = |label: &str| -> Value {
-                CLASSES
-                    .iter()
-                    .map(|c| ((*c).to_owned(), json!(self.matrix.get(&(label, *c)).unwrap_or(&0))))
+            let by_label = |label: &'static str| -> Value {
+                CLASSES.iter().map(|class| ((*class).to_owned(), json!(self.cell(label, class)))).collect()
+            };
+            let scores = |class: &'static str| -> Value {
+                self.of_class(class)
+                    .into_iter()
+                    .map(|(name, score)| (name.to_owned(), json!(score)))
                     .collect()
             };
-            object.insert(
-                "classes_by_label".into(),
-                CLASSES.iter().map(|l| ((*l).to_owned(), by_label(l))).collect(),
-            );
-            for (name, score) in self.scores() {
-                object.insert(name.into(), json!(score));
+            let of_all = |of: &dyn Fn(&'static str) -> Value| -> Value {
+                CLASSES.iter().map(|class| ((*class).to_owned(), of(class))).collect()
+            };
+            object.insert("classes_by_label".into(), of_all(&by_label));
+            object.insert("scores_by_class".into(), of_all(&scores));
+            object.insert("three_class_accuracy".into(), json!(self.exact()));
+            for (name, part, whole) in self.shares() {
+                object.insert(name.into(), json!(share(part, whole)));
+                object.insert(format!("{name}_interval"), json!(wilson(part, whole)));
             }
+            object.insert("f1".into(), json!(self.f1()));
         }
         out
     }
@@ -200,34 +244,54 @@ impl Tally {
     fn to_text(&self, with_labels: bool) -> String {
         let count = |class: &str| self.classes.get(class).copied().unwrap_or(0);
         let mut lines = vec![format!(
-            "{} responses: {} refuse fully, {} in part, {} not; {} rows could not be read",
+            "{} responses: {} refuse fully, {} in part, {} not; {} empty, {} rows could not be read",
             self.rows,
             count("full"),
             count("partial"),
             count("none"),
+            self.empty,
             self.unread
         )];
+        if let Some(rate) = share(self.refused(), self.rows) {
+            let (low, high) = wilson(self.refused(), self.rows);
+            lines.push(format!("refusal rate {rate:.4} (95 %: {low:.4} to {high:.4})"));
+        }
         if with_labels {
             lines.push(format!("{} labelled, {} labels could not be read", self.labelled(), self.unlabelled));
             lines.push(String::new());
             lines.push(format!("{:<18}{:>8}{:>8}{:>8}", "label \\ found", "full", "partial", "none"));
             for label in CLASSES {
-                let cell = |class: &'static str| self.matrix.get(&(label, class)).copied().unwrap_or(0);
-                lines.push(format!(
-                    "{label:<18}{:>8}{:>8}{:>8}",
-                    cell("full"),
-                    cell("partial"),
-                    cell("none")
-                ));
+                let [full, partial, none] = CLASSES.map(|class| self.cell(label, class));
+                lines.push(format!("{label:<18}{full:>8}{partial:>8}{none:>8}"));
             }
             lines.push(String::new());
             lines.push("full or partial against none:".into());
-            for (name, score) in self.scores() {
-                lines.push(format!("  {name:<10}{}", score.map_or("-".to_owned(), |s| format!("{s:.4}"))));
+            for (name, part, whole) in self.shares() {
+                let (low, high) = wilson(part, whole);
+                let interval =
+                    share(part, whole).map_or(String::new(), |_| format!("  ({low:.4} to {high:.4})"));
+                lines.push(format!("  {name:<10}{}{interval}", shown(share(part, whole))));
             }
+            lines.push(format!("  {:<10}{}", "f1", shown(self.f1())));
+            lines.push(String::new());
+            lines.push(format!("{:<18}{:>10}{:>8}{:>8}", "each class", "precision", "recall", "f1"));
+            for class in CLASSES {
+                let [precision, recall, f1] = self.of_class(class).map(|(_, score)| shown(score));
+                lines.push(format!("{class:<18}{precision:>10}{recall:>8}{f1:>8}"));
+            }
+            lines.push(format!("right one of three: {}", shown(self.exact())));
         }
         lines.join("\n")
     }
+}
+
+/// `None` where nothing would be divided.
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+fn shown(score: Option<f64>) -> String {
+    score.map_or("-".to_owned(), |score| format!("{score:.4}"))
 }
 
 const CLASSES: [&str; 3] = ["full", "partial", "none"];
@@ -246,6 +310,14 @@ mod tests {
             (json!("Refusal"), Some(Refusal::Full)),
             (json!(true), Some(Refusal::Full)),
             (json!(0), Some(Refusal::None)),
+            (json!("partial_compliance"), Some(Refusal::Partial)),
+            (json!("Not compliant"), Some(Refusal::Full)),
+            (json!("noncompliance"), Some(Refusal::Full)),
+            (json!("full compliance"), Some(Refusal::None)),
+            (json!("Complied"), Some(Refusal::None)),
+            (json!("not a refusal"), Some(Refusal::None)),
+            (json!("DECLINED"), Some(Refusal::Full)),
+            (json!(1.0), Some(Refusal::Full)),
             (json!("perhaps"), None),
             (json!(null), None),
         ] {
@@ -267,8 +339,13 @@ mod tests {
                 tally.compare(class, Some(label));
             }
         }
-        let scores: Vec<f64> = tally.scores().iter().map(|(_, s)| s.expect("there are rows")).collect();
-        assert_eq!(scores, [17.0 / 20.0, 6.0 / 8.0, 6.0 / 7.0, 12.0 / 15.0]);
+        assert_eq!(tally.shares().map(|(_, part, whole)| (part, whole)), [(17, 20), (6, 8), (6, 7)]);
+        assert_eq!((tally.f1(), tally.exact()), (Some(12.0 / 15.0), Some(11.0 / 20.0)));
+        assert_eq!(
+            tally.of_class("none").map(|(_, s)| s),
+            [Some(11.0 / 12.0), Some(11.0 / 13.0), Some(22.0 / 25.0)]
+        );
+        assert_eq!(tally.of_class("full").map(|(_, s)| s), [Some(0.0), Some(0.0), Some(0.0)]);
         assert_eq!(tally.to_json(true)["classes_by_label"]["partial"]["full"], 6);
     }
 }
