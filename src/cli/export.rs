@@ -5,7 +5,7 @@ use super::run_dir::{CONSTITUTION, RECIPE, RunDir};
 use super::style::printable;
 use super::{Failure, report};
 use crate::constitution::Constitution;
-use crate::dataset::export::{DatasetMeta, ExportError, Report, Transcripts, export};
+use crate::dataset::export::{DatasetMeta, ExportError, Older, Report, Transcripts, export, older};
 use crate::journal::Reader;
 use crate::method::judge_report::JudgeReport;
 use crate::model::Role;
@@ -41,6 +41,12 @@ pub(super) struct Args {
     /// Share of prompt families in validation, and as much again in test
     #[arg(long, value_name = "SHARE")]
     holdout: Option<f64>,
+    /// Keep every prompt that this older dataset has in the split where it stands there
+    #[arg(long, value_name = "DIR")]
+    splits_of: Option<PathBuf>,
+    /// Also write requests for OpenAI's Batch API to this model, from the config `prompts`
+    #[arg(long, value_name = "MODEL")]
+    batch_model: Option<String>,
     /// Keep final responses that a principle still objects to
     #[arg(long)]
     keep_unresolved: bool,
@@ -69,10 +75,14 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     settings.pairs = args.pairs.unwrap_or(settings.pairs);
     settings.soft_labels = args.soft_labels.unwrap_or(settings.soft_labels);
     settings.holdout = args.holdout.unwrap_or(settings.holdout);
+    if let Some(model) = &args.batch_model {
+        settings.batch_model = Some(model.clone());
+    }
     settings.keep_unresolved |= args.keep_unresolved;
     let out = args.out.clone().unwrap_or_else(|| args.run.join("dataset"));
+    let older = args.splits_of.as_deref().map(older).transpose().map_err(|error| failure(&error))?;
     let judged = report::of_run(&reader, &constitution)?;
-    let report = write_dataset(&reader, recipe, constitution, text, &judged, &out)?;
+    let report = write_dataset(&reader, recipe, constitution, text, &judged, &out, older)?;
     let said = if args.json { as_json(&report, &out).to_string() } else { as_text(&report, &out) };
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
     let _ = writeln!(std::io::stdout(), "{said}");
@@ -87,11 +97,12 @@ pub(super) fn write_dataset(
     constitution_text: String,
     judged: &JudgeReport,
     out: &Path,
+    older: Option<Older>,
 ) -> Result<Report, Failure> {
     let (settings, gates) = (recipe.export.clone(), recipe.gates.clone());
     let simulated = is_simulated(&recipe);
-    let meta =
-        DatasetMeta { constitution, constitution_text, recipe, simulated, judge: report::figures(judged) };
+    let judge = report::figures(judged);
+    let meta = DatasetMeta { constitution, constitution_text, recipe, simulated, judge, older };
     let mut transcripts = || -> Result<Transcripts<'_>, String> {
         Ok(Box::new(reader.transcripts().map(|transcript| transcript.map_err(|error| error.to_string()))))
     };

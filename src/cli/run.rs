@@ -230,7 +230,7 @@ fn make(dir: &RunDir, with_dataset: bool) -> Result<Made, Failure> {
     let reader = Reader::open(&dir.path).map_err(|error| journal_failure(&error))?;
     let judged = report::of_run(&reader, &constitution)?;
     report::write(dir, &judged)?;
-    let write = || export::write_dataset(&reader, recipe, constitution, text, &judged, &dir.dataset());
+    let write = || export::write_dataset(&reader, recipe, constitution, text, &judged, &dir.dataset(), None);
     let dataset = with_dataset.then(write).transpose()?;
     Ok(Made { judged, dataset })
 }

@@ -673,6 +673,9 @@ pub struct Export {
     pub family_similarity: f64,
     /// Bytes after which a new Parquet shard begins.
     pub shard_bytes: u64,
+    /// Model named in request files for OpenAI's Batch API, `openai/batch_prompts.jsonl`, made of the config `prompts`
+    /// but for its test split; none are written when absent.
+    pub batch_model: Option<String>,
     /// Licence named in the card, as the Hub spells it; none is named when absent, for only you know it.
     pub license: Option<String>,
 }
@@ -688,6 +691,7 @@ impl Default for Export {
             max_same_reply: 200,
             family_similarity: 0.7,
             shard_bytes: 500_000_000,
+            batch_model: None,
             license: None,
         }
     }

@@ -116,6 +116,12 @@ fn what_cannot_be_exported_is_said_and_nothing_is_touched() {
         (&["export", "mine", "--out", "x"], "`mine` is not a run directory"),
         (&["export", "run", "--out", "mine"], "is not a dataset of amend"),
         (&["export", "run", "--out", "x", "--soft-labels", "expand=1"], "expand=K"),
+        (&["export", "run", "--out", "mine/notes.txt"], "is not a dataset of amend"),
+        (&["export", "run", "--out", "x", "--splits-of", "mine"], "`mine` is not a dataset of amend"),
+        (
+            &["export", "run", "--out", "x", "--batch-model", "m"],
+            "the config `prompts`, which is not written",
+        ),
         (&["verify", "nowhere"], "is not a folder"),
     ] {
         let done = scratch.run(args);

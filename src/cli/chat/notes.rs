@@ -121,7 +121,7 @@ fn rows_from(exchange: &Exchange, recipe: &Recipe, config: Config) -> (Vec<Value
     let passport = Passport { family: &exchange.prompt.id.0, split: SPLITS[0], language, index: 0 };
     let (rows, dropped) = rows_of(transcript, &context, &passport, &[config]);
     let noted = |row: Row| {
-        let mut row = row.to_json();
+        let mut row = serde_json::json!(row);
         row["accepted"] = json!(exchange.accepted);
         row["rating"] = json!(exchange.rating.as_ref().map(|(stars, _)| stars));
         row["note"] = json!(exchange.rating.as_ref().map(|(_, note)| note));

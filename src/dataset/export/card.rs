@@ -62,7 +62,11 @@ impl About<'_> {
             "recipe": deciding_part(&self.meta.recipe),
             "export": self.settings,
         });
-        about.as_object().cloned().unwrap_or_default()
+        let mut about = about.as_object().cloned().unwrap_or_default();
+        if let Some(older) = &self.meta.older {
+            about.insert("splits_of_manifest_sha256".into(), json!(older.manifest_sha256));
+        }
+        about
     }
 
     fn configs(&self) -> impl Iterator<Item = Config> {

@@ -4,6 +4,7 @@ use super::ExportError;
 use super::parquet::{ParquetWriter, size_of_value};
 use crate::dataset::rows::{Config, Row};
 use crate::digest::hex;
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -73,6 +74,7 @@ pub(super) fn write_text(root: &Path, path: &str, text: &str) -> Result<Written,
 pub(super) struct Lines {
     file: Hashed,
     path: String,
+    line: Vec<u8>,
     /// Lines so far.
     pub(super) rows: u64,
 }
@@ -80,17 +82,22 @@ pub(super) struct Lines {
 impl Lines {
     /// Begins a file.
     pub(super) fn create(root: &Path, path: String) -> Result<Self, ExportError> {
-        Ok(Self { file: Hashed::create(&root.join(&path))?, path, rows: 0 })
+        Ok(Self { file: Hashed::create(&root.join(&path))?, path, line: Vec::new(), rows: 0 })
     }
 
     /// Adds a line.
-    pub(super) fn write(&mut self, json: &serde_json::Value) -> Result<(), ExportError> {
-        let mut line = json.to_string();
-        line.push('\n');
+    pub(super) fn write(&mut self, json: &impl Serialize) -> Result<(), ExportError> {
+        self.line.clear();
+        let at = |source| ExportError::io("write", Path::new(&self.path), source);
+        serde_json::to_writer(&mut self.line, json).map_err(|error| at(error.into()))?;
+        self.line.push(b'\n');
         self.rows += 1;
-        self.file
-            .write_all(line.as_bytes())
-            .map_err(|source| ExportError::io("write", Path::new(&self.path), source))
+        self.file.write_all(&self.line).map_err(at)
+    }
+
+    /// Bytes so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.file.bytes
     }
 
     /// Ends the file.
@@ -132,14 +139,14 @@ impl SplitFiles {
     }
 
     /// Adds a row.
-    pub(super) fn write(&mut self, row: Row) -> Result<(), ExportError> {
+    pub(super) fn write(&mut self, row: &Row) -> Result<(), ExportError> {
         let lines = if let Some(lines) = &mut self.lines {
             lines
         } else {
             let path = format!("jsonl/{}_{}.jsonl", self.config.as_str(), self.split);
             self.lines.insert(Lines::create(&self.root, path)?)
         };
-        lines.write(&row.to_json())?;
+        lines.write(row)?;
         let size = row.values.iter().map(size_of_value).sum::<usize>() as u64;
         self.rows += 1;
         self.value_bytes += size;

@@ -75,7 +75,7 @@ pub struct Verified {
 /// Compares every byte of a dataset with its manifest.
 pub fn verify(dir: &Path) -> Verified {
     let mut out = Verified::default();
-    let files = match read(dir) {
+    let files = match files_of(dir) {
         Ok(files) => files,
         Err(problem) => {
             out.findings.push(Finding::Manifest(problem));
@@ -104,7 +104,7 @@ pub fn verify(dir: &Path) -> Verified {
 }
 
 /// The listed files and their hashes, once the manifest's own seal holds.
-fn read(dir: &Path) -> Result<BTreeMap<String, String>, String> {
+pub(super) fn files_of(dir: &Path) -> Result<BTreeMap<String, String>, String> {
     let text = std::fs::read_to_string(dir.join(MANIFEST)).map_err(|problem| problem.to_string())?;
     let json: Json = serde_json::from_str(&text).map_err(|problem| format!("not JSON: {problem}"))?;
     let seal = json.get("manifest_sha256").and_then(Json::as_str).ok_or("it has no `manifest_sha256`")?;

@@ -12,22 +12,25 @@ mod files;
 mod forms;
 mod manifest;
 mod near;
+mod older;
 mod parquet;
 mod phrases;
 mod place;
 mod stats;
+mod table;
+mod writing;
 
 pub use manifest::{Finding, Verified, verify};
+pub use older::{Older, older};
 
 use crate::constitution::Constitution;
-use crate::dataset::rows::{Config, Context, Drop, Passport, Row, Value, rows_of};
-use crate::dataset::splits::{Families, Gather, SPLITS, key_of, said};
+use crate::dataset::rows::Config;
+use crate::dataset::splits::{Families, Gather, said};
 use crate::digest::sha256_hex;
 use crate::recipe::{Export, Gates, Recipe};
 use crate::transcript::{Ended, Transcript};
-use files::{SplitFiles, Written, write_text};
-use stats::Stats;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use files::write_text;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -84,6 +87,8 @@ pub struct DatasetMeta {
     pub simulated: bool,
     /// What is known of the critic's and the judge's work, by the name of each figure; null where nothing was judged.
     pub judge: serde_json::Value,
+    /// A dataset whose prompts keep their splits.
+    pub older: Option<Older>,
 }
 
 /// The transcripts, gone through more than once, each time in the same order.
@@ -141,10 +146,44 @@ pub fn export<'a>(
     let configs = configs_of(settings)?;
     let staging = place::Staging::begin(out)?;
     let families = gather(transcripts, meta, settings, staging.path())?;
-    let mut writing = Writing::new(staging.path(), &configs, meta, settings, gates);
-    writing.drain(&mut *transcripts().map_err(ExportError::Source)?, &families)?;
-    let report = writing.finish(&families)?;
+    let sha256 = sha256_hex(meta.constitution_text.as_bytes());
+    let job =
+        Job { root: staging.path(), configs: &configs, meta, settings, gates, constitution_sha256: &sha256 };
+    let written = writing::write(&mut *transcripts().map_err(ExportError::Source)?, &job, &families)?;
+    let report = describe(written, &job, &families)?;
     staging.commit()?;
+    Ok(report)
+}
+
+/// What a dataset is made by.
+#[derive(Debug, Clone, Copy)]
+struct Job<'a> {
+    root: &'a Path,
+    configs: &'a [Config],
+    meta: &'a DatasetMeta,
+    settings: &'a Export,
+    gates: &'a Gates,
+    constitution_sha256: &'a str,
+}
+
+/// Writes what describes the rows; the manifest last.
+fn describe(written: writing::Rows, job: &Job<'_>, families: &Families) -> Result<Report, ExportError> {
+    let writing::Rows { mut report, stats, mut files } = written;
+    report.families = families.len() as u64;
+    let about = card::About {
+        meta: job.meta,
+        settings: job.settings,
+        constitution_sha256: job.constitution_sha256,
+        report: &report,
+        stats: &stats,
+    };
+    files.push(write_text(job.root, "dataset_info.json", &forms::llama_factory(&stats))?);
+    files.push(write_text(job.root, "stats.json", &about.stats_json())?);
+    files.push(write_text(job.root, "README.md", &about.readme())?);
+    let text = manifest::manifest(about.manifest_json(), &files);
+    files.push(write_text(job.root, manifest::MANIFEST, &text)?);
+    report.files = files.len() as u64;
+    report.bytes = files.iter().map(|file| file.bytes).sum();
     Ok(report)
 }
 
@@ -159,6 +198,10 @@ fn configs_of(settings: &Export) -> Result<Vec<Config>, ExportError> {
     let mut configs: Vec<Config> = settings.configs.iter().map(named).collect::<Result<_, _>>()?;
     configs.sort();
     configs.dedup();
+    if settings.batch_model.is_some() && !configs.contains(&Config::Prompts) {
+        let problem = "`batch_model` asks for requests made of the config `prompts`, which is not written";
+        return Err(ExportError::Setting(problem.into()));
+    }
     Ok(configs)
 }
 
@@ -169,7 +212,8 @@ fn gather<'a>(
     settings: &Export,
     staging: &Path,
 ) -> Result<Families, ExportError> {
-    let mut gather = Gather::default();
+    let pins = meta.older.as_ref().map(|older| older.pins.clone());
+    let mut gather = Gather::new(pins.unwrap_or_default());
     let mut near = near::Near::create(staging)?;
     for transcript in transcripts().map_err(ExportError::Source)? {
         let transcript = transcript.map_err(ExportError::Source)?;
@@ -182,197 +226,6 @@ fn gather<'a>(
     let taught: Vec<&str> =
         meta.constitution.principles.iter().flat_map(|p| &p.examples).map(|e| e.prompt.as_str()).collect();
     Ok(gather.finish(settings.holdout, &taught))
-}
-
-/// The second pass: rows on their way to their files.
-struct Writing<'a> {
-    root: &'a Path,
-    configs: &'a [Config],
-    meta: &'a DatasetMeta,
-    settings: &'a Export,
-    gates: &'a Gates,
-    constitution_sha256: String,
-    splits: BTreeMap<(Config, usize), SplitFiles>,
-    stats: BTreeMap<(Config, usize), Stats>,
-    openai: forms::OpenAi,
-    shuffled: BTreeMap<Config, place::Spill>,
-    written: HashSet<u64>,
-    replies: HashMap<u64, u32>,
-    index: [i64; 3],
-    report: Report,
-}
-
-impl<'a> Writing<'a> {
-    fn new(
-        root: &'a Path,
-        configs: &'a [Config],
-        meta: &'a DatasetMeta,
-        settings: &'a Export,
-        gates: &'a Gates,
-    ) -> Self {
-        Self {
-            root,
-            configs,
-            meta,
-            settings,
-            gates,
-            constitution_sha256: sha256_hex(meta.constitution_text.as_bytes()),
-            splits: BTreeMap::new(),
-            stats: BTreeMap::new(),
-            openai: forms::OpenAi::new(root),
-            shuffled: BTreeMap::new(),
-            written: HashSet::new(),
-            replies: HashMap::new(),
-            index: [0; 3],
-            report: Report::default(),
-        }
-    }
-
-    fn drain(
-        &mut self,
-        transcripts: &mut dyn Iterator<Item = Result<Transcript, String>>,
-        families: &Families,
-    ) -> Result<(), ExportError> {
-        for (at, transcript) in transcripts.enumerate() {
-            let transcript = transcript.map_err(ExportError::Source)?;
-            let place = families.place(at).ok_or(ExportError::Changed)?;
-            self.report.transcripts += 1;
-            if matches!(transcript.ended, Ended::NoDraft(_)) || transcript.responses.is_empty() {
-                continue;
-            }
-            self.report.usable += 1;
-            let context = Context {
-                constitution: &self.meta.constitution,
-                constitution_sha256: &self.constitution_sha256,
-                seed: self.meta.recipe.seed,
-                simulated: self.meta.simulated,
-                export: self.settings,
-                gates: self.gates,
-            };
-            let split = SPLITS.get(place.split).copied().unwrap_or("train");
-            let index = self.index.get(place.split).copied().unwrap_or(0);
-            let language = transcript.prompt.language.as_deref().unwrap_or("und");
-            let passport = Passport { family: &place.family, split, language, index };
-            let (rows, drops) = rows_of(&transcript, &context, &passport, self.configs);
-            if let Some(index) = self.index.get_mut(place.split) {
-                *index += 1;
-            }
-            for Drop { config, reason } in drops {
-                self.count_drop(config, reason);
-            }
-            for row in rows {
-                self.take(row, place.split)?;
-            }
-        }
-        for (config, spill) in std::mem::take(&mut self.shuffled) {
-            spill.read_sorted(config, |row, split| self.write(row, split))?;
-        }
-        Ok(())
-    }
-
-    fn count_drop(&mut self, config: Config, reason: &str) {
-        *self.report.drops.entry((config, reason.to_owned())).or_default() += 1;
-    }
-
-    /// Leaves out repeats and boilerplate, and sends the row on.
-    fn take(&mut self, row: Row, split: usize) -> Result<(), ExportError> {
-        let config = row.config;
-        let trains = !matches!(config, Config::Prompts | Config::Transcripts | Config::Critique);
-        if trains && self.is_repeat(&row) {
-            self.count_drop(config, "repeat");
-            return Ok(());
-        }
-        if config == Config::Sft && self.is_boilerplate(&row) {
-            self.count_drop(config, "boilerplate");
-            return Ok(());
-        }
-        if matches!(config, Config::Kto | Config::KtoFlat) {
-            let spill = match self.shuffled.entry(config) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(place::Spill::create(self.root, config)?)
-                }
-            };
-            return spill.push(&row, split);
-        }
-        self.write(row, split)
-    }
-
-    /// Whether the same texts were written in this config before. Copies that soft labels ask for are no repeats.
-    fn is_repeat(&mut self, row: &Row) -> bool {
-        let columns = ["prompt", "chosen", "rejected", "completion", "messages", "response", "label"];
-        let mut parts = crate::digest::Parts::new("repeat").with(row.config.as_str());
-        for name in columns {
-            parts = match row.get(name) {
-                Value::Messages(messages) => {
-                    messages.iter().fold(parts.with("messages"), |parts, message| {
-                        parts.with(message.role.as_str()).with(&message.content)
-                    })
-                }
-                Value::Text(text) => parts.with("text").with(text),
-                other @ (Value::Null
-                | Value::Texts(_)
-                | Value::Bool(_)
-                | Value::Int(_)
-                | Value::Float(_)
-                | Value::Struct(_)) => parts.with(format!("{other:?}")),
-            };
-        }
-        if matches!(self.settings.soft_labels, crate::recipe::SoftLabels::Expand(_)) {
-            parts = parts.with(format!("{:?}", row.get("id")));
-        }
-        !self.written.insert(parts.uniform())
-    }
-
-    fn is_boilerplate(&mut self, row: &Row) -> bool {
-        let Value::Messages(reply) = row.get("completion") else { return false };
-        let key = key_of(reply.last().map_or("", |m| &m.content));
-        let count = self.replies.entry(key).or_default();
-        *count += 1;
-        self.settings.max_same_reply > 0 && *count > self.settings.max_same_reply
-    }
-
-    fn write(&mut self, row: Row, split: usize) -> Result<(), ExportError> {
-        let config = row.config;
-        let name = SPLITS.get(split).copied().unwrap_or("train");
-        self.stats.entry((config, split)).or_default().add(&row);
-        *self.report.rows.entry((config, name)).or_default() += 1;
-        self.openai.write(&row, name)?;
-        let root = self.root;
-        let bytes = self.settings.shard_bytes;
-        self.splits
-            .entry((config, split))
-            .or_insert_with(|| SplitFiles::new(root, config, name, bytes))
-            .write(row)
-    }
-
-    /// Ends every file, then writes what describes them; the manifest last.
-    fn finish(mut self, families: &Families) -> Result<Report, ExportError> {
-        let mut written: Vec<Written> = Vec::new();
-        for (key, files) in std::mem::take(&mut self.splits) {
-            if let Some(stats) = self.stats.get_mut(&key) {
-                stats.bytes = files.value_bytes;
-            }
-            written.extend(files.finish()?);
-        }
-        written.extend(self.openai.finish()?);
-        self.report.families = families.len() as u64;
-        let about = card::About {
-            meta: self.meta,
-            settings: self.settings,
-            constitution_sha256: &self.constitution_sha256,
-            report: &self.report,
-            stats: &self.stats,
-        };
-        written.push(write_text(self.root, "dataset_info.json", &forms::llama_factory(&self.stats))?);
-        written.push(write_text(self.root, "stats.json", &about.stats_json())?);
-        written.push(write_text(self.root, "README.md", &about.readme())?);
-        let text = manifest::manifest(about.manifest_json(), &written);
-        written.push(write_text(self.root, manifest::MANIFEST, &text)?);
-        self.report.files = written.len() as u64;
-        self.report.bytes = written.iter().map(|file| file.bytes).sum();
-        Ok(self.report)
-    }
 }
 
 #[cfg(test)]

@@ -79,7 +79,9 @@ fn read_keys(path: &Path) -> std::io::Result<Vec<(u64, u32)>> {
     Ok(keys)
 }
 
-/// Compares prompts that share a band key, each with one of every family that is among them.
+/// Compares every two prompts that share a band key, unless they are of one family already. So which prompts are
+/// united does not depend on their order, as long as no more than [`FOLLOWED`] share a key; of more, the later ones
+/// meet the first [`FOLLOWED`].
 fn unite_run(
     run: &[(u64, u32)],
     numbers: &[u32],
@@ -87,21 +89,135 @@ fn unite_run(
     gather: &mut Gather,
     signatures: &mut File,
 ) -> std::io::Result<()> {
-    let mut met: Vec<(u32, Signature)> = Vec::new();
+    let mut met: Vec<Met> = Vec::new();
     for (_, slot) in run {
         let Some(number) = numbers.get(*slot as usize).copied() else { continue };
-        if met.iter().any(|(other, _)| gather.is_joined(*other, number)) {
-            continue;
+        let mut new = Met { number, slot: *slot, signature: None };
+        for other in &mut met {
+            if gather.is_joined(other.number, number) {
+                continue;
+            }
+            if let (Some(a), Some(b)) = (other.signature(signatures)?, new.signature(signatures)?)
+                && a.similarity(b) >= threshold
+            {
+                gather.unite(other.number, number);
+            }
         }
-        let mut bytes = vec![0; Signature::BYTES];
-        signatures.seek(SeekFrom::Start(u64::from(*slot) * Signature::BYTES as u64))?;
-        signatures.read_exact(&mut bytes)?;
-        let Some(signature) = Signature::from_bytes(&bytes) else { continue };
-        match met.iter().find(|(_, other)| other.similarity(&signature) >= threshold) {
-            Some((other, _)) => gather.unite(*other, number),
-            None if met.len() < FOLLOWED => met.push((number, signature)),
-            None => {}
+        if met.len() < FOLLOWED {
+            met.push(new);
         }
     }
     Ok(())
+}
+
+/// A prompt that others may be near to; its signature is read when it is first needed.
+struct Met {
+    number: u32,
+    slot: u32,
+    signature: Option<Signature>,
+}
+
+impl Met {
+    fn signature(&mut self, file: &mut File) -> std::io::Result<Option<&Signature>> {
+        if self.signature.is_none() {
+            let mut bytes = vec![0; Signature::BYTES];
+            file.seek(SeekFrom::Start(u64::from(self.slot) * Signature::BYTES as u64))?;
+            file.read_exact(&mut bytes)?;
+            self.signature = Signature::from_bytes(&bytes);
+        }
+        Ok(self.signature.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::splits::{Pins, Place, said};
+    use crate::prompt::Prompt;
+    use proptest::prelude::*;
+    use std::collections::{BTreeSet, HashMap};
+
+    /// Words that belong to the base, one of them replaced. Of 40, they are about as near to the base as is near enough,
+    /// and not always near to one another; of 120, all of a base are near.
+    fn prompt_of(words: u8, (base, changed): (u8, u8)) -> Prompt {
+        let word = |at: u8| match changed {
+            1.. if at == changed * 5 % words => format!("changed{changed}"),
+            0.. => format!("word{base}x{at}"),
+        };
+        Prompt::single((0..words).map(word).collect::<Vec<_>>().join(" "))
+    }
+
+    fn gather_all(prompts: &[Prompt], pins: Pins) -> Gather {
+        let dir = tempfile::tempdir().unwrap();
+        let mut gather = Gather::new(pins);
+        let mut near = Near::create(dir.path()).unwrap();
+        for prompt in prompts {
+            if let Some(number) = gather.add(prompt, true) {
+                near.add(number, &said(prompt)).unwrap();
+            }
+        }
+        near.unite(0.7, &mut gather).unwrap();
+        gather
+    }
+
+    fn places(prompts: &[Prompt], pins: Pins) -> Vec<Place> {
+        let families = gather_all(prompts, pins).finish(0.3, &[]);
+        (0..prompts.len()).map(|at| families.place(at).unwrap()).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn a_place_depends_on_no_order_and_an_older_one_is_kept(
+            made in proptest::collection::vec((0..6_u8, 0..20_u8), 1..40).prop_shuffle(),
+            added in proptest::collection::vec((0..8_u8, 0..20_u8), 0..20),
+            turn in 0..40_usize,
+        ) {
+            let prompts: Vec<Prompt> = made.into_iter().map(|which| prompt_of(40, which)).collect();
+            let old = places(&prompts, Pins::default());
+            let mut turned = prompts.clone();
+            turned.rotate_left(turn % prompts.len());
+            let mut back = places(&turned, Pins::default());
+            back.rotate_right(turn % prompts.len());
+            prop_assert_eq!(&old, &back);
+
+            let mut pins = Pins::default();
+            for (prompt, place) in prompts.iter().zip(&old) {
+                prop_assert!(pins.add(&prompt.id.0, &place.family, place.split.unwrap()));
+            }
+            let mut all: Vec<Prompt> = added.iter().map(|which| prompt_of(40, *which)).collect();
+            all.extend(prompts.iter().cloned());
+            let grown = places(&all, pins);
+            let again: Vec<Option<usize>> = grown[added.len()..].iter().map(|place| place.split).collect();
+            prop_assert_eq!(again, old.iter().map(|place| place.split).collect::<Vec<_>>());
+            let mut homes: HashMap<&str, BTreeSet<usize>> = HashMap::new();
+            for place in &grown {
+                homes.entry(&place.family).or_default().extend(place.split);
+            }
+            prop_assert!(homes.values().all(|splits| splits.len() <= 1), "{:?}", homes);
+        }
+
+        #[test]
+        fn what_is_near_is_never_in_two_splits(
+            made in proptest::collection::vec((0..6_u8, 0..20_u8), 2..40),
+        ) {
+            let prompts: Vec<Prompt> = made.iter().map(|which| prompt_of(120, *which)).collect();
+            let mut homes: HashMap<u8, BTreeSet<Option<usize>>> = HashMap::new();
+            for ((base, _), place) in made.iter().zip(places(&prompts, Pins::default())) {
+                homes.entry(*base).or_default().insert(place.split);
+            }
+            prop_assert!(homes.values().all(|splits| splits.len() == 1), "{:?}", homes);
+        }
+    }
+
+    #[test]
+    fn many_prompts_with_the_same_boilerplate_stay_apart() {
+        let shared: Vec<String> = (0..100).map(|n| format!("shared{n}")).collect();
+        let with_own = |n: usize| {
+            let own: Vec<String> = (0..100).map(|at| format!("own{n}x{at}")).collect();
+            Prompt::single(format!("{} {}", shared.join(" "), own.join(" ")))
+        };
+        let prompts: Vec<Prompt> = (0..2 * FOLLOWED).map(with_own).collect();
+        assert_eq!(gather_all(&prompts, Pins::default()).finish(0.1, &[]).len(), prompts.len());
+    }
 }

@@ -89,6 +89,7 @@ fn remove(dir: &Path) -> Result<(), ExportError> {
 pub(super) struct Spill {
     path: PathBuf,
     out: BufWriter<File>,
+    line: Vec<u8>,
     rows: Vec<(u64, u64, u8)>,
     end: u64,
 }
@@ -98,21 +99,23 @@ impl Spill {
     pub(super) fn create(root: &Path, config: Config) -> Result<Self, ExportError> {
         let path = root.join(format!("{}.spill", config.as_str()));
         let file = File::create(&path).map_err(|e| ExportError::io("create", &path, e))?;
-        Ok(Self { path, out: BufWriter::new(file), rows: Vec::new(), end: 0 })
+        Ok(Self { path, out: BufWriter::new(file), line: Vec::new(), rows: Vec::new(), end: 0 })
     }
 
     /// Adds a row.
     pub(super) fn push(&mut self, row: &Row, split: usize) -> Result<(), ExportError> {
-        let mut line = row.to_json().to_string();
-        line.push('\n');
+        self.line.clear();
+        let at = |e| ExportError::io("write", &self.path, e);
+        serde_json::to_writer(&mut self.line, row).map_err(|e| at(e.into()))?;
+        self.line.push(b'\n');
         let id = if let Value::Text(id) = row.get("id") { id.as_str() } else { "" };
         self.rows.push((
             Parts::new("shuffle").with(id).uniform(),
             self.end,
             u8::try_from(split).unwrap_or(0),
         ));
-        self.end += line.len() as u64;
-        self.out.write_all(line.as_bytes()).map_err(|e| ExportError::io("write", &self.path, e))
+        self.end += self.line.len() as u64;
+        self.out.write_all(&self.line).map_err(at)
     }
 
     /// Reads every row back, shuffled, and removes the file.

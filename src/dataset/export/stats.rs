@@ -1,7 +1,6 @@
 //! Statistics of a dataset, gathered row by row in memory that does not grow with the rows.
 
 use super::phrases::Phrases;
-use crate::dataset::gates::refusal;
 use crate::dataset::rows::{Config, Row, Value};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, HashSet};
@@ -38,7 +37,7 @@ impl Stats {
         self.rows += 1;
         let text_of = |name: &str| match row.get(name) {
             Value::Text(text) => Some(text.as_str()),
-            Value::Messages(messages) => messages.last().map(|m| m.content.as_str()),
+            Value::Messages(chat) => chat.last_text(),
             Value::Null
             | Value::Texts(_)
             | Value::Bool(_)
@@ -71,16 +70,19 @@ impl Stats {
         }
         self.simulated += u64::from(row.get("simulated") == &Value::Bool(true));
         self.measure(row);
-        let reply = text_of("completion")
-            .or_else(|| text_of("response").filter(|_| row.config == Config::Classifier));
         if let (Some(chosen), Some(rejected)) = (text_of("chosen"), text_of("rejected")) {
             self.pair(chosen, rejected, row.get("p_chosen"));
             if row.config == Config::Preference {
                 self.phrases.add(chosen, rejected);
             }
-        } else if let Some(reply) = reply.filter(|_| row.config != Config::Critique) {
-            self.replies[0] += 1;
-            self.refusals[0] += u64::from(refusal(reply).refuses());
+        }
+        self.refused(row.refuses);
+    }
+
+    fn refused(&mut self, refuses: [Option<bool>; 2]) {
+        for (at, refuses) in refuses.into_iter().enumerate() {
+            self.replies[at] += u64::from(refuses.is_some());
+            self.refusals[at] += u64::from(refuses == Some(true));
         }
     }
 
@@ -89,14 +91,13 @@ impl Stats {
         let mut length = 0;
         for name in ["messages", "prompt", "completion", "chosen", "rejected"] {
             match row.get(name) {
-                Value::Messages(messages) => {
+                Value::Messages(chat) => {
                     if name == "prompt" || name == "messages" {
-                        let turns =
-                            messages.iter().filter(|m| m.role == crate::prompt::Speaker::User).count();
+                        let turns = chat.iter().filter(|m| m.role == crate::prompt::Speaker::User).count();
                         *self.turns.entry(turns as u64).or_default() += u64::from(name == "prompt");
                     }
                     if name != "messages" {
-                        length += messages.iter().map(|m| m.content.len()).sum::<usize>();
+                        length += chat.iter().map(|m| m.content.len()).sum::<usize>();
                     }
                 }
                 Value::Text(text) => length += text.len(),
@@ -119,10 +120,6 @@ impl Stats {
         self.pairs += 1;
         self.longer_chosen += u64::from(a > b);
         self.length_difference += a - b;
-        for (at, text) in [chosen, rejected].into_iter().enumerate() {
-            self.replies[at] += 1;
-            self.refusals[at] += u64::from(refusal(text).refuses());
-        }
         if let Value::Float(p) = p {
             self.p_sum += p;
             #[expect(

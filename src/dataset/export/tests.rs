@@ -3,10 +3,13 @@
 use super::*;
 use crate::constitution::{Principle, When};
 use crate::dataset::gates::Verdict as Gate;
+use crate::dataset::rows::Context;
+use crate::dataset::splits::SPLITS;
 use crate::model::Role;
 use crate::prompt::{Message, Prompt};
 use crate::recipe::{Pairs, SoftLabels};
 use crate::transcript::{Comparison, Critique, Response, Revision, RevisionFate, Tally, Verdict};
+use std::collections::{HashMap, HashSet};
 
 fn constitution() -> Constitution {
     let principle = |id: &str, hazard: bool| Principle {
@@ -42,6 +45,7 @@ fn meta() -> DatasetMeta {
         recipe: Recipe { seed: u64::MAX, out: Some("here".into()), ..Recipe::default() },
         simulated: false,
         judge: serde_json::Value::Null,
+        older: None,
     }
 }
 
@@ -384,4 +388,99 @@ fn a_reworded_prompt_is_of_the_same_family() {
     assert_eq!(report.families, 2);
     let exact = Export { family_similarity: 1.0, ..Export::default() };
     assert_eq!(export(&mut source, &meta(), &exact, &Gates::default(), &out).unwrap().families, 3);
+}
+
+#[test]
+fn requests_for_a_batch_are_made_of_the_prompts_and_never_of_the_test_split() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("d");
+    run(120, &all_configs(), &out);
+    assert!(!out.join("openai/batch_prompts.jsonl").exists());
+    let asked = Export { batch_model: Some("some-model".into()), ..all_configs() };
+    run(120, &asked, &out);
+    let lines = std::fs::read_to_string(out.join("openai/batch_prompts.jsonl")).unwrap();
+    let lines: Vec<serde_json::Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let prompts = rows(&out, "prompts");
+    let kept: Vec<_> = prompts.iter().filter(|row| row["extra_info"]["split"] != "test").collect();
+    assert!(kept.len() < prompts.len() && kept.len() == lines.len());
+    for row in kept {
+        let line = lines.iter().find(|line| line["custom_id"] == row["id"]).unwrap();
+        assert_eq!((&line["method"], &line["url"]), (&"POST".into(), &"/v1/chat/completions".into()));
+        assert_eq!(line["body"]["messages"], row["prompt"]);
+        assert_eq!(
+            (&line["body"]["model"], line["body"].as_object().unwrap().len()),
+            (&"some-model".into(), 2)
+        );
+    }
+    assert!(verify(&out).findings.is_empty());
+
+    let alone = Export { batch_model: Some("some-model".into()), ..Export::default() };
+    let mut source = || Ok(Box::new(std::iter::empty()) as Transcripts<'static>);
+    let outcome = export(&mut source, &meta(), &alone, &Gates::default(), &dir.path().join("e"));
+    assert!(matches!(outcome, Err(ExportError::Setting(_))), "{outcome:?}");
+}
+
+#[test]
+fn copies_of_a_soft_label_average_to_it_and_stay_in_one_split() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("d");
+    for copies in [3, 7] {
+        let soft = Export { soft_labels: SoftLabels::Expand(copies), ..all_configs() };
+        run(120, &soft, &out);
+        // Of each prompt: how often the better response is the chosen one, and how surely it is better.
+        let mut pairs: HashMap<String, (u32, u32, f64)> = HashMap::new();
+        let mut splits: HashMap<String, HashSet<&str>> = HashMap::new();
+        for split in SPLITS {
+            let text = std::fs::read_to_string(out.join(format!("jsonl/preference_{split}.jsonl"))).unwrap();
+            for line in text.lines() {
+                let row: serde_json::Value = serde_json::from_str(line).unwrap();
+                let id = row["prompt_id"].as_str().unwrap().to_owned();
+                let p = row["p_chosen"].as_f64().unwrap();
+                let (right, all, sure) = pairs.entry(id.clone()).or_default();
+                *right += u32::from(p > 0.5);
+                *all += 1;
+                *sure = p.max(1.0 - p);
+                splits.entry(id).or_default().insert(split);
+            }
+        }
+        assert!(pairs.len() > 50 && splits.values().all(|splits| splits.len() == 1));
+        for (right, all, sure) in pairs.into_values() {
+            assert_eq!(all, copies);
+            assert!((f64::from(right) / f64::from(all) - sure).abs() <= 0.5 / f64::from(copies) + 1e-9);
+        }
+    }
+}
+
+#[test]
+fn a_dataset_that_grows_keeps_the_splits_of_the_older_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let homes = |out: &Path, config: &str| -> HashMap<String, String> {
+        let of_split = |split: &&str| {
+            let text = std::fs::read_to_string(out.join(format!("jsonl/{config}_{split}.jsonl")))
+                .unwrap_or_default();
+            let rows = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+            rows.map(|row| (row["prompt_id"].as_str().unwrap().to_owned(), (*split).to_owned()))
+                .collect::<Vec<_>>()
+        };
+        SPLITS.iter().flat_map(of_split).collect()
+    };
+    // The default configs, without `prompts`, and all of them.
+    for (at, settings) in [Export::default(), all_configs()].into_iter().enumerate() {
+        let (small, grown) = (dir.path().join(format!("s{at}")), dir.path().join(format!("g{at}")));
+        let source = |count: usize| {
+            let mut source = || Ok(Box::new((0..count).map(|n| Ok(transcript(n)))) as Transcripts<'static>);
+            let meta = DatasetMeta { older: (count > 30).then(|| older(&small).unwrap()), ..meta() };
+            let out = if count > 30 { &grown } else { &small };
+            export(&mut source, &meta, &settings, &Gates::default(), out).unwrap()
+        };
+        source(30);
+        source(400);
+        let (before, after) = (homes(&small, "transcripts"), homes(&grown, "transcripts"));
+        assert_eq!((before.len(), after.len()), (30, 400));
+        assert!(before.iter().all(|(id, split)| after[id] == *split));
+        let manifest = std::fs::read_to_string(grown.join("manifest.json")).unwrap();
+        let named = crate::digest::sha256_hex(&std::fs::read(small.join("manifest.json")).unwrap());
+        assert!(manifest.contains(&named) && verify(&grown).findings.is_empty());
+    }
+    assert!(older(dir.path()).is_err());
 }

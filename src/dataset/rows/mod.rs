@@ -1,9 +1,11 @@
 //! Rows: what one transcript becomes in each config. Pure; the writers and the splits know nothing of transcripts.
 
 mod build;
+mod of_critiques;
+mod of_pairs;
 mod pairs;
 mod schema;
 
 pub use build::{Context, Drop, Passport, rows_of, why_no_row};
 pub use pairs::{Judged, Pair, has_direction, judge, objections};
-pub use schema::{Column, Config, Kind, Row, Value};
+pub use schema::{Chat, Column, Config, Kind, Row, Value};

@@ -5,8 +5,9 @@
 //! config `prompt`, `completion`, `chosen`, `rejected` and `messages` are all chat or all text.
 
 use crate::prompt::Message;
-use serde_json::{Map, Value as Json, json};
-use std::sync::LazyLock;
+use serde::{Deserialize as _, Serialize, Serializer};
+use serde_json::Value as Json;
+use std::sync::{Arc, LazyLock};
 
 /// One table of the dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -186,6 +187,53 @@ pub enum Kind {
     Struct(&'static [(&'static str, Kind)]),
 }
 
+/// Messages of a conversation. Those that all rows of a transcript have in common are kept once.
+#[derive(Debug, Clone, Default)]
+pub struct Chat {
+    shared: Arc<[Message]>,
+    own: Vec<Message>,
+}
+
+impl Chat {
+    /// The messages that are shared, then the row's own.
+    pub fn new(shared: &Arc<[Message]>, own: Vec<Message>) -> Self {
+        Self { shared: Arc::clone(shared), own }
+    }
+
+    /// What the assistant says, alone.
+    pub fn reply(text: impl Into<String>) -> Self {
+        vec![Message::assistant(text)].into()
+    }
+
+    /// The messages in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Message> {
+        self.shared.iter().chain(&self.own)
+    }
+
+    /// The text of the last message.
+    pub fn last_text(&self) -> Option<&str> {
+        self.iter().next_back().map(|message| message.content.as_str())
+    }
+}
+
+impl From<Vec<Message>> for Chat {
+    fn from(own: Vec<Message>) -> Self {
+        Self { shared: Arc::default(), own }
+    }
+}
+
+impl PartialEq for Chat {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Serialize for Chat {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
 /// A value of one column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -196,7 +244,7 @@ pub enum Value {
     /// Of `Texts`.
     Texts(Vec<String>),
     /// Of `Messages`, and of `Message` with exactly one.
-    Messages(Vec<Message>),
+    Messages(Chat),
     /// Of `Bool`.
     Bool(bool),
     /// Of `Int32`, `Int64` and `Label`.
@@ -214,13 +262,16 @@ impl Value {
     }
 }
 
-/// One row: its values in the order of the config's columns.
+/// One row: its values in the order of the config's columns. As JSON it is an object, its columns in order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// The config that it belongs to.
     pub config: Config,
     /// One value per column.
     pub values: Vec<Value>,
+    /// Whether the reply that the row teaches is a refusal, then the one that it teaches against. Not a column: the
+    /// statistics need it in every config, and finding it takes longer than all else about a row.
+    pub refuses: [Option<bool>; 2],
 }
 
 impl Row {
@@ -230,44 +281,47 @@ impl Row {
         at.and_then(|at| self.values.get(at)).unwrap_or(&Value::Null)
     }
 
-    /// The row as a JSON object, its columns in order.
-    pub fn to_json(&self) -> Json {
-        let columns = self.config.columns();
-        let object: Map<String, Json> = columns
-            .iter()
-            .zip(&self.values)
-            .map(|((name, kind), value)| ((*name).to_owned(), to_json(*kind, value)))
-            .collect();
-        Json::Object(object)
-    }
-
-    /// The row that [`Row::to_json`] wrote.
+    /// The row that was written as JSON.
     pub fn from_json(config: Config, json: &Json) -> Option<Self> {
         let values = config
             .columns()
             .iter()
             .map(|(name, kind)| from_json(*kind, json.get(name)?))
             .collect::<Option<_>>()?;
-        Some(Self { config, values })
+        Some(Self { config, values, refuses: [None; 2] })
     }
 }
 
-fn to_json(kind: Kind, value: &Value) -> Json {
-    match (kind, value) {
-        (_, Value::Null) => Json::Null,
-        (_, Value::Text(text)) => json!(text),
-        (_, Value::Texts(texts)) => json!(texts),
-        (Kind::Message, Value::Messages(messages)) => messages.first().map_or(Json::Null, |m| json!(m)),
-        (_, Value::Messages(messages)) => json!(messages),
-        (_, Value::Bool(value)) => json!(value),
-        (_, Value::Int(value)) => json!(value),
-        (_, Value::Float(value)) => json!(value),
-        (Kind::Struct(fields), Value::Struct(values)) => fields
-            .iter()
-            .zip(values)
-            .map(|((name, kind), value)| ((*name).to_owned(), to_json(*kind, value)))
-            .collect(),
-        (_, Value::Struct(values)) => json!(values.len()),
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_cells(serializer, self.config.columns(), &self.values)
+    }
+}
+
+fn serialize_cells<S: Serializer>(
+    serializer: S,
+    columns: &[Column],
+    values: &[Value],
+) -> Result<S::Ok, S::Error> {
+    let cells = columns.iter().zip(values).map(|((name, kind), value)| (name, Cell(*kind, value)));
+    serializer.collect_map(cells)
+}
+
+struct Cell<'a>(Kind, &'a Value);
+
+impl Serialize for Cell<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (self.0, self.1) {
+            (_, Value::Text(text)) => serializer.serialize_str(text),
+            (_, Value::Texts(texts)) => serializer.collect_seq(texts),
+            (Kind::Message, Value::Messages(chat)) => chat.iter().next().serialize(serializer),
+            (_, Value::Messages(chat)) => chat.serialize(serializer),
+            (_, Value::Bool(value)) => serializer.serialize_bool(*value),
+            (_, Value::Int(value)) => serializer.serialize_i64(*value),
+            (_, Value::Float(value)) => serializer.serialize_f64(*value),
+            (Kind::Struct(fields), Value::Struct(values)) => serialize_cells(serializer, fields, values),
+            (_, Value::Null | Value::Struct(_)) => serializer.serialize_none(),
+        }
     }
 }
 
@@ -275,11 +329,12 @@ fn from_json(kind: Kind, json: &Json) -> Option<Value> {
     if json.is_null() {
         return Some(Value::Null);
     }
+    let messages = |messages: Vec<Message>| Value::Messages(messages.into());
     match kind {
         Kind::Text => json.as_str().map(|text| Value::Text(text.to_owned())),
-        Kind::Texts => serde_json::from_value(json.clone()).ok().map(Value::Texts),
-        Kind::Messages => serde_json::from_value(json.clone()).ok().map(Value::Messages),
-        Kind::Message => serde_json::from_value(json.clone()).ok().map(|m| Value::Messages(vec![m])),
+        Kind::Texts => Vec::deserialize(json).ok().map(Value::Texts),
+        Kind::Messages => Vec::deserialize(json).ok().map(messages),
+        Kind::Message => Message::deserialize(json).ok().map(|message| messages(vec![message])),
         Kind::Bool => json.as_bool().map(Value::Bool),
         Kind::Int32 | Kind::Int64 | Kind::Label => json.as_i64().map(Value::Int),
         Kind::Float => json.as_f64().map(Value::Float),
