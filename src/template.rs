@@ -277,6 +277,17 @@ fn merged_examples<'a>(
     of_each.take(MERGED_EXAMPLES).collect()
 }
 
+/// A conversation as one text: its only turn as it is, several with who speaks before each.
+pub fn conversation_text(turns: &[Message]) -> String {
+    match turns {
+        [only] => only.content.clone(),
+        several => {
+            let turns = several.iter().map(|turn| format!("{}: {}", speaker(turn.role), turn.content));
+            turns.collect::<Vec<_>>().join("\n\n")
+        }
+    }
+}
+
 fn speaker(role: Speaker) -> &'static str {
     match role {
         Speaker::System => "System",

@@ -23,6 +23,8 @@ mod command_line;
 mod diff;
 #[path = "main/doctor.rs"]
 mod doctor;
+#[path = "main/eval.rs"]
+mod eval;
 #[path = "main/export.rs"]
 mod export;
 #[path = "main/help.rs"]

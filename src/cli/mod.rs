@@ -59,7 +59,7 @@ enum Command {
     Export(export::Args),
     /// Compare every byte of a dataset with its manifest.
     Verify(verify::Args),
-    /// Measure stored responses.
+    /// Measure a judge, refusals on safe and unsafe prompts, stored responses.
     Eval(eval::Args),
     /// Check constitutions, recipes and templates.
     Check(check::Args),

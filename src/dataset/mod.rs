@@ -3,6 +3,7 @@
 pub mod export;
 pub mod gates;
 pub mod prompts;
+pub mod questions;
 mod reject;
 pub mod rows;
 pub mod splits;

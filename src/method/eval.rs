@@ -1,84 +1,89 @@
-//! Multiple-choice questions, as the paper's evaluation sets have them: how often a model answers right, and how surely.
+//! Multiple-choice questions, as the paper's evaluation sets have them: what a model chooses, and how surely.
+//!
+//! It asks and reads one question; what many come to is [`super::choice_report`].
 
 use super::asking::Asking;
 use super::label::{option_odds, read_option};
 use super::{Ask, MethodContext, Stop};
-use crate::digest::Parts;
-use crate::model::Role;
-use crate::prompt::Prompt;
-
-/// A question with right and wrong answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
-    /// The question, or a conversation that ends in one.
-    pub prompt: Prompt,
-    /// Right answers.
-    pub corrects: Vec<String>,
-    /// Wrong answers.
-    pub incorrects: Vec<String>,
-}
+use crate::dataset::questions::{Choice, Question};
+use crate::model::{Answer, Role};
+use crate::recipe::LabelHow;
+use crate::template::conversation_text;
+use crate::transcript::Undecided;
 
 /// How a question was answered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Graded {
-    /// Whether the answer is right; `None` when none could be read, which counts as neither.
-    pub right: Option<bool>,
-    /// The probability that the model gives to the right answers, where log-probabilities tell.
-    pub p_right: Option<f64>,
-    /// The option that was chosen.
-    pub chosen: Option<String>,
+    /// The options, in the order in which they were shown.
+    pub options: Vec<Choice>,
+    /// The place of the option that was chosen; or why none could be read, which is neither right nor a guess.
+    pub chosen: Result<usize, Undecided>,
+    /// The probability of each option, where log-probabilities tell.
+    pub odds: Option<Vec<f64>>,
+    /// Whether the role's fallback answered.
+    pub fallback: bool,
 }
 
-/// Asks the judge one question. With log-probabilities the likeliest option is its answer, else the one that it names.
-pub async fn grade(ask: &impl Ask, cx: &MethodContext, question: &Question) -> Result<Graded, Stop> {
+impl Graded {
+    /// Whether the answer is right; `None` when none could be read.
+    pub fn right(&self) -> Option<bool> {
+        self.chosen_option().map(|option| option.right)
+    }
+
+    /// The option that was chosen.
+    pub fn chosen_option(&self) -> Option<&Choice> {
+        self.options.get(*self.chosen.as_ref().ok()?)
+    }
+
+    /// The probability that the model gives to the right answers, where log-probabilities tell.
+    pub fn p_right(&self) -> Option<f64> {
+        let odds = self.odds.as_ref()?;
+        Some(odds.iter().zip(&self.options).filter(|(_, option)| option.right).map(|(p, _)| p).sum())
+    }
+}
+
+/// Asks a role's model one question. With log-probabilities the likeliest option is its answer, else the one it names;
+/// where the recipe says `label.how = "votes"`, that one always. The answer is not drawn: the temperature is 0 for every
+/// model that takes one.
+pub async fn grade(
+    ask: &impl Ask,
+    cx: &MethodContext,
+    role: Role,
+    question: &Question,
+) -> Result<Graded, Stop> {
     let asking = Asking::new(ask, cx, &question.prompt);
-    let options = options(cx.seed, question);
-    let text: Vec<&str> = question.prompt.messages.iter().map(|turn| turn.content.as_str()).collect();
-    let shown: Vec<&str> = options.iter().map(|(text, _)| text.trim()).collect();
-    let request = cx.templates.choice(&text.join("\n\n"), &shown, cx.label.reason_first)?;
-    let messages = cx.alone(&question.prompt, request);
-    let mut call = cx.call(&question.prompt, Role::Judge, messages, 0);
-    call.sampling.top_logprobs =
-        Some(cx.label.top_logprobs.max(u8::try_from(shown.len()).unwrap_or(20)).min(20));
+    let options = question.shown(cx.seed);
+    let texts: Vec<String> = options.iter().map(|option| shown(option, question.lettered)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let conversation = conversation_text(&question.prompt.messages);
+    let request = cx.templates.choice(&conversation, &texts, cx.label.reason_first)?;
+    let mut call = cx.call(&question.prompt, role, cx.alone(&question.prompt, request), 0);
+    call.sampling.temperature = call.sampling.temperature.map(|_| 0.0);
+    let alternatives = cx.label.top_logprobs.max(u8::try_from(options.len()).unwrap_or(20)).min(20);
+    call.sampling.top_logprobs = (cx.label.how == LabelHow::Auto).then_some(alternatives);
     let answered = asking.answer_call(call).await?;
-    let unread = Graded { right: None, p_right: None, chosen: None };
-    let Some(letter) = answered.answer.complete().and_then(|text| read_option(text, options.len())) else {
-        return Ok(unread);
+    Ok(Graded { fallback: answered.fallback, ..read(options, &answered.answer) })
+}
+
+/// An option's text. One that is a letter stands for what the question lists at that letter.
+fn shown(option: &Choice, lettered: bool) -> String {
+    let text = option.text.trim();
+    if lettered { format!("option {text} of the question") } else { text.to_owned() }
+}
+
+/// What an answer to the options says. An option is read where it is plainly named, and never guessed.
+pub fn read(options: Vec<Choice>, answer: &Answer) -> Graded {
+    let unread =
+        |why: Undecided| Graded { options: options.clone(), chosen: Err(why), odds: None, fallback: false };
+    let Some(text) = answer.complete() else {
+        return unread(Undecided::Outcome(answer.outcome.as_str().into()));
     };
-    let odds =
-        answered.answer.logprobs.as_deref().and_then(|given| option_odds(given, letter, options.len()));
+    let Some(letter) = read_option(text, options.len()) else { return unread(Undecided::Unreadable) };
+    let odds = answer.logprobs.as_deref().and_then(|given| option_odds(given, letter, options.len()));
     let named = (letter as usize).saturating_sub('A' as usize);
     let chosen = match &odds {
         Some(odds) => (0..odds.len()).rev().max_by(|a, b| odds[*a].total_cmp(&odds[*b])).unwrap_or(named),
         None => named,
     };
-    let p_right =
-        odds.map(|odds| odds.iter().zip(&options).filter(|(_, (_, right))| *right).map(|(p, _)| p).sum());
-    let chosen = options.get(chosen);
-    Ok(Graded {
-        right: chosen.map(|(_, right)| *right),
-        p_right,
-        chosen: chosen.map(|(text, _)| text.clone()),
-    })
-}
-
-/// The options in the order in which they are shown. Where they are letters already, as in the paper's sets (` (A)`), the
-/// question names them, and they stand at their letters; else they are shuffled, so that no place is right more often.
-fn options(seed: u64, question: &Question) -> Vec<(String, bool)> {
-    let right = question.corrects.iter().map(|text| (text.clone(), true));
-    let wrong = question.incorrects.iter().map(|text| (text.clone(), false));
-    let mut options: Vec<(String, bool)> = right.chain(wrong).take(26).collect();
-    let count = options.len();
-    let letters: Vec<Option<char>> = options.iter().map(|(text, _)| read_option(text, count)).collect();
-    let mut sorted: Vec<char> = letters.into_iter().flatten().collect();
-    sorted.sort_unstable();
-    sorted.dedup();
-    if sorted.len() == count {
-        options.sort_by_key(|(text, _)| read_option(text, count));
-    } else {
-        let place =
-            |text: &str| Parts::new("option").with_u64(seed).with(&question.prompt.id.0).with(text).uniform();
-        options.sort_by_key(|(text, _)| place(text));
-    }
-    options
+    Graded { options, chosen: Ok(chosen), odds, fallback: false }
 }

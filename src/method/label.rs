@@ -7,6 +7,7 @@
 use super::asking::{Answered, Asking};
 use super::{Ask, MethodContext, Stop};
 use crate::constitution::Principle;
+use crate::dataset::questions::option_letter;
 use crate::dataset::rows::{has_direction, objections};
 use crate::digest::Parts;
 use crate::model::{Outcome, Role, TokenLogprob};
@@ -300,11 +301,9 @@ pub fn read_option(answer: &str, count: usize) -> Option<char> {
     option_in(word, count)
 }
 
-/// The option that a token or word is, whatever stands around the letter: ` (A)`, `(A`, `**A**`, `A.`
+/// The option that a token or word is, if it is one of the first `count`.
 fn option_in(word: &str, count: usize) -> Option<char> {
-    let bare = word.trim_matches(|c: char| c.is_whitespace() || "()[]*_`\"'.,:".contains(c));
-    let mut chars = bare.chars();
-    let letter = chars.next().filter(|_| chars.next().is_none())?;
+    let letter = option_letter(word)?;
     ('A'..='Z').take(count).find(|option| *option == letter)
 }
 

@@ -1,21 +1,14 @@
 //! Preference labels over a scripted judge, and over the planted judges of the simulated model.
 
-use super::estimate::Rate;
-use super::eval::{Question, grade};
 use super::judge_report::{JudgeReport, JudgeReporter, estimate_position_bias};
-use super::scripted::{Scripted, Simulated, context, ends, prompt, request, says};
+use super::scripted::{Scripted, Simulated, block_on, chooses, context, ends, prompt, request, says};
 use super::{MethodContext, label_responses, label_samples, option_odds, read_option};
 use crate::digest::Parts;
 use crate::model::sim::{Mark, World};
 use crate::model::{Answer, Call, Outcome, Role, TokenLogprob, TopLogprob};
-use crate::prompt::{Message, Prompt};
+use crate::prompt::Prompt;
 use crate::recipe::{Judge, Label, LabelHow, LabelPairs, Method, Sim};
 use crate::transcript::{Ended, Response, Transcript};
-
-fn block_on<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.unwrap().block_on(work)
-}
 
 fn response(text: impl Into<String>, model: &str) -> Response {
     Response {
@@ -30,14 +23,6 @@ fn response(text: impl Into<String>, model: &str) -> Response {
 
 fn labelling(label: Label) -> MethodContext {
     context(&["kind"], Method::default()).with_label(label)
-}
-
-/// An answer of one token with its alternatives.
-fn chooses(odds: &[(&str, f64)]) -> Answer {
-    let top = odds.iter().map(|(token, p)| TopLogprob { token: (*token).into(), logprob: p.ln() }).collect();
-    let (token, p) = odds[0];
-    let token = TokenLogprob { token: token.into(), logprob: p.ln(), top };
-    Answer { logprobs: Some(vec![token]), ..says(odds[0].0) }
 }
 
 /// Which response stands as (A).
@@ -296,49 +281,4 @@ fn a_bias_can_be_estimated_from_comparisons_alone() {
     let mean = estimate_position_bias(transcripts.iter().flat_map(|t| &t.comparisons));
     close(mean.mean, 0.1, 0.02);
     assert_eq!(mean.of, 100);
-}
-
-/// A question in the paper's form: the prompt shows the options, the answers are their letters.
-fn question(n: usize) -> Question {
-    let right = if Parts::new("right").with_u64(n as u64).unit() < 0.5 { "A" } else { "B" };
-    let wrong = if right == "A" { "B" } else { "A" };
-    let text = format!("Question {n}: which is kinder?");
-    Question {
-        prompt: Prompt::new(vec![Message::user(text)], None, None),
-        corrects: vec![format!(" ({right}) ⟦sim right⟧")],
-        incorrects: vec![format!(" ({wrong})")],
-    }
-}
-
-#[test]
-fn a_perfect_judge_answers_every_question_and_flips_are_counted() {
-    let right = |sim: Sim| {
-        let cx = labelling(Label::default());
-        let model = Simulated::new(sim, &cx);
-        let graded = (0..438).map(|n| block_on(grade(&model, &cx, &question(n))).unwrap());
-        let graded: Vec<_> = graded.collect();
-        Rate::new(graded.iter().filter(|g| g.right == Some(true)).count() as u64, graded.len() as u64)
-    };
-    assert_eq!(right(Sim::default()).count, 438);
-    assert_eq!(right(Sim { judge: Judge::NoLogprobs, ..Sim::default() }).count, 438);
-    let flipped = right(Sim { judge_flips: 0.1, ..Sim::default() });
-    assert!((370..420).contains(&flipped.count), "{flipped:?}");
-    assert!(flipped.low < 0.9 && 0.9 < flipped.high);
-    assert_eq!(right(Sim { judge: Judge::Malformed, ..Sim::default() }).count, 0);
-}
-
-#[test]
-fn options_that_are_letters_stand_at_their_letters() {
-    let model = Scripted::new(|call| {
-        assert!(request(call).contains("(A) (A)\n(B) (B)\n(C) (C)"), "{}", request(call));
-        chooses(&[("(C)", 0.5), ("(B)", 0.3), ("(A)", 0.2)])
-    });
-    let question = Question {
-        prompt: prompt(),
-        corrects: vec![" (C)".into()],
-        incorrects: vec![" (A)".into(), " (B)".into()],
-    };
-    let graded = block_on(grade(&model, &labelling(Label::default()), &question)).unwrap();
-    assert_eq!((graded.right, graded.chosen.as_deref()), (Some(true), Some(" (C)")));
-    close(graded.p_right, 0.5, 1e-9);
 }

@@ -8,6 +8,9 @@ pub mod ablation;
 mod ablation_tests;
 mod asking;
 mod chain;
+pub mod choice_report;
+#[cfg(test)]
+mod choice_tests;
 mod context;
 mod criticise;
 mod critique_revision;

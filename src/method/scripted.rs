@@ -5,7 +5,7 @@ use super::{Ask, MethodContext, RoleModels, Stop};
 use crate::constitution::{Constitution, Principle, When};
 use crate::digest::Parts;
 use crate::model::sim::SimTransport;
-use crate::model::{Answer, Call, Outcome, Request, Role, Transport, Usage, wire};
+use crate::model::{Answer, Call, Outcome, Request, Role, TokenLogprob, TopLogprob, Transport, Usage, wire};
 use crate::prompt::{Message, Prompt};
 use crate::recipe::{Gates, Method, Model, Models, Sim};
 use crate::template::Templates;
@@ -52,6 +52,20 @@ impl Ask for Scripted<'_> {
         self.calls.lock().unwrap().push(call);
         Ok(answer)
     }
+}
+
+/// Runs on virtual time.
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(work)
+}
+
+/// An answer of one token with its alternatives.
+pub(super) fn chooses(odds: &[(&str, f64)]) -> Answer {
+    let top = odds.iter().map(|(token, p)| TopLogprob { token: (*token).into(), logprob: p.ln() }).collect();
+    let (token, p) = odds[0];
+    let token = TokenLogprob { token: token.into(), logprob: p.ln(), top };
+    Answer { logprobs: Some(vec![token]), ..says(odds[0].0) }
 }
 
 /// A complete answer.

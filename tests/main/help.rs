@@ -2,8 +2,8 @@
 
 use crate::support::Scratch;
 
-fn commands(scratch: &Scratch) -> Vec<String> {
-    let help = scratch.run(&["--help"]).code(0).out;
+/// The commands that a help lists; none where it is of a command without any below it.
+fn commands(help: &str) -> Vec<String> {
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let names = listed.map_while(|line| line.strip_prefix("  "));
     names
@@ -17,14 +17,16 @@ fn commands(scratch: &Scratch) -> Vec<String> {
 #[test]
 fn every_command_has_help_at_80_columns() {
     let scratch = Scratch::new();
-    let names = commands(&scratch);
-    assert!(names.len() >= 8, "{names:?}");
     let mut reference = scratch.run(&["--help"]).code(0).out;
-    for name in &names {
-        let help = scratch.run(&[name, "--help"]).code(0).out;
+    let mut left: Vec<String> = commands(&reference).into_iter().rev().collect();
+    assert!(left.len() >= 8, "{left:?}");
+    while let Some(name) = left.pop() {
+        let words: Vec<&str> = name.split(' ').chain(["--help"]).collect();
+        let help = scratch.run(&words).code(0).out;
         for line in help.lines() {
             assert!(line.chars().count() <= 80, "amend {name} --help is too wide: {line}");
         }
+        left.extend(commands(&help).iter().rev().map(|below| format!("{name} {below}")));
         reference = format!("{reference}\n════ amend {name}\n{help}");
     }
     insta::assert_snapshot!("help", reference);
@@ -38,7 +40,7 @@ fn completions_and_manual_pages_are_made() {
         assert!(script.contains("constitution"), "{shell}");
     }
     scratch.run(&["man", "man1"]).code(0);
-    for name in commands(&scratch) {
+    for name in commands(&scratch.run(&["--help"]).code(0).out) {
         assert!(scratch.path(&format!("man1/amend-{name}.1")).exists(), "{name}");
     }
 }

@@ -1,5 +1,6 @@
 //! `amend eval refusal`: which stored responses refuse, and how well that agrees with people's labels. Asks no model.
 
+use super::read_failure;
 use crate::cli::Failure;
 use crate::cli::style::printable;
 use crate::dataset::gates::{Refusal, refusal};
@@ -38,15 +39,14 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let usage = |error: &table::OpenError| Failure::usage(error.to_string()).hint(error.hint());
     let columns: Vec<&str> =
         [Some(args.text.as_str()), args.label.as_deref()].into_iter().flatten().collect();
     let max_bytes = usize::try_from(Input::default().max_bytes).unwrap_or(usize::MAX);
     let settings = table::Settings { format: None, max_bytes, known_columns: &columns };
     let sources = table::sources(std::slice::from_ref(&args.file), || Box::new(std::io::stdin()));
-    let files = table::open(sources, &settings).map_err(|error| usage(&error))?;
+    let files = table::open(sources, &settings).map_err(|error| read_failure(&error))?;
     for (file, column) in files.iter().flat_map(|file| columns.iter().map(move |column| (file, *column))) {
-        file.require(column).map_err(|error| usage(&error))?;
+        file.require(column).map_err(|error| read_failure(&error))?;
     }
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut tally = Tally::default();

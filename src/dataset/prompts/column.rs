@@ -31,7 +31,7 @@ const LANGUAGE_COLUMNS: &[&str] = &["language", "lang"];
 
 /// Where a file's prompts and labels stand.
 #[derive(Debug)]
-pub(super) struct Columns {
+pub(crate) struct Columns {
     /// `None` until a row shows one, in a file whose first rows cannot be read.
     prompt: Option<String>,
     /// Where else a row's prompt may be, when the user names no column.
@@ -47,7 +47,7 @@ pub(super) struct Columns {
 
 impl Columns {
     /// With `carried` the rows bring responses along.
-    pub(super) fn of(file: &File, input: &Input, carried: bool) -> Result<Self, OpenError> {
+    pub(crate) fn of(file: &File, input: &Input, carried: bool) -> Result<Self, OpenError> {
         let has = |name: &str| file.columns().iter().any(|column| column == name);
         let responses = carried.then(|| Responses::of(file, &input.responses)).transpose()?;
         let prompt = if file.kind() == Kind::Text {
@@ -84,7 +84,7 @@ impl Columns {
     }
 
     /// The columns that are looked at; `None` for all of them.
-    pub(super) fn needed(&self) -> Option<Vec<&str>> {
+    pub(crate) fn needed(&self) -> Option<Vec<&str>> {
         let prompt = self.prompt.as_deref();
         let partner = prompt.and_then(partner);
         let labels = self.language.iter().map(String::as_str).chain([self.hazard.as_str()]);
@@ -97,7 +97,7 @@ impl Columns {
     }
 
     /// A row's prompt, or why it has none.
-    pub(super) fn read(&mut self, row: table::Row) -> Row {
+    pub(crate) fn read(&mut self, row: table::Row) -> Row {
         let table::Row { at, columns } = row;
         if self.prompt.is_none() {
             self.prompt = find_prompt(|name| columns.contains_key(name), self.responses.as_ref());

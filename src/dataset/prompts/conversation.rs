@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 
 /// Why a value is not a prompt: a reason code and what happened, without the prompt's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct BadPrompt {
-    pub(super) reason: &'static str,
-    pub(super) detail: String,
+pub(in crate::dataset) struct BadPrompt {
+    pub(in crate::dataset) reason: &'static str,
+    pub(in crate::dataset) detail: String,
 }
 
 impl BadPrompt {
-    pub(super) fn new(reason: &'static str, detail: impl Into<String>) -> Self {
+    pub(in crate::dataset) fn new(reason: &'static str, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into() }
     }
 }
@@ -21,7 +21,11 @@ impl BadPrompt {
 const LIST_COLUMNS: &[&str] = &["messages", "conversations", "conversation", "turns"];
 
 /// The conversation in a column. With `drop_reply` the last reply of a list of messages is left away.
-pub(super) fn of_value(column: &str, value: &Value, drop_reply: bool) -> Result<Vec<Message>, BadPrompt> {
+pub(in crate::dataset) fn of_value(
+    column: &str,
+    value: &Value,
+    drop_reply: bool,
+) -> Result<Vec<Message>, BadPrompt> {
     let messages = match value {
         Value::String(text) => {
             let list = if LIST_COLUMNS.contains(&column) && text.trim_start().starts_with('[') {

@@ -25,11 +25,12 @@ mod conversation;
 mod responses;
 mod sample;
 
+pub(crate) use column::Columns;
 pub use column::PROMPT_COLUMNS;
+pub(super) use conversation::{BadPrompt, of_value};
 pub use responses::RESPONSE_COLUMNS;
+pub(crate) use sample::Sample;
 
-use self::column::Columns;
-use self::sample::Sample;
 use super::Reject;
 use super::table::{self, File, FileRows, OpenError, Settings, Source};
 use crate::prompt::Prompt;
@@ -96,7 +97,7 @@ pub struct Reader {
     files: VecDeque<(Columns, File)>,
     current: Option<(Columns, FileRows)>,
     left: u64,
-    sample: Option<Sample>,
+    sample: Option<Sample<(Prompt, String)>>,
     expected: Option<u64>,
 }
 
@@ -132,7 +133,7 @@ impl Iterator for Reader {
         }
         while let Some(row) = self.next_read() {
             match (row, &mut self.sample) {
-                (Row::Prompt { prompt, at }, Some(sample)) => sample.offer(prompt, at),
+                (Row::Prompt { prompt, at }, Some(sample)) => sample.offer(&prompt.id.clone(), (prompt, at)),
                 (row, _) => return Some(row),
             }
         }

@@ -14,6 +14,10 @@ use crate::recipe::{Judge, Sim};
 
 /// An option marked so is the right one, whatever else would decide.
 pub(super) const RIGHT: &str = "⟦sim right⟧";
+/// A question marked so names the letter of its right option, for options whose text cannot carry a mark.
+const RIGHT_IS: &str = "⟦sim right=";
+/// To a question marked so the judge holds something else for right.
+const ERRS: &str = "⟦sim errs⟧";
 
 /// The probability that this judge answers `(A)` when `a` is shown first.
 pub(super) fn prefers_first(sim: &Sim, world: World<'_>, key: &str, a: &str, b: &str) -> f64 {
@@ -44,7 +48,8 @@ pub(super) fn prefers_first(sim: &Sim, world: World<'_>, key: &str, a: &str, b: 
 fn option_odds(sim: &Sim, world: World<'_>, question: &str, options: &[(char, String)]) -> Vec<f64> {
     let draw = Draw::new("choice").with_u64(sim.seed).with(question);
     let quality = |text: &str| world.quality("", &Mark::of_foreign(question, text));
-    let planted = options.iter().position(|(_, text)| text.contains(RIGHT));
+    let named = question.rsplit_once(RIGHT_IS).and_then(|(_, rest)| rest.chars().next());
+    let planted = options.iter().position(|(letter, text)| text.contains(RIGHT) || Some(*letter) == named);
     let best = (0..options.len())
         .max_by(|a, b| {
             let of = |n: &usize| options.get(*n).map_or(f64::MIN, |(_, text)| quality(text));
@@ -52,7 +57,7 @@ fn option_odds(sim: &Sim, world: World<'_>, question: &str, options: &[(char, St
         })
         .unwrap_or(0);
     let mut right = planted.unwrap_or(best);
-    if draw.happens("flip", sim.judge_flips) {
+    if question.contains(ERRS) || draw.happens("flip", sim.judge_flips) {
         right = (right + 1 + draw.below("flipped to", options.len() - 1)) % options.len();
     }
     let longest = (0..options.len()).max_by_key(|n| options.get(*n).map_or(0, |o| o.1.len())).unwrap_or(0);
