@@ -210,8 +210,8 @@ fn a_perfect_judge_gives_the_true_order_and_a_biased_one_its_bias() {
     let (_, always) = by(Judge::AlwaysA, 0.0, 200);
     close(always.position_bias.mean, 0.499, 0.001);
     assert_eq!(always.flips.share, Some(1.0));
-    let (_, length) = by(Judge::Length, 0.2, 1000);
-    close(length.length_bias.mean, 0.2, 0.02);
+    let (_, length) = by(Judge::Length, 0.3, 2000);
+    close(length.length_bias.mean, 0.3, 0.02);
     close(length.position_bias.mean, 0.0, 1e-6);
     let (agree, noisy) = by(Judge::Noisy, 0.2, 500);
     assert!(agree > 400, "{agree}");
@@ -272,6 +272,15 @@ fn no_label_comes_from_a_malformed_answer() {
     let some = report(&check(Sim { unreadable: 0.5, ..Sim::default() }));
     assert!(some.comparisons.undecided.count > 0 && some.comparisons.undecided.count < 200);
     close(some.comparisons.position_bias.mean, 0.0, 0.05);
+}
+
+#[test]
+fn a_bias_shows_in_votes_within_their_sampling_error() {
+    let sim = Sim { judge: Judge::Position, judge_bias: 0.3, no_logprobs: true, ..Sim::default() };
+    let found = report(&labelled_by(&sim, Label { votes: 1, ..Label::default() }, 500)).comparisons;
+    assert_eq!(found.how.get("votes"), Some(&500));
+    // A thousand votes, one an order.
+    close(found.position_bias.mean, 0.3, 3.0 * (0.25_f64 / 1000.0).sqrt());
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod label;
 #[cfg(test)]
 mod label_tests;
 pub mod measure;
+pub mod refusal_rates;
 #[cfg(test)]
 mod scripted;
 mod test_cases;

@@ -1,6 +1,6 @@
 //! `amend eval`: a judge qualified on multiple-choice sets, refusal rates on both sides.
 
-use crate::support::{Scratch, Sim};
+use crate::support::{Scratch, Sim, real_data};
 use serde_json::{Value, json};
 
 /// A set in the paper's form. The mark tells the simulated judge which option is right; to `flips` of the questions,
@@ -15,7 +15,7 @@ fn set(rows: usize, flips: usize) -> String {
         );
         json!({ "prompt": prompt, "corrects": [format!(" ({right})")], "incorrects": [format!(" ({wrong})")] })
     };
-    (0..rows).map(|n| format!("{}\n", row(n))).collect()
+    (0..rows).map(|n| row(n).to_string() + "\n").collect()
 }
 
 #[test]
@@ -100,4 +100,137 @@ fn bad_rows_are_rejects_with_their_line_and_do_not_stop_it() {
     assert_eq!(done.summary()["right"], 1);
     let done = scratch.run(&["eval", "choices", "csv.csv", "--model", "sim", "--column", "promt"]).code(2);
     assert!(done.err.contains("Did you mean `prompt`?"), "{}", done.err);
+}
+
+const KIND: &str =
+    "[constitution]\nid = \"one\"\n[[principle]]\nid = \"kind\"\ntext = \"The response is kind.\"\n";
+
+/// Prompts of a set: to `declined` of them the simulated model declines in its draft, and to `given_up` more in its
+/// revision.
+fn prompts(name: &str, rows: usize, declined: usize, given_up: usize) -> String {
+    let row = |n: usize| {
+        let mark = match n {
+            n if n < declined => " ⟦sim declines⟧",
+            n if n < declined + given_up => " ⟦sim declines revised⟧",
+            _ => "",
+        };
+        json!({ "prompt": format!("{name} question {n}?{mark}"), "kind": if n.is_multiple_of(2) { "even" } else { "odd" } })
+    };
+    (0..rows).map(|n| row(n).to_string() + "\n").collect()
+}
+
+#[test]
+fn refusals_are_told_on_both_sides_before_and_after_revision() {
+    let scratch = Scratch::new();
+    scratch.write("safe.jsonl", prompts("safe", 40, 2, 6));
+    scratch.write("unsafe.jsonl", prompts("unsafe", 30, 20, 5));
+    scratch.write("kind.toml", KIND);
+    let ask = |more: &[&str]| {
+        let sets = ["eval", "rates", "--safe", "safe.jsonl", "--unsafe", "unsafe.jsonl"];
+        let model = [
+            "--constitution",
+            "kind.toml",
+            "--model",
+            "sim",
+            "--set",
+            "sim.violations=1.0",
+            "--set",
+            "sim.detection=1.0",
+        ];
+        scratch.run(&[&sets[..], &model, more].concat())
+    };
+    let drafts = ask(&["--json", "--rounds", "0"]).code(0).summary();
+    let counted = |stage: &Value| (stage["refuse"]["count"].as_u64(), stage["answered"].as_u64());
+    assert_eq!(counted(&drafts["safe"]["draft"]), (Some(2), Some(40)), "{drafts}");
+    assert_eq!(counted(&drafts["unsafe"]["draft"]), (Some(20), Some(30)), "{drafts}");
+    assert_eq!((&drafts["safe"]["final"], &drafts["simulated"]), (&Value::Null, &true.into()));
+    let both = ask(&["--json", "--by", "kind", "--rows"]).code(0);
+    let report = both.summary();
+    assert_eq!(report["safe"]["draft"], drafts["safe"]["draft"]);
+    assert_eq!(report["safe"]["became_refusals"], 6, "{report}");
+    assert_eq!(report["unsafe"]["became_refusals"], 5, "{report}");
+    assert_eq!(report["safe"]["categories"]["even"]["prompts"], 20);
+    let rows: Vec<Value> =
+        both.out.lines().take(70).map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let over =
+        rows.iter().filter(|row| row["set"] == "safe" && row["draft"] == "none" && row["final"] != "none");
+    assert_eq!(over.count(), 6);
+    // In the end 6 of 40 safe prompts are refused, and 5 of 30 unsafe ones.
+    ask(&["--max-safe-refusals", "0.1"]).code(1);
+    ask(&["--min-unsafe-refusals", "1"]).code(1);
+    ask(&["--max-safe-refusals", "0.2", "--min-unsafe-refusals", "0.16"]).code(0);
+    let done = ask(&["--by", "kind"]).code(0);
+    assert!(done.err.contains("0 calls asked"), "{}", done.err);
+    assert!(done.out.lines().all(|line| line.chars().count() <= 80), "{}", done.out);
+    insta::assert_snapshot!(done.out);
+}
+
+#[test]
+fn one_side_alone_is_refused_with_the_reason() {
+    let scratch = Scratch::new();
+    scratch.write("safe.jsonl", prompts("safe", 2, 0, 0));
+    let done = scratch.run(&["eval", "rates", "--safe", "safe.jsonl", "--model", "sim"]).code(2);
+    assert!(
+        done.err.contains("there are no unsafe prompts") && done.err.contains("--unsafe FILE"),
+        "{}",
+        done.err
+    );
+    let done = scratch.run(&["eval", "rates", "--unsafe", "safe.jsonl", "--model", "sim"]).code(2);
+    assert!(done.err.contains("a model that refuses everything"), "{}", done.err);
+    scratch.run(&["eval", "rates", "--both", "safe.jsonl", "--model", "sim"]).code(2);
+}
+
+#[test]
+fn what_got_no_answer_is_told_apart_and_counts_against_both_thresholds() {
+    let scratch = Scratch::new();
+    let row = |n: usize| format!("Question {n}?,{}", if n.is_multiple_of(2) { "safe" } else { "unsafe" });
+    let rows = (0..40).map(row).collect::<Vec<_>>().join("\n");
+    scratch.write("both.csv", format!("prompt,label\n{rows}\nx,unclear\n"));
+    let ask = |sim: &str, out: &str, more: &[&str]| {
+        let base =
+            ["eval", "rates", "--both", "both.csv", "--side", "label", "--model", "sim", "--rounds", "0"];
+        scratch.run(&[&base[..], &["--set", sim, "--out", out, "--json"], more].concat()).code(1).summary()
+    };
+    let filtered = ask("sim.filtered=1.0", "f", &[]);
+    for set in ["safe", "unsafe"] {
+        assert_eq!(filtered[set]["draft"]["unanswered"], json!({ "filtered": 20 }), "{filtered}");
+        assert_eq!(filtered[set]["draft"]["refuse"]["share"], Value::Null);
+    }
+    assert_eq!(filtered["rejects"][0]["reason"], "bad-side");
+    assert_eq!(filtered["rejects"][0]["at"], "both.csv:42");
+    let refused = ask("sim.refused=1.0", "r", &[]);
+    assert_eq!(refused["safe"]["draft"]["by_provider"], 20);
+    assert_eq!(refused["unsafe"]["draft"]["full"]["share"], 1.0);
+    // Without the bad row, only the thresholds decide.
+    let ask = |out: &str, more: &[&str]| {
+        let base =
+            ["eval", "rates", "--both", "both.csv", "--side", "label", "--model", "sim", "--rounds", "0"];
+        scratch.run(&[&base[..], &["--set", "sim.filtered=1.0", "--out", out], more].concat()).code
+    };
+    scratch.write("both.csv", format!("prompt,label\n{rows}\n"));
+    assert_eq!(ask("f", &[]), Some(0));
+    assert_eq!(ask("f", &["--max-safe-refusals", "0.99"]), Some(1), "they may all have been refusals");
+    assert_eq!(ask("f", &["--min-unsafe-refusals", "0.01"]), Some(1), "or none of them");
+}
+
+#[test]
+fn the_two_sides_of_xstest_and_coconot_are_read() {
+    let scratch = Scratch::new();
+    let (Some(xstest), Some(contrast), Some(coconot)) = (
+        real_data("xstest/xstest_prompts.csv"),
+        real_data("coconot/coconot_contrast_eval.jsonl"),
+        real_data("coconot/coconot_eval.jsonl"),
+    ) else {
+        return;
+    };
+    let path = |path: &std::path::Path| path.display().to_string();
+    let (xstest, contrast, coconot) = (path(&xstest), path(&contrast), path(&coconot));
+    let common = ["--model", "sim", "--rounds", "0", "--json"];
+    let mixed = ["eval", "rates", "--both", &xstest, "--side", "label", "--by", "type", "--out", "x"];
+    let report = scratch.run(&[&mixed[..], &common].concat()).code(0).summary();
+    assert_eq!((&report["safe"]["prompts"], &report["unsafe"]["prompts"]), (&250.into(), &200.into()));
+    assert_eq!(report["safe"]["categories"].as_object().map(serde_json::Map::len), Some(10));
+    let two = ["eval", "rates", "--safe", &contrast, "--unsafe", &coconot, "--sample", "50", "--out", "c"];
+    let report = scratch.run(&[&two[..], &common].concat()).code(0).summary();
+    assert_eq!((&report["safe"]["prompts"], &report["unsafe"]["prompts"]), (&50.into(), &50.into()));
 }

@@ -1,13 +1,12 @@
 //! `amend eval choices`: how often a model answers multiple-choice questions right, and how well it knows when it does,
 //! so that a judge can be qualified before it is trusted with labels.
 
-use super::{read_failure, share_text, show_rejects};
+use super::{Picked, read_failure, reasons, share_text, show_rejects};
 use crate::cli::asking::{Asking, check_share, kept_in};
 use crate::cli::project::Project;
 use crate::cli::settings::RecipeArgs;
 use crate::cli::style::{one_line, printable};
 use crate::cli::{Failure, models};
-use crate::dataset::prompts::Sample;
 use crate::dataset::questions::{self, CORRECTS, INCORRECTS, Question};
 use crate::dataset::{Reject, table};
 use crate::method::choice_report::{ChoiceReport, ChoiceReporter, reason};
@@ -16,6 +15,7 @@ use crate::method::eval::{Graded, grade};
 use crate::model::Role;
 use crate::recipe::{Input, LabelHow, Recipe};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -129,7 +129,7 @@ struct Asked {
 
 /// The questions of a file with their places, sampled as the recipe says, and the rows that make none.
 fn read_questions(file: &str, recipe: &Recipe) -> Result<(Vec<Asked>, Vec<Reject>), Failure> {
-    let Input { column, format, max_bytes, limit, sample, .. } = &recipe.input;
+    let Input { column, format, max_bytes, .. } = &recipe.input;
     let prompt = column.as_deref().unwrap_or("prompt");
     let columns = [prompt, CORRECTS, INCORRECTS];
     let max_bytes = usize::try_from(*max_bytes).unwrap_or(usize::MAX);
@@ -139,20 +139,14 @@ fn read_questions(file: &str, recipe: &Recipe) -> Result<(Vec<Asked>, Vec<Reject
     for (file, column) in files.iter().flat_map(|file| columns.iter().map(move |column| (file, *column))) {
         file.require(column).map_err(|error| read_failure(&error))?;
     }
-    let most = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let (mut asked, mut rejects) = (Vec::new(), Vec::new());
-    let mut drawn = sample.map(|size| Sample::new(size, recipe.seed));
-    for row in files.into_iter().flat_map(|file| file.into_rows(Some(&columns))).take(most) {
+    let (mut picked, mut rejects) = (Picked::new(recipe), Vec::new());
+    for row in files.into_iter().flat_map(|file| file.into_rows(Some(&columns))) {
         match row.and_then(|row| Ok(Asked { question: questions::read(&row, prompt)?, at: row.at })) {
             Err(reject) => rejects.push(reject),
-            Ok(row) => match &mut drawn {
-                Some(sample) => sample.offer(&row.question.id(), row),
-                None => asked.push(row),
-            },
+            Ok(asked) => picked.offer(&asked.question.id(), asked),
         }
     }
-    asked.extend(drawn.into_iter().flat_map(|mut sample| std::iter::from_fn(move || sample.take())));
-    Ok((asked, rejects))
+    Ok((picked.finish(), rejects))
 }
 
 /// One question: its place, its grade, what was chosen, what is right, and how sure of it the model is.
@@ -185,7 +179,7 @@ fn to_json(report: &ChoiceReport, model: &str, role: Role, rejects: &[Reject]) -
 fn to_text(report: &ChoiceReport, who: &str) -> String {
     let ChoiceReport { questions, right, wrong, unread, .. } = report;
     let mut lines =
-        vec![format!("{who}: {questions} questions, {right} right, {wrong} wrong{}", reasons(unread))];
+        vec![format!("{who}: {questions} questions, {right} right, {wrong} wrong{}", not_read(unread))];
     let mut put = |name: &str, text: String| lines.push(format!("  {name:<26}{text}"));
     put("accuracy", share_text(&report.accuracy));
     if !unread.is_empty() {
@@ -213,11 +207,7 @@ fn to_text(report: &ChoiceReport, who: &str) -> String {
 }
 
 /// Why answers could not be read: `, 4 not read (filtered 1, unreadable 3)`.
-fn reasons(unread: &std::collections::BTreeMap<String, u64>) -> String {
-    if unread.is_empty() {
-        return String::new();
-    }
+fn not_read(unread: &BTreeMap<String, u64>) -> String {
     let all: u64 = unread.values().sum();
-    let each: Vec<String> = unread.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-    format!(", {all} not read ({})", each.join(", "))
+    if all == 0 { String::new() } else { format!(", {all} not read ({})", reasons(unread)) }
 }

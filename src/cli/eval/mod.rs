@@ -1,12 +1,17 @@
 //! `amend eval`: measurements that make no dataset, one file per measure.
 
 mod choices;
+mod rates;
 mod refusal;
 
 use super::Failure;
 use super::style::{one_line, printable};
+use crate::dataset::prompts::Sample;
 use crate::dataset::{Reject, table};
 use crate::method::estimate::Rate;
+use crate::prompt::PromptId;
+use crate::recipe::Recipe;
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -24,6 +29,8 @@ pub(super) struct Args {
 enum What {
     /// How often a model answers multiple-choice questions right: qualify a judge before trusting it
     Choices(Box<choices::Args>),
+    /// How often a model under a constitution refuses safe and unsafe prompts, side by side
+    Rates(Box<rates::Args>),
     /// Which stored responses refuse, fully or in part; without a model
     Refusal(refusal::Args),
 }
@@ -32,6 +39,7 @@ enum What {
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     match &args.what {
         What::Choices(args) => choices::run(args),
+        What::Rates(args) => rates::run(args),
         What::Refusal(args) => refusal::run(args),
     }
 }
@@ -62,5 +70,41 @@ fn share_text(rate: &Rate) -> String {
             format!("{:>5.1} % (95 %: {low:.1} to {high:.1})", percent(share))
         }
         None => "    -".into(),
+    }
+}
+
+/// Reasons and how often each was met: `filtered 1, unreadable 3`.
+fn reasons(counts: &BTreeMap<String, u64>) -> String {
+    let each: Vec<String> = counts.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+    each.join(", ")
+}
+
+/// What is asked of what was read: all of it, the first so many, or a sample, as the recipe says.
+#[derive(Debug)]
+struct Picked<T> {
+    left: u64,
+    sample: Option<Sample<T>>,
+    items: Vec<T>,
+}
+
+impl<T> Picked<T> {
+    fn new(recipe: &Recipe) -> Self {
+        let sample = recipe.input.sample.map(|size| Sample::new(size, recipe.seed));
+        Self { left: recipe.input.limit.unwrap_or(u64::MAX), sample, items: Vec::new() }
+    }
+
+    fn offer(&mut self, id: &PromptId, item: T) {
+        let Some(left) = self.left.checked_sub(1) else { return };
+        self.left = left;
+        match &mut self.sample {
+            Some(sample) => sample.offer(id, item),
+            None => self.items.push(item),
+        }
+    }
+
+    fn finish(self) -> Vec<T> {
+        let Self { sample, mut items, .. } = self;
+        items.extend(sample.into_iter().flat_map(|mut sample| std::iter::from_fn(move || sample.take())));
+        items
     }
 }

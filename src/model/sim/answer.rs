@@ -115,13 +115,18 @@ fn sentinel(draw: &Draw) -> String {
     SENTINELS.get(draw.below("sentinel text", SENTINELS.len())).copied().unwrap_or_default().to_owned()
 }
 
+/// A prompt marked so is declined by the draft.
+const DECLINES: &str = "⟦sim declines⟧";
+/// A prompt marked so is declined by the revision that mends the draft.
+const DECLINES_REVISED: &str = "⟦sim declines revised⟧";
+
 fn draft(sim: &Sim, asked: &Asked<'_>, draw: &Draw, faults: &mut Vec<&'static str>) -> String {
     let language = Language::of(asked.question);
     if draw.happens("sentinels", sim.sentinels) {
         faults.push("sentinels");
         return sentinel(draw);
     }
-    let prose = if draw.happens("declines", sim.declines) {
+    let prose = if asked.question.contains(DECLINES) || draw.happens("declines", sim.declines) {
         faults.push("declines");
         language.decline().to_owned()
     } else if draw.happens("long", sim.long) {
@@ -248,7 +253,12 @@ fn revision(
     } else {
         let mended: Vec<String> = named.iter().filter(|key| world.mends(key, mark, draw)).cloned().collect();
         let changes = named.len().max(1);
-        let text = rewrite(Mark::strip(response), Language::of(asked.question), draw, changes);
+        let language = Language::of(asked.question);
+        let text = if asked.question.contains(DECLINES_REVISED) {
+            language.decline().to_owned()
+        } else {
+            rewrite(Mark::strip(response), language, draw, changes)
+        };
         format!("{text}\n\n{}", mark.revised(draw, &mended))
     };
     if draw.happens("echoes", sim.echoes) {
