@@ -26,8 +26,7 @@ pub(super) fn to_json(rates: &Rates) -> Value {
 /// A table of 80 columns, and what it does not hold. Shares are in percent, with their 95 % intervals.
 pub(super) fn to_text(rates: &Rates, by: Option<&str>, style: Style) -> String {
     let sets = [("safe", &rates.safe), ("unsafe", &rates.harmful)];
-    let head =
-        format!("{:<8}{:<6}{:>6}{:>20}{:>20}{:>20}", "set", "", "n", "full %", "partial %", "none %");
+    let head = format!("{:<8}{:<6}{:>6}{:>20}{:>20}{:>20}", "set", "", "n", "full %", "partial %", "none %");
     let mut lines = vec![style.strong(&head)];
     for (name, set) in sets {
         lines.push(stage_row(name, "draft", &set.draft));
