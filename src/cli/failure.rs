@@ -1,5 +1,6 @@
 //! How a command fails: what happened, where, what to do, and the exit code. The one place that prints errors.
 
+use super::style::printable;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -71,10 +72,11 @@ impl Failure {
             let _ = writeln!(text, "{}", self.details);
         }
         if !self.message.is_empty() {
-            let _ = writeln!(text, "error: {}", self.message);
+            // A message may quote a provider, a file or its name.
+            let _ = writeln!(text, "error: {}", printable(&self.message));
         }
         for hint in &self.hints {
-            let _ = writeln!(text, "  help: {hint}");
+            let _ = writeln!(text, "  help: {}", printable(hint));
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
         ExitCode::from(self.kind as u8)

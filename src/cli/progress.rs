@@ -3,7 +3,7 @@
 //! A progress bar on a terminal, one plain line every few seconds elsewhere, one JSON object per line with `--json`.
 //! It only shows; a receiver that fails (a closed pipe) never stops a run.
 
-use super::style::Style;
+use super::style::{Style, printable_json};
 use crate::engine::{Event, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
@@ -62,7 +62,7 @@ impl Progress {
         match self {
             Self::Json => {
                 if let Ok(line) = serde_json::to_string(event) {
-                    let _ = writeln!(std::io::stdout().lock(), "{line}");
+                    let _ = writeln!(std::io::stdout().lock(), "{}", printable_json(&line));
                 }
             }
             Self::Bar(bar) => bar.show(event),
@@ -106,6 +106,14 @@ fn retry_line(role: &str, cause: &str, wait_s: f64) -> String {
 const STOPPING: &str =
     "stopping: prompts begun are finished, no new ones are started; Ctrl-C again stops now";
 
+/// How many calls the journal answered, where it did: a run that asks nothing does not look stuck.
+fn known(summary: &Summary) -> String {
+    match summary.calls.from_journal {
+        0 => String::new(),
+        known => format!(" (and {} known)", count(known)),
+    }
+}
+
 /// How many rejects there are, where there can be any.
 fn rejects(summary: &Summary, then: &str) -> String {
     if summary.prompts == 0 { String::new() } else { format!("{} rejects{then}", summary.rejects) }
@@ -122,9 +130,10 @@ fn progress_line(noun: &str, summary: &Summary, expected: Option<u64>) -> String
         Some(_) | None => String::new(),
     };
     format!(
-        "{done}{of} {noun}, {}{} calls, {} tokens, {rate:.1} {noun}/s{eta}",
+        "{done}{of} {noun}, {}{} calls{}, {} tokens, {rate:.1} {noun}/s{eta}",
         rejects(summary, ", "),
         count(summary.calls.asked),
+        known(summary),
         count(summary.tokens.prompt + summary.tokens.completion),
     )
 }
@@ -144,9 +153,10 @@ impl Bar {
             Event::Progress(summary) => {
                 self.drawn.set_position(summary.rows + summary.rejects);
                 self.drawn.set_message(format!(
-                    "{}{} calls · {} tokens{}",
+                    "{}{} calls{} · {} tokens{}",
                     rejects(summary, " · "),
                     count(summary.calls.asked),
+                    known(summary),
                     count(summary.tokens.prompt + summary.tokens.completion),
                     self.trouble.take().unwrap_or_default(),
                 ));

@@ -5,7 +5,7 @@ use super::flow::columns;
 use super::progress::count;
 use super::run_dir::RunDir;
 use super::show_transcript::{ended, render};
-use super::style::{Style, one_line};
+use super::style::{Style, one_line, printable_json};
 use super::{Failure, report};
 use crate::journal::{Found, Outline, Reader, Row};
 use crate::prompt::PromptId;
@@ -63,7 +63,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
-    serde_json::to_string(value).map_err(|error| Failure::new(super::failure::Kind::Bug, error.to_string()))
+    let text = serde_json::to_string(value)
+        .map_err(|error| Failure::new(super::failure::Kind::Bug, error.to_string()))?;
+    Ok(printable_json(&text))
 }
 
 fn show_one(reader: &Reader, id: &str, as_json: bool, style: Style) -> Result<String, Failure> {

@@ -9,7 +9,7 @@ use crate::cli::Failure;
 use crate::cli::failure::{Kind, journal_failure};
 use crate::cli::project::read_constitution;
 use crate::cli::run_dir::{CONSTITUTION, RECIPE, RunDir};
-use crate::cli::style::{Style, printable};
+use crate::cli::style::{Style, printable, printable_json};
 use crate::compare::{Difference, Ends, Totals, transcripts};
 use crate::constitution::diff::{Change, diff};
 use crate::journal::{Found, JournalError, Reader};
@@ -108,7 +108,7 @@ fn one(
     let difference = transcripts(&a, &b, edited);
     let shown = Shown::Pair(&a, &b, &difference);
     let text = if as_json {
-        shown.to_json().to_string()
+        printable_json(&shown.to_json().to_string())
     } else {
         format!("{}{}", told::heads(sides, Style::of_stdout()), shown.in_full(Style::of_stdout()))
     };
@@ -118,7 +118,11 @@ fn one(
 
 fn only_one(which: &'static str, only: &Transcript, as_json: bool) -> ExitCode {
     let shown = Shown::Only(which, only);
-    let text = if as_json { shown.to_json().to_string() } else { shown.in_full(Style::of_stdout()) };
+    let text = if as_json {
+        printable_json(&shown.to_json().to_string())
+    } else {
+        shown.in_full(Style::of_stdout())
+    };
     let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
     ExitCode::from(1)
 }
@@ -155,7 +159,7 @@ impl<'a> Showing<'a> {
         self.shown += 1;
         if self.args.json {
             // Lines go out as they come, so that a run of any size can be compared.
-            let _ = writeln!(std::io::stdout().lock(), "{}", prompt.to_json());
+            let _ = writeln!(std::io::stdout().lock(), "{}", printable_json(&prompt.to_json().to_string()));
         } else {
             self.text.push_str(&prompt.in_short(self.style));
         }

@@ -8,7 +8,7 @@ mod report;
 use super::asking::{Asking, check_share, kept_in};
 use super::project::Project;
 use super::settings::RecipeArgs;
-use super::style::{Style, printable};
+use super::style::{Style, printable, printable_json};
 use super::{Failure, models};
 use crate::constitution::{Constitution, Expect, Principle, TestCase};
 use crate::diagnostic::nearest;
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         write_new(path, &junit::to_xml(&cx.constitution.id, &judged))?;
     }
     let text = if args.json {
-        report::to_json(&judged, asking.counts()).to_string()
+        printable_json(&report::to_json(&judged, asking.counts()).to_string())
     } else {
         report::to_text(&judged, Style::of_stdout())
     };
