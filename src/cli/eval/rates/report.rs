@@ -101,7 +101,7 @@ fn revision_sentence(name: &str, set: &SetReport) -> Option<String> {
 fn categories(name: &str, set: &SetReport, by: &str, style: Style) -> Vec<String> {
     let title = one_line(&format!("{name} by {by}"), 32);
     let names = set.categories.keys().map(String::as_str).chain([title.as_str()]);
-    let width = names.map(|name| name.chars().count()).max().unwrap_or(0).clamp(12, 32);
+    let width = (names.map(|name| name.chars().count()).max().unwrap_or(0) + 1).clamp(12, 33);
     let last = set.last.is_some();
     let second = if last { "final: refuse %" } else { "" };
     let head = format!("{title:<width$}{:>6}{:>20}{second:>20}", "n", "draft: refuse %");
