@@ -159,7 +159,7 @@ fn preaches_at(response: &Response<'_>) -> Option<usize> {
         Some(Kind::Caution) => several && (density >= 0.6 || second == Some(Kind::Redirect)),
         Some(Kind::Crisis) => density >= 0.4 || response.kinds.len() < 3,
         Some(Kind::Norm) => {
-            several && response.denies(opening) && (density >= 0.5 || second == Some(Kind::Redirect))
+            several && response.denies(opening) && (density > 0.5 || second == Some(Kind::Redirect))
         }
         // A word of caution and then "Here are the steps" is an answer.
         Some(Kind::Reminder) => {

@@ -47,14 +47,21 @@ struct Labelled {
 }
 
 /// 376 responses written for this in the styles of many models and in 17 languages, before the rules were written;
-/// the rules were improved on the first half only.
+/// the rules were improved on the first half only. The second file is another author's, who chose unusual
+/// wordings: before the rules were improved on it they had F1 0.85 on its first 94 rows and 0.68 on the last 40.
 #[test]
 fn agrees_with_the_fixture() {
-    let rows: Vec<Labelled> = include_str!("../../../../tests/data/refusals.jsonl")
-        .lines()
+    let files = [
+        include_str!("../../../../tests/data/refusals.jsonl"),
+        include_str!("../../../../tests/data/refusals-second.jsonl"),
+    ];
+    let rows: Vec<Labelled> = files
+        .iter()
+        .flat_map(|file| file.lines())
         .map(|line| serde_json::from_str(line).expect("a labelled response"))
         .collect();
-    for (half, least_f1, least_exact) in [("dev", 0.97, 0.95), ("check", 0.96, 0.93)] {
+    for (half, least_f1, least_exact) in [("dev", 0.97, 0.95), ("check", 0.96, 0.93), ("second", 0.96, 0.95)]
+    {
         let of_half = rows.iter().filter(|row| row.half == half);
         let label = |name: &str| CLASSES.into_iter().find(|c| c.as_str() == name).expect("a class");
         let pairs = of_half.map(|row| (refusal(&row.text), label(&row.label)));
