@@ -8,7 +8,7 @@ use super::settings::RecipeArgs;
 use super::style::Style;
 use super::{Failure, export, models, report};
 use crate::dataset::export::Report;
-use crate::dataset::rows::{Context, why_no_row};
+use crate::dataset::rows::{Boilerplate, Context, why_no_row};
 use crate::dataset::{prompts, table};
 use crate::digest::Parts;
 use crate::engine::{self, Event, Finished, Judge, Run, Summary};
@@ -199,6 +199,7 @@ fn judge(project: &Project) -> Judge {
             simulated: false,
             export: &export,
             gates: &gates,
+            boilerplate: &Boilerplate::default(),
         };
         match why_no_row(transcript, &context) {
             None => Row::Kept,

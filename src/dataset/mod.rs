@@ -2,6 +2,7 @@
 
 pub mod export;
 pub mod gates;
+mod phrases;
 pub mod prompts;
 pub mod questions;
 mod reject;

@@ -668,6 +668,10 @@ pub struct Export {
     /// How many prompts may share one reply, by its words, before further ones are left out as boilerplate; 0 for
     /// no cap. 200: a stock decline may stay a part of the data, not most of it.
     pub max_same_reply: u32,
+    /// Largest share of all pairs that may teach one phrase of five words that is at least five times as common in chosen
+    /// replies as in rejected ones; 0 for no cap, the default: what a model should come to say more often is for you to
+    /// judge, and the phrases are in the statistics. With a cap, further pairs are left out (`boilerplate-phrase`).
+    pub max_phrase_share: f64,
     /// Word-run similarity above which two prompts are one family and share a split. 0.7: a changed name or number
     /// joins, a shared topic does not.
     pub family_similarity: f64,
@@ -689,6 +693,7 @@ impl Default for Export {
             soft_labels: SoftLabels::Hard,
             keep_unresolved: false,
             max_same_reply: 200,
+            max_phrase_share: 0.0,
             family_similarity: 0.7,
             shard_bytes: 500_000_000,
             batch_model: None,

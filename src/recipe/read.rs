@@ -242,6 +242,7 @@ impl Check<'_> {
 
     fn export(&mut self, recipe: &Recipe, node: &Node) {
         self.within("holdout", recipe.export.holdout, 0.0, 0.45, node);
+        self.within("max_phrase_share", recipe.export.max_phrase_share, 0.0, 1.0, node);
         self.names("unknown-config", "export config", &recipe.export.configs, &CONFIGS, node.key("configs"));
     }
 

@@ -9,7 +9,7 @@ use crate::cli::Failure;
 use crate::cli::failure::Kind;
 use crate::cli::inputs::Inputs;
 use crate::cli::style::printable;
-use crate::dataset::rows::{Config, Context, Drop, Passport, Row, rows_of};
+use crate::dataset::rows::{Boilerplate, Config, Context, Drop, Passport, Row, rows_of};
 use crate::dataset::splits::SPLITS;
 use crate::diagnostic::SourceFile;
 use crate::recipe::{Export, Recipe};
@@ -115,6 +115,7 @@ fn rows_from(exchange: &Exchange, recipe: &Recipe, config: Config) -> (Vec<Value
         simulated: false,
         export: &export,
         gates: &recipe.gates,
+        boilerplate: &Boilerplate::default(),
     };
     let language = language::detect(exchange.prompt.last_user_turn()).map_or("und", |found| found.tag);
     // A chat knows no other prompts: each is a family of its own, and what is saved by hand is for training.

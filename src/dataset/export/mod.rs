@@ -14,7 +14,6 @@ mod manifest;
 mod near;
 mod older;
 mod parquet;
-mod phrases;
 mod place;
 mod stats;
 mod table;
@@ -24,10 +23,11 @@ pub use manifest::{Finding, Verified, verify};
 pub use older::{Older, older};
 
 use crate::constitution::Constitution;
-use crate::dataset::rows::Config;
+use crate::dataset::phrases::Phrases;
+use crate::dataset::rows::{Boilerplate, Config, Context, pairs_of};
 use crate::dataset::splits::{Families, Gather, said};
 use crate::digest::sha256_hex;
-use crate::recipe::{Export, Gates, Recipe};
+use crate::recipe::{Export, Gates, Recipe, SoftLabels};
 use crate::transcript::{Ended, Transcript};
 use files::write_text;
 use std::collections::BTreeMap;
@@ -147,8 +147,17 @@ pub fn export<'a>(
     let staging = place::Staging::begin(out)?;
     let families = gather(transcripts, meta, settings, staging.path())?;
     let sha256 = sha256_hex(meta.constitution_text.as_bytes());
-    let job =
-        Job { root: staging.path(), configs: &configs, meta, settings, gates, constitution_sha256: &sha256 };
+    let mut job = Job {
+        root: staging.path(),
+        configs: &configs,
+        meta,
+        settings,
+        gates,
+        constitution_sha256: &sha256,
+        boilerplate: &Boilerplate::default(),
+    };
+    let boilerplate = boilerplate(transcripts, &job)?;
+    job.boilerplate = &boilerplate;
     let written = writing::write(&mut *transcripts().map_err(ExportError::Source)?, &job, &families)?;
     let report = describe(written, &job, &families)?;
     staging.commit()?;
@@ -164,6 +173,22 @@ struct Job<'a> {
     settings: &'a Export,
     gates: &'a Gates,
     constitution_sha256: &'a str,
+    boilerplate: &'a Boilerplate,
+}
+
+impl<'a> Job<'a> {
+    /// What the rows share.
+    fn context(&self) -> Context<'a> {
+        Context {
+            constitution: &self.meta.constitution,
+            constitution_sha256: self.constitution_sha256,
+            seed: self.meta.recipe.seed,
+            simulated: self.meta.simulated,
+            export: self.settings,
+            gates: self.gates,
+            boilerplate: self.boilerplate,
+        }
+    }
 }
 
 /// Writes what describes the rows; the manifest last.
@@ -203,6 +228,29 @@ fn configs_of(settings: &Export) -> Result<Vec<Config>, ExportError> {
         return Err(ExportError::Setting(problem.into()));
     }
     Ok(configs)
+}
+
+/// The phrases that would spread through chosen replies, where the recipe caps them: a pass of its own over the first pairs.
+fn boilerplate<'a>(
+    transcripts: &mut dyn FnMut() -> Result<Transcripts<'a>, String>,
+    job: &Job<'_>,
+) -> Result<Boilerplate, ExportError> {
+    let most = job.settings.max_phrase_share;
+    if most <= 0.0 {
+        return Ok(Boilerplate::default());
+    }
+    let hard = Export { soft_labels: SoftLabels::Hard, ..job.settings.clone() };
+    let context = Context { export: &hard, ..job.context() };
+    let mut phrases = Phrases::default();
+    for transcript in transcripts().map_err(ExportError::Source)? {
+        if phrases.is_full() {
+            break;
+        }
+        for (chosen, rejected) in pairs_of(&transcript.map_err(ExportError::Source)?, &context) {
+            phrases.add(&chosen, &rejected);
+        }
+    }
+    Ok(phrases.boilerplate(most))
 }
 
 /// The first pass.

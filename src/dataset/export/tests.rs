@@ -150,6 +150,27 @@ fn run(count: usize, settings: &Export, out: &Path) -> Report {
     export(&mut source, &meta(), settings, &Gates::default(), out).unwrap()
 }
 
+/// The sample's revisions all close in the same words.
+#[test]
+fn a_phrase_that_spreads_is_capped_when_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let pairs = |most: f64| {
+        let out = dir.path().join(most.to_string());
+        let settings = Export { max_phrase_share: most, ..all_configs() };
+        let report = run(600, &settings, &out);
+        let dropped = report.drops.get(&(Config::Preference, "boilerplate-phrase".to_owned()));
+        let rows = rows(&out, "preference");
+        let taught = |row: &&serde_json::Value| row["chosen"].to_string().contains("help whoever is behind");
+        (rows.len() as u64, dropped.copied().unwrap_or(0), rows.iter().filter(taught).count() as f64)
+    };
+    let (all, none, before) = pairs(0.0);
+    assert!(none == 0 && before / all as f64 > 0.8, "{before} of {all}");
+    let (left, dropped, after) = pairs(0.2);
+    assert_eq!(left + dropped, all);
+    assert!((after / all as f64 - 0.2).abs() < 0.05, "{after} of {all}");
+    assert_eq!(pairs(1.0), (all, 0, before), "a cap that is not reached leaves everything");
+}
+
 fn rows(dir: &Path, config: &str) -> Vec<serde_json::Value> {
     SPLITS
         .iter()
@@ -225,6 +246,7 @@ fn counts_add_up() {
         simulated: false,
         export: &Export::default(),
         gates: &Gates::default(),
+        boilerplate: &Boilerplate::default(),
     };
     let kept =
         (0..120).filter(|n| crate::dataset::rows::why_no_row(&transcript(*n), &context).is_none()).count();

@@ -8,7 +8,7 @@ use super::files::Written;
 use super::stats::Stats;
 use super::table::{Filled, Table};
 use super::{ExportError, Job, Report};
-use crate::dataset::rows::{Config, Context, Drop, Passport, Row, rows_of};
+use crate::dataset::rows::{Config, Drop, Passport, Row, rows_of};
 use crate::dataset::splits::{Families, SPLITS};
 use crate::transcript::{Ended, Transcript};
 use std::collections::BTreeMap;
@@ -95,14 +95,7 @@ fn make(
     job: &Job<'_>,
     families: &Families,
 ) -> Result<Report, ExportError> {
-    let context = Context {
-        constitution: &job.meta.constitution,
-        constitution_sha256: job.constitution_sha256,
-        seed: job.meta.recipe.seed,
-        simulated: job.meta.simulated,
-        export: job.settings,
-        gates: job.gates,
-    };
+    let context = job.context();
     let mut report = Report::default();
     let mut met = [0_i64; SPLITS.len()];
     for (at, transcript) in transcripts.iter().enumerate() {

@@ -3,6 +3,7 @@
 //! Every text passes the gates once more before it becomes a row; what a gate objects to is a [`Drop`] with its
 //! reason, never a silent gap. `latency_ms` is not a column: measured times would make two exports of one run differ.
 
+use super::Boilerplate;
 use super::pairs::objections;
 use super::schema::{Chat, Config, Row, Value};
 use crate::constitution::Constitution;
@@ -28,6 +29,8 @@ pub struct Context<'a> {
     pub export: &'a Export,
     /// What may become a row.
     pub gates: &'a Gates,
+    /// Phrases that no more than so many pairs may teach.
+    pub boilerplate: &'a Boilerplate,
 }
 
 /// Where a prompt's rows belong.
@@ -41,6 +44,13 @@ pub struct Passport<'a> {
     pub language: &'a str,
     /// How many prompts of the split came before it.
     pub index: i64,
+}
+
+impl Passport<'static> {
+    /// Of a prompt whose rows go nowhere.
+    fn none() -> Self {
+        Self { family: "", split: "", language: "", index: 0 }
+    }
 }
 
 /// A row that could have been and is not.
@@ -59,16 +69,8 @@ pub fn rows_of(
     passport: &Passport<'_>,
     configs: &[Config],
 ) -> (Vec<Row>, Vec<Drop>) {
-    let mut maker = Maker {
-        transcript,
-        context,
-        asked: transcript.prompt.messages.clone().into(),
-        passport,
-        refuses: Vec::new(),
-        rows: Vec::new(),
-        drops: Vec::new(),
-    };
-    if matches!(transcript.ended, Ended::NoDraft(_)) || transcript.responses.is_empty() {
+    let mut maker = Maker::new(transcript, context, passport);
+    if !is_usable(transcript) {
         return (maker.rows, maker.drops);
     }
     let texts = maker.clean_texts();
@@ -107,6 +109,23 @@ pub fn rows_of(
     (maker.rows, maker.drops)
 }
 
+/// The chosen and rejected texts of a transcript's pairs, as rows of `preference` would hold them.
+pub fn pairs_of(transcript: &Transcript, context: &Context<'_>) -> Vec<(String, String)> {
+    if !is_usable(transcript) {
+        return Vec::new();
+    }
+    let passport = Passport::none();
+    let mut maker = Maker::new(transcript, context, &passport);
+    let texts = maker.clean_texts();
+    let text = |k: usize| texts.get(k)?.as_ref().ok().cloned();
+    let pairs = maker.pairs(&texts);
+    pairs.iter().filter_map(|(pair, _)| text(pair.chosen).zip(text(pair.rejected))).collect()
+}
+
+fn is_usable(transcript: &Transcript) -> bool {
+    !matches!(transcript.ended, Ended::NoDraft(_)) && !transcript.responses.is_empty()
+}
+
 /// Why a transcript gives no row: no final response for `sft`, or, where responses were only compared, no pair for
 /// `preference`; `None` when it gives one. What an engine counts as rows and rejects is decided here, by the same rules as
 /// an export; only what depends on the other rows (repeats, boilerplate) is not.
@@ -114,7 +133,7 @@ pub fn why_no_row(transcript: &Transcript, context: &Context<'_>) -> Option<Stri
     if let Ended::NoDraft(reason) = &transcript.ended {
         return Some(reason.clone());
     }
-    let passport = Passport { family: "", split: "", language: "", index: 0 };
+    let passport = Passport::none();
     let config = if transcript.ended == Ended::Labelled { Config::Preference } else { Config::Sft };
     let (rows, drops) = rows_of(transcript, context, &passport, &[config]);
     if !rows.is_empty() {
@@ -146,6 +165,20 @@ pub(super) struct Maker<'a> {
     refuses: Vec<bool>,
     rows: Vec<Row>,
     drops: Vec<Drop>,
+}
+
+impl<'a> Maker<'a> {
+    fn new(transcript: &'a Transcript, context: &'a Context<'a>, passport: &'a Passport<'a>) -> Self {
+        Self {
+            transcript,
+            context,
+            asked: transcript.prompt.messages.clone().into(),
+            passport,
+            refuses: Vec::new(),
+            rows: Vec::new(),
+            drops: Vec::new(),
+        }
+    }
 }
 
 impl Maker<'_> {

@@ -30,7 +30,7 @@ impl<'a> Maker<'a> {
                 (Some(Err(reason)), _) | (_, Some(Err(reason))) => Some(*reason),
                 (None, _) | (_, None) => Some("empty"),
             };
-            if let Some(reason) = objection {
+            if let Some(reason) = objection.or_else(|| self.teaches_boilerplate(&pair, texts)) {
                 self.drop(Config::Preference, reason);
                 continue;
             }
@@ -43,6 +43,23 @@ impl<'a> Maker<'a> {
             kept.extend(copies.into_iter().zip(0..));
         }
         kept
+    }
+
+    /// Whether the pair is one of those that would teach a phrase too often; which of them it is, is drawn.
+    fn teaches_boilerplate(
+        &self,
+        pair: &Pair,
+        texts: &[Result<String, &'static str>],
+    ) -> Option<&'static str> {
+        let text = |k: usize| texts.get(k)?.as_deref().ok();
+        let kept = self.context.boilerplate.share_kept(text(pair.chosen)?, text(pair.rejected)?);
+        let draw = Parts::new("boilerplate")
+            .with_u64(self.context.seed)
+            .with(&self.transcript.prompt.id.0)
+            .with_u64(pair.chosen as u64)
+            .with_u64(pair.rejected as u64)
+            .unit();
+        (draw >= kept).then_some("boilerplate-phrase")
     }
 
     pub(super) fn pair_rows(
