@@ -13,7 +13,7 @@ use crate::method::choice_report::{ChoiceReport, ChoiceReporter, reason};
 use crate::method::estimate::Rate;
 use crate::method::eval::{Graded, grade};
 use crate::model::Role;
-use crate::recipe::{Input, LabelHow, Recipe};
+use crate::recipe::{Input, LabelHow, Recipe, is_simulated};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -112,6 +112,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     } else {
         to_text(&report, &who)
     });
+    if is_simulated(&model) && !args.json {
+        line("The model is simulated: its answers are planted, and say nothing of any other.".to_owned());
+    }
     let failed = report.unread.contains_key("failed");
     if failed && !args.json {
         let _ = writeln!(std::io::stderr().lock(), "some calls failed; the same command asks them again");
@@ -170,6 +173,7 @@ fn to_json(report: &ChoiceReport, model: &str, role: Role, rejects: &[Reject]) -
     let mut out = json!(report);
     if let Some(object) = out.as_object_mut() {
         object.insert("model".into(), json!(model));
+        object.insert("simulated".into(), json!(is_simulated(model)));
         object.insert("role".into(), json!(role.as_str()));
         object.insert("rejects".into(), json!(rejects));
     }
