@@ -52,7 +52,7 @@ fn closed_only<'a>(text: &'a str, close: &str) -> Option<(&'a str, &'a str)> {
     ends_line.then_some((before, after))
 }
 
-/// [`split`] for a text that streams in, for whoever watches. A closing tag without an opening one is not known in time.
+/// `split` for a text that streams in, for whoever watches. A closing tag without an opening one is not known in time.
 #[derive(Debug, Default)]
 pub struct Unmixed {
     /// What is not told apart yet.
