@@ -53,32 +53,32 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Start a project: a commented recipe and constitution.
+    Init(init::Args),
+    /// Check constitutions, recipes and templates.
+    Check(check::Args),
+    Chat(Box<chat::Args>),
+    Plan(Box<plan::Args>),
     /// Run a recipe: prompts in, a training dataset out.
     Run(Box<run::Args>),
+    /// Show a run, or one transcript with what changed between revisions.
+    Show(show::Args),
     /// Write the dataset of a run again, without a call.
     Export(export::Args),
     /// Compare every byte of a dataset with its manifest.
     Verify(verify::Args),
+    Label(Box<label::Args>),
+    Diff(diff::Args),
+    Test(Box<test::Args>),
     /// Measure a judge, refusals on safe and unsafe prompts, stored responses.
     Eval(eval::Args),
-    /// Check constitutions, recipes and templates.
-    Check(check::Args),
-    /// Show a run, or one transcript with what changed between revisions.
-    Show(show::Args),
-    Chat(Box<chat::Args>),
-    Diff(diff::Args),
-    Doctor(doctor::Args),
-    Import(import::Args),
-    Label(Box<label::Args>),
-    Plan(Box<plan::Args>),
     Ablate(Box<ablate::Args>),
-    /// Start a project: a commented recipe and constitution.
-    Init(init::Args),
-    /// Print the JSON schema of a constitution or a recipe, for editors.
-    Schema(schema::Args),
+    Import(import::Args),
+    Doctor(doctor::Args),
     /// Serve the simulated model over HTTP.
     Sim(Box<sim::Args>),
-    Test(Box<test::Args>),
+    /// Print the JSON schema of a constitution or a recipe, for editors.
+    Schema(schema::Args),
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
 }
@@ -87,23 +87,23 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
+        Command::Init(args) => init::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Chat(args) => chat::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Run(args) => run::run(args),
+        Command::Show(args) => show::run(args),
         Command::Export(args) => export::run(args),
         Command::Verify(args) => verify::run(args),
-        Command::Eval(args) => eval::run(args),
-        Command::Check(args) => check::run(args),
-        Command::Show(args) => show::run(args),
-        Command::Chat(args) => chat::run(args),
-        Command::Diff(args) => diff::run(args),
-        Command::Doctor(args) => doctor::run(args),
-        Command::Import(args) => import::run(args),
         Command::Label(args) => label::run(args),
-        Command::Plan(args) => plan::run(args),
-        Command::Ablate(args) => ablate::run(args),
-        Command::Init(args) => init::run(args),
-        Command::Schema(args) => schema::run(args),
-        Command::Sim(args) => sim::run(args),
+        Command::Diff(args) => diff::run(args),
         Command::Test(args) => test::run(args),
+        Command::Eval(args) => eval::run(args),
+        Command::Ablate(args) => ablate::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Sim(args) => sim::run(args),
+        Command::Schema(args) => schema::run(args),
         Command::Completions(args) => Ok(completions::completions(args)),
         Command::Man(args) => completions::man(args),
     };
