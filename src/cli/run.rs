@@ -273,6 +273,7 @@ fn told(finished: &Finished, made: Option<&Made>, reader: &Reader, dir: &RunDir,
     if let Some(report) = made.and_then(|made| made.dataset.as_ref()) {
         let rows =
             report.totals().iter().map(|(config, n)| format!("{config} {n}")).collect::<Vec<_>>().join(", ");
+        let rows = if rows.is_empty() { "no rows".to_owned() } else { rows };
         let _ = writeln!(out, "{}  {rows}", style.strong(&dir.dataset().display().to_string()));
         for line in left_out(report) {
             let _ = writeln!(out, "  {line}");
@@ -283,7 +284,12 @@ fn told(finished: &Finished, made: Option<&Made>, reader: &Reader, dir: &RunDir,
         let _ = writeln!(out, "{}", style.strong("the judge's own report"));
         out.extend(telling.iter().map(|line| format!("  {line}\n")));
     }
-    let _ = writeln!(out, "{}", style.faint(&format!("next: amend show {}", dir.path.display())));
+    let next = match (finished.stop.is_some(), rejects) {
+        (true, _) => "run the same command again to go on".to_owned(),
+        (false, 0) => format!("amend show {}", dir.path.display()),
+        (false, _) => format!("amend show {} (--rejects tells why rows failed)", dir.path.display()),
+    };
+    let _ = writeln!(out, "{}", style.faint(&format!("next: {next}")));
     out
 }
 
