@@ -62,6 +62,8 @@ pub struct Flow {
     /// Bytes of it that are shown already, and the column where it begins.
     shown: usize,
     began: usize,
+    /// Whether nothing but an indent of the text's own stands before it on its line.
+    leads: bool,
     in_code: bool,
 }
 
@@ -79,6 +81,7 @@ impl Flow {
             word_columns: 0,
             shown: 0,
             began: 0,
+            leads: false,
             in_code: false,
         }
     }
@@ -139,6 +142,13 @@ impl Flow {
         (self.word_columns, self.shown) = (0, 0);
     }
 
+    /// Takes what stands from this column on off the line.
+    fn back_to(&self, column: usize, out: &mut String) {
+        if self.column > column {
+            let _ = write!(out, "\u{1b}[{}D\u{1b}[K", self.column - column);
+        }
+    }
+
     /// Shows what is there of the word.
     fn show(&mut self, out: &mut String) {
         if self.word.len() == self.shown {
@@ -147,10 +157,14 @@ impl Flow {
         let begun = self.shown > 0;
         let before = if begun { self.began } else { self.column + self.gap };
         let fits = before + self.word_columns <= self.room;
-        if !fits && before > 0 && (begun || !self.blank) {
-            if begun && self.column > self.began {
-                let back = self.column - self.began;
-                let _ = write!(out, "\u{1b}[{back}D\u{1b}[K");
+        let squeezed = !fits && begun && self.leads;
+        if squeezed {
+            // The next line has no more room than this one; the indent gives way, as it would for the whole word.
+            self.back_to(0, out);
+            (self.gap, self.column, self.shown) = (self.began, 0, 0);
+        } else if !fits && before > 0 && (begun || !self.blank) {
+            if begun {
+                self.back_to(self.began, out);
             }
             out.push('\n');
             (self.column, self.gap, self.blank, self.shown) = (0, 0, true, 0);
@@ -158,6 +172,7 @@ impl Flow {
         if self.shown == 0 {
             // An indent of the text's own is kept, as far as it leaves room.
             let gap = std::mem::take(&mut self.gap).min(self.room.saturating_sub(self.word_columns));
+            self.leads = self.blank || squeezed;
             let indent = if std::mem::take(&mut self.blank) { self.indent } else { 0 };
             out.extend(std::iter::repeat_n(' ', indent + gap));
             self.began = self.column + gap;
@@ -245,6 +260,9 @@ mod tests {
         let written: Vec<String> = ["12345 ab", "cd", "efg h"].iter().map(|piece| flow.push(piece)).collect();
         assert_eq!(written, [" 12345 ab", "\u{1b}[2D\u{1b}[K\n abcd", "efg h"]);
         assert_eq!(flow.push("ijk"), "\u{1b}[1D\u{1b}[K\n hijk");
+        let mut flow = Flow::new(7, 1, Words::Live);
+        let written: Vec<String> = ["\ta", "aa", "a b"].iter().map(|piece| flow.push(piece)).collect();
+        assert_eq!(written, ["     a", "\u{1b}[5D\u{1b}[K   aaa", "\u{1b}[6D\u{1b}[K  aaaa\n b"]);
     }
 
     proptest! {
