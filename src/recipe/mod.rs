@@ -3,10 +3,12 @@
 //! Every field has a flag and every flag a field; a flag wins. One struct per section, each with its defaults beside
 //! it, so that this file is also the reference.
 
+mod export;
 mod label;
 mod read;
 mod sim;
 
+pub use export::{Export, Pairs, SoftLabels};
 pub use label::{Label, LabelHow, LabelPairs, LabelSource};
 pub use read::{CONFIGS, Reading, check_complete, read, schema};
 pub use sim::{Busy, Judge, Sim};
@@ -567,137 +569,6 @@ impl Default for Gates {
             min_edit_share: 0.01,
             max_length_ratio: 0.0,
             confirm: false,
-        }
-    }
-}
-
-/// Which responses of a chain are paired.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pairs {
-    /// The final response against the draft: the clearest difference.
-    #[default]
-    FirstLast,
-    /// The response with the fewest objections against the draft.
-    FirstBest,
-    /// Each response against the one before it.
-    Steps,
-    /// Every later response against every earlier one.
-    All,
-}
-
-/// What is done about labels that are probabilities, since no trainer reads one per row.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum SoftLabels {
-    /// The likelier response is `chosen`; the probability stands beside it.
-    #[default]
-    Hard,
-    /// Chosen and rejected are swapped with probability `1 - p_chosen`: right in expectation, at no extra size.
-    Sample,
-    /// Every pair is written this often, `round(K × p_chosen)` times as it is and otherwise swapped.
-    Expand(u32),
-}
-
-impl std::str::FromStr for SoftLabels {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let copies = text
-            .strip_prefix("expand=")
-            .and_then(|k| k.parse::<u32>().ok())
-            .filter(|k| (2..=100).contains(k));
-        match (text, copies) {
-            ("hard", _) => Ok(Self::Hard),
-            ("sample", _) => Ok(Self::Sample),
-            (_, Some(k)) => Ok(Self::Expand(k)),
-            (_, None) => {
-                Err(format!("`{text}` is none of `hard`, `sample` and `expand=K` with K from 2 to 100"))
-            }
-        }
-    }
-}
-
-impl std::fmt::Display for SoftLabels {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Hard => f.write_str("hard"),
-            Self::Sample => f.write_str("sample"),
-            Self::Expand(k) => write!(f, "expand={k}"),
-        }
-    }
-}
-
-impl Serialize for SoftLabels {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for SoftLabels {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl JsonSchema for SoftLabels {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "SoftLabels".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^(hard|sample|expand=[0-9]+)$" })
-    }
-}
-
-/// `[export]`: what is written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Export {
-    /// The configs to write: `sft`, `preference`, `preference_implicit`, `preference_flat`, `reward`, `kto`,
-    /// `kto_flat`, `critique`, `classifier`, `prompts`, `transcripts`.
-    pub configs: Vec<String>,
-    /// Share of prompt families in `validation`, and as much again in `test`.
-    pub holdout: f64,
-    /// Which responses of a chain are paired.
-    pub pairs: Pairs,
-    /// What is done about labels that are probabilities: `hard`, `sample` or `expand=K`.
-    pub soft_labels: SoftLabels,
-    /// Keep final responses that a principle still objects to as `sft` rows. Off by default: they would teach what
-    /// the constitution forbids. The paper trains on every revision, whatever is left in it.
-    pub keep_unresolved: bool,
-    /// How many prompts may share one reply, by its words, before further ones are left out as boilerplate; 0 for
-    /// no cap. 200: a stock decline may stay a part of the data, not most of it.
-    pub max_same_reply: u32,
-    /// Largest share of all pairs that may teach one phrase of five words that is at least five times as common in chosen
-    /// replies as in rejected ones; 0 for no cap, the default: what a model should come to say more often is for you to
-    /// judge, and the phrases are in the statistics. With a cap, further pairs are left out (`boilerplate-phrase`).
-    pub max_phrase_share: f64,
-    /// Word-run similarity above which two prompts are one family and share a split. 0.7: a changed name or number
-    /// joins, a shared topic does not.
-    pub family_similarity: f64,
-    /// Bytes after which a new Parquet shard begins.
-    pub shard_bytes: u64,
-    /// Model named in request files for OpenAI's Batch API, `openai/batch_prompts.jsonl`, made of the config `prompts`
-    /// but for its test split; none are written when absent.
-    pub batch_model: Option<String>,
-    /// Licence named in the card, as the Hub spells it; none is named when absent, for only you know it.
-    pub license: Option<String>,
-}
-
-impl Default for Export {
-    fn default() -> Self {
-        Self {
-            configs: ["sft", "preference", "transcripts"].map(String::from).to_vec(),
-            holdout: 0.05,
-            pairs: Pairs::FirstLast,
-            soft_labels: SoftLabels::Hard,
-            keep_unresolved: false,
-            max_same_reply: 200,
-            max_phrase_share: 0.0,
-            family_similarity: 0.7,
-            shard_bytes: 500_000_000,
-            batch_model: None,
-            license: None,
         }
     }
 }
