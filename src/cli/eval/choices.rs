@@ -140,7 +140,12 @@ fn read_questions(file: &str, recipe: &Recipe) -> Result<(Vec<Asked>, Vec<Reject
     let sources = table::sources(&[file.to_owned()], || Box::new(std::io::stdin()));
     let files = table::open(sources, &settings).map_err(|error| read_failure(&error))?;
     for (file, column) in files.iter().flat_map(|file| columns.iter().map(move |column| (file, *column))) {
-        file.require(column).map_err(|error| read_failure(&error))?;
+        file.require(column).map_err(|error| {
+            read_failure(&error).hint(format!(
+                "a choice set has the columns `prompt`, `{CORRECTS}` and `{INCORRECTS}`; only the first goes by another \
+                 name with `--column`"
+            ))
+        })?;
     }
     let (mut picked, mut rejects) = (Picked::new(recipe), Vec::new());
     for row in files.into_iter().flat_map(|file| file.into_rows(Some(&columns))) {
