@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    amend::cli::main()
+    amend::faces::cli::main()
 }

@@ -1,9 +1,11 @@
 //! `amend export`, `amend verify` and `amend eval refusal`, over a run made of stored transcripts.
 
 use crate::support::Scratch;
-use amend::journal::{Arrival, Journal, Options, Outline, Row};
-use amend::prompt::Prompt;
-use amend::transcript::{Critique, Ended, Response, Revision, RevisionFate, Tally, Transcript, Verdict};
+use amend::pure::prompt::Prompt;
+use amend::pure::transcript::{
+    Critique, Ended, Response, Revision, RevisionFate, Tally, Transcript, Verdict,
+};
+use amend::runtime::journal::{Arrival, Journal, Options, Outline, Row};
 use std::path::Path;
 
 const CONSTITUTION: &str = "[constitution]\nid = \"tiny\"\nversion = \"1.0.0\"\ntitle = \"Tiny\"\n\n[[principle]]\nid = \

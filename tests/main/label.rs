@@ -1,7 +1,7 @@
 //! `amend label` over the simulated judge, whose truth is planted: pairs of a file in, labels and the judge's report out.
 
 use crate::support::{Scratch, Sim, adds_up, bytes, real_data};
-use amend::model::sim::{Mark, World};
+use amend::runtime::model::sim::{Mark, World};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ const KIND: &str =
 /// Two responses to question `n`, the one that the simulated world holds for kinder first.
 fn pair(n: usize) -> [String; 2] {
     let text = |which: &str| format!("Answer {which} to question {n}. ⟦sim p={n:016x} d={which}{n:x}⟧");
-    let world = amend::recipe::Sim::default();
+    let world = amend::pure::recipe::Sim::default();
     let mark = |text: &str| Mark::find(text).expect("a mark");
     let (one, two) = (text("a"), text("b"));
     if World::new(&world).better("kind", &mark(&one), &mark(&two)) > 0.5 { [one, two] } else { [two, one] }

@@ -1,11 +1,11 @@
 //! What ships beside the binary: constitutions, templates and seed prompts are clean, and of use together.
 
 use crate::support::Scratch;
-use amend::dataset::prompts::{Row, open};
-use amend::dataset::table::Source;
-use amend::prompt::Prompt;
-use amend::recipe::Input;
-use amend::taxonomy::Taxonomy;
+use amend::pure::prompt::Prompt;
+use amend::pure::recipe::Input;
+use amend::pure::taxonomy::Taxonomy;
+use amend::runtime::dataset::prompts::{Row, open};
+use amend::runtime::dataset::table::Source;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,206 @@
+//! Critiques as a person reads them while they come: they run side by side, so each is shown whole when it ends, what
+//! objects in full, and the rest as a count.
+//!
+//! Only collects and words; [`super::screen`] writes.
+
+use super::session::plural;
+use crate::faces::cli::flow::flowed;
+use crate::faces::cli::style::{Style, printable};
+use crate::pure::method::verdict::{read_critique, read_screen};
+use crate::pure::transcript::Verdict;
+use crate::runtime::model::Answer;
+
+/// How an answer came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Came {
+    /// A model was asked.
+    Asked,
+    /// It was known from another prompt or an earlier answer of the session.
+    Known,
+    /// It stood on the screen before, for the same prompt.
+    Again,
+}
+
+/// The critiques of one response.
+#[derive(Debug, Default)]
+pub(super) struct Critics {
+    seats: Vec<Seat>,
+}
+
+/// What is known of one principle.
+#[derive(Debug)]
+struct Seat {
+    id: String,
+    said: Said,
+    came: Came,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    Verdict(Verdict),
+    /// No verdict could be read; the words, or why there are none.
+    Unclear(String),
+}
+
+impl Critics {
+    /// Whether none was asked since the last [`Self::close`].
+    pub(super) fn is_empty(&self) -> bool {
+        self.seats.is_empty()
+    }
+
+    /// A critic is asked about a principle; a second call about the same one is a follow-up.
+    pub(super) fn asked(&mut self, id: &str) {
+        if !self.seats.iter().any(|seat| seat.id == id) {
+            self.seats.push(Seat { id: id.to_owned(), said: Said::Nothing, came: Came::Again });
+        }
+    }
+
+    /// A critic answered, or gave nothing and `trouble` says why. What is worth reading at once is returned.
+    pub(super) fn answered(
+        &mut self,
+        id: &str,
+        answer: Result<&Answer, &str>,
+        came: Came,
+        style: Style,
+    ) -> Option<String> {
+        let seat = self.seats.iter_mut().find(|seat| seat.id == id)?;
+        seat.came = came;
+        let text = match answer {
+            Err(trouble) => {
+                seat.said = Said::Unclear(trouble.to_owned());
+                return None;
+            }
+            Ok(answer) => &answer.text,
+        };
+        let reading = read_critique(text);
+        let Some(verdict) = reading.verdict else {
+            seat.said = Said::Unclear(reading.text);
+            return None;
+        };
+        seat.said = Said::Verdict(verdict);
+        let worth_reading = verdict == Verdict::Violates && came != Came::Again;
+        worth_reading.then(|| shown(&seat.id, verdict, &reading.text, style))
+    }
+
+    /// How far it is, in a few words.
+    pub(super) fn progress(&self) -> String {
+        let done = self.seats.iter().filter(|seat| seat.said != Said::Nothing).count();
+        format!("{done} of {} critiques", self.seats.len())
+    }
+
+    /// Ends the critiques of a response: what is left to say of them, indented as what was said before.
+    pub(super) fn close(&mut self, style: Style, indent: usize) -> String {
+        let seats = std::mem::take(&mut self.seats);
+        let mut out = String::new();
+        let again: Vec<String> = seats
+            .iter()
+            .filter(|seat| seat.came == Came::Again && seat.said == Said::Verdict(Verdict::Violates))
+            .map(|seat| printable(&seat.id))
+            .collect();
+        if !again.is_empty() {
+            let line = format!("{}, as before: {}", style.bad("violates"), again.join(", "));
+            out.push_str(&flowed(&line, style.width - 1, indent));
+            out.push('\n');
+        }
+        for seat in &seats {
+            if let Said::Unclear(text) = &seat.said {
+                out.push_str(&shown(&seat.id, Verdict::Undecided, text, style));
+            }
+        }
+        out.push_str(&flowed(&total(&seats), style.width - 1, indent));
+        out
+    }
+}
+
+/// "25 critiques: 6 violate, 18 conform, 1 not applicable".
+fn total(seats: &[Seat]) -> String {
+    let count = |wanted: &dyn Fn(&Said) -> bool| seats.iter().filter(|seat| wanted(&seat.said)).count();
+    let is = |verdict: Verdict| move |said: &Said| *said == Said::Verdict(verdict);
+    let parts: Vec<String> = [
+        (count(&is(Verdict::Violates)), "violate"),
+        (count(&is(Verdict::Conforms)), "conform"),
+        (count(&is(Verdict::NotApplicable)), "not applicable"),
+        (count(&|said| matches!(said, Said::Unclear(_))), "undecided"),
+        (count(&|said| *said == Said::Nothing), "not answered"),
+    ]
+    .into_iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(n, word)| format!("{n} {word}"))
+    .collect();
+    let again = seats.iter().all(|seat| seat.came == Came::Again);
+    format!(
+        "{}{}: {}",
+        plural(seats.len(), "critique"),
+        if again { ", as before" } else { "" },
+        parts.join(", ")
+    )
+}
+
+/// One critique in full.
+fn shown(id: &str, verdict: Verdict, text: &str, style: Style) -> String {
+    let word = match verdict {
+        Verdict::Violates => style.bad(verdict.as_str()),
+        Verdict::Conforms => style.good(verdict.as_str()),
+        Verdict::NotApplicable => style.faint(verdict.as_str()),
+        Verdict::Undecided => style.warn(verdict.as_str()),
+    };
+    let body = flowed(&printable(text.trim()), style.width - 1, 4);
+    format!("  {word} {}\n{}\n", style.strong(&printable(id)), body.trim_end())
+}
+
+/// What a screening call settled, in a line.
+pub(super) fn screened(ids: &[&str], answer: &Answer) -> String {
+    let verdicts = read_screen(&answer.text, ids);
+    let settled = verdicts
+        .iter()
+        .filter(|verdict| matches!(verdict, Some(Verdict::Conforms | Verdict::NotApplicable)))
+        .count();
+    format!("screened {} principles: {settled} settled, {} get a critique", ids.len(), ids.len() - settled)
+}
+
+/// The ids on the `Principle [id]:` lines of a request.
+pub(super) fn principles_in(request: &str) -> Vec<&str> {
+    request.lines().filter_map(|line| Some(line.strip_prefix("Principle [")?.split_once("]:")?.0)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::model::Outcome;
+
+    fn answer(text: &str) -> Answer {
+        Answer { text: text.into(), ..Answer::without_text(Outcome::Complete) }
+    }
+
+    #[test]
+    fn objections_are_shown_in_full_and_the_rest_is_counted() {
+        let mut critics = Critics::default();
+        for id in ["kind", "honest", "brief", "safe"] {
+            critics.asked(id);
+        }
+        let mut hear =
+            |id: &str, text: &str, came| critics.answered(id, Ok(&answer(text)), came, Style::plain());
+        assert_eq!(hear("brief", "Fine.\nVerdict: conforms", Came::Asked), None);
+        let objection = hear("kind", "It \u{1b}[2Jscolds.\n\nVerdict: violates", Came::Asked);
+        assert_eq!(objection.as_deref(), Some("  violates kind\n    It \\u{1b}[2Jscolds.\n"));
+        assert_eq!(hear("honest", "Untrue.\nVerdict: violates", Came::Again), None);
+        assert_eq!(hear("safe", "Who knows.", Came::Asked), None);
+        assert_eq!(critics.progress(), "4 of 4 critiques");
+        assert_eq!(
+            critics.close(Style::plain(), 2),
+            "  violates, as before: honest\n  undecided safe\n    Who knows.\n  4 critiques: 2 violate, 1 conform, 1 undecided"
+        );
+        assert!(critics.is_empty());
+    }
+
+    #[test]
+    fn a_follow_up_settles_what_was_unclear() {
+        let mut critics = Critics::default();
+        critics.asked("kind");
+        critics.answered("kind", Err("an empty answer"), Came::Asked, Style::plain());
+        critics.asked("kind");
+        critics.answered("kind", Ok(&answer("Verdict: not-applicable")), Came::Asked, Style::plain());
+        assert_eq!(critics.close(Style::plain(), 2), "  1 critique: 1 not applicable");
+    }
+}

@@ -1,0 +1,222 @@
+//! `amend eval choices`: how often a model answers multiple-choice questions right, and how well it knows when it does,
+//! so that a judge can be qualified before it is trusted with labels.
+
+use super::{Picked, read_failure, reasons, share_text, show_rejects};
+use crate::faces::cli::asking::{Asking, check_share, kept_in};
+use crate::faces::cli::project::Project;
+use crate::faces::cli::settings::RecipeArgs;
+use crate::faces::cli::style::{one_line, printable};
+use crate::faces::cli::{Failure, models};
+use crate::pure::method::choice_report::{ChoiceReport, ChoiceReporter, reason};
+use crate::pure::method::estimate::Rate;
+use crate::pure::method::eval::{Graded, grade};
+use crate::pure::recipe::{Input, LabelHow, Recipe, is_simulated};
+use crate::runtime::dataset::questions::{self, CORRECTS, INCORRECTS, Question};
+use crate::runtime::dataset::{Reject, table};
+use crate::runtime::model::Role;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// Arguments of `amend eval choices`.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[command(
+    mut_arg("prompts", |arg| arg.hide(true)),
+    mut_arg("schedule", |arg| arg.hide(true)),
+    mut_arg("rounds", |arg| arg.hide(true)),
+    mut_arg("screen", |arg| arg.hide(true)),
+    after_help = "Examples:\n  amend eval choices hhh.jsonl --base-url http://localhost:8000/v1 --model judge\n  \
+                  amend eval choices set.csv recipe.toml --threshold 0.85 --json\n\n\
+                  Rows hold `prompt`, `corrects` and `incorrects`: a text, a conversation or a Human/Assistant \
+                  transcript, and lists of answers. Answers such as ` (A)` stand for options that the prompt lists; \
+                  others are shuffled by the seed. Where the endpoint gives log-probabilities the likeliest option is \
+                  the answer, else the one that is named. What cannot be read counts as wrong, and is told apart."
+)]
+pub(super) struct Args {
+    /// The questions: JSONL, CSV or Parquet, also compressed; a directory; `-` for standard input
+    file: String,
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    /// The role whose model is asked
+    #[arg(long, value_name = "ROLE", default_value = "judge",
+          value_parser = ["generator", "critic", "reviser", "judge"])]
+    role: String,
+    /// Take the option that is named, and ask for no log-probabilities
+    #[arg(long)]
+    by_answer: bool,
+    /// Let the model think step by step before it answers
+    #[arg(long)]
+    reason_first: bool,
+    /// Exit with 1 when the accuracy is below this
+    #[arg(long, value_name = "SHARE")]
+    threshold: Option<f64>,
+    /// Where answers are kept, so that they are asked once [default: runs/ID-choices]
+    #[arg(long, value_name = "DIR")]
+    out: Option<String>,
+    /// Print each row's place and grade first
+    #[arg(long)]
+    rows: bool,
+    /// JSON: one object, after one line per row with --rows
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    check_share("--threshold", args.threshold)?;
+    if !args.recipe.prompts.is_empty() {
+        return Err(Failure::usage("`--prompts` names no questions")
+            .hint("the questions are the first argument: `amend eval choices FILE`"));
+    }
+    let mut project = Project::load(&args.recipe)?;
+    project.recipe.label.reason_first |= args.reason_first;
+    if args.by_answer {
+        project.recipe.label.how = LabelHow::Votes;
+    }
+    let role = Role::ALL.into_iter().find(|role| role.as_str() == args.role).unwrap_or(Role::Judge);
+    let models = models::resolve(&project.recipe)?;
+    let model = models.of(role).model.clone();
+    let cx = project.context(&models)?;
+    let (asked, rejects) = read_questions(&args.file, &project.recipe)?;
+    if !args.json {
+        show_rejects(&rejects);
+    }
+    if asked.is_empty() {
+        return Err(Failure::usage(format!("`{}` holds no question", printable(&args.file)))
+            .hint("each row needs `prompt`, `corrects` and `incorrects`"));
+    }
+    let dir = kept_in(args.out.as_ref(), &project, "choices");
+    let asking = Asking::open(&dir, &project, models, args.json)?;
+    let graded = asking.all("questions", asked.iter(), async |ask, Asked { question, .. }| {
+        grade(ask, &cx, role, question).await
+    })?;
+    asking.tell();
+    let mut reporter = ChoiceReporter::default();
+    for graded in &graded {
+        reporter.add(graded);
+    }
+    let report = reporter.finish();
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
+    let mut line = |text: String| drop(writeln!(out, "{text}"));
+    if args.rows {
+        for (Asked { at, .. }, graded) in asked.iter().zip(&graded) {
+            line(row(at, graded, args.json));
+        }
+    }
+    let who = format!("{} ({})", one_line(&model, 60), role.as_str());
+    line(if args.json {
+        to_json(&report, &model, role, &rejects).to_string()
+    } else {
+        to_text(&report, &who)
+    });
+    if is_simulated(&model) && !args.json {
+        line("The model is simulated: its answers are planted, and say nothing of any other.".to_owned());
+    }
+    let failed = report.unread.contains_key("failed");
+    if failed && !args.json {
+        let _ = writeln!(std::io::stderr().lock(), "some calls failed; the same command asks them again");
+    }
+    let low = args.threshold.is_some_and(|least| report.accuracy.share.is_none_or(|share| share < least));
+    Ok(ExitCode::from(u8::from(low || failed || !rejects.is_empty())))
+}
+
+/// A question and where it stands.
+#[derive(Debug)]
+struct Asked {
+    question: Question,
+    at: String,
+}
+
+/// The questions of a file with their places, sampled as the recipe says, and the rows that make none.
+fn read_questions(file: &str, recipe: &Recipe) -> Result<(Vec<Asked>, Vec<Reject>), Failure> {
+    let Input { column, format, max_bytes, .. } = &recipe.input;
+    let prompt = column.as_deref().unwrap_or("prompt");
+    let columns = [prompt, CORRECTS, INCORRECTS];
+    let max_bytes = usize::try_from(*max_bytes).unwrap_or(usize::MAX);
+    let settings = table::Settings { format: *format, max_bytes, known_columns: &columns };
+    let sources = table::sources(&[file.to_owned()], || Box::new(std::io::stdin()));
+    let files = table::open(sources, &settings).map_err(|error| read_failure(&error))?;
+    for (file, column) in files.iter().flat_map(|file| columns.iter().map(move |column| (file, *column))) {
+        file.require(column).map_err(|error| {
+            read_failure(&error).hint(format!(
+                "a choice set has the columns `prompt`, `{CORRECTS}` and `{INCORRECTS}`; only the first goes by another \
+                 name with `--column`"
+            ))
+        })?;
+    }
+    let (mut picked, mut rejects) = (Picked::new(recipe), Vec::new());
+    for row in files.into_iter().flat_map(|file| file.into_rows(Some(&columns))) {
+        match row.and_then(|row| Ok(Asked { question: questions::read(&row, prompt)?, at: row.at })) {
+            Err(reject) => rejects.push(reject),
+            Ok(asked) => picked.offer(&asked.question.id(), asked),
+        }
+    }
+    Ok((picked.finish(), rejects))
+}
+
+/// One question: its place, its grade, what was chosen, what is right, and how sure of it the model is.
+fn row(at: &str, graded: &Graded, as_json: bool) -> String {
+    let chosen = graded.chosen_option().map(|option| option.text.trim());
+    let right = graded.options.iter().filter(|option| option.right).map(|option| option.text.trim());
+    if as_json {
+        let right: Vec<&str> = right.collect();
+        return json!({
+            "at": at, "grade": reason(graded), "chosen": chosen, "right": right, "p_right": graded.p_right(),
+        })
+        .to_string();
+    }
+    let p = graded.p_right().map_or("-".into(), |p| format!("{p:.3}"));
+    let right = right.map(|text| one_line(text, 30)).collect::<Vec<_>>().join(" | ");
+    let chosen = chosen.map_or("-".into(), |text| one_line(text, 30));
+    format!("{}\t{}\t{chosen}\t{right}\t{p}", printable(at), reason(graded))
+}
+
+fn to_json(report: &ChoiceReport, model: &str, role: Role, rejects: &[Reject]) -> Value {
+    let mut out = json!(report);
+    if let Some(object) = out.as_object_mut() {
+        object.insert("model".into(), json!(model));
+        object.insert("simulated".into(), json!(is_simulated(model)));
+        object.insert("role".into(), json!(role.as_str()));
+        object.insert("rejects".into(), json!(rejects));
+    }
+    out
+}
+
+fn to_text(report: &ChoiceReport, who: &str) -> String {
+    let ChoiceReport { questions, right, wrong, unread, .. } = report;
+    let mut lines =
+        vec![format!("{who}: {questions} questions, {right} right, {wrong} wrong{}", not_read(unread))];
+    let mut put = |name: &str, text: String| lines.push(format!("  {name:<26}{text}"));
+    put("accuracy", share_text(&report.accuracy));
+    if !unread.is_empty() {
+        put("  of what could be read", share_text(&report.accuracy_of_read));
+    }
+    put("  by guessing", report.chance.map_or("-".into(), |p| format!("{:>5.1} %", p * 100.0)));
+    put("read by", format!("log-probabilities {}, answer {}", report.by_logprobs, report.by_answer));
+    if report.by_fallback > 0 {
+        put("  of them by the fallback", report.by_fallback.to_string());
+    }
+    if let (Some(p), Some(brier), Some(error)) =
+        (report.p_right.mean, report.brier.mean, report.calibration_error)
+    {
+        let about = report.p_right.plus_minus.map_or(String::new(), |half| format!(" ± {half:.3}"));
+        put("probability of the right", format!("{p:.3}{about} on average"));
+        put("Brier score", format!("{brier:.3} (0 is best; even odds on two options are 0.25)"));
+        put("calibration error", format!("{error:.3} (confidence against accuracy)"));
+    }
+    let place = |rate: &Rate| rate.share.map_or("-".into(), |share| format!("{:>5.1} %", share * 100.0));
+    for position in &report.positions {
+        let name = format!("option ({})", position.letter);
+        put(&name, format!("right in {}, chosen in {}", place(&position.right), place(&position.chosen)));
+    }
+    lines.join("\n")
+}
+
+/// Why answers could not be read: `, 4 not read (filtered 1, unreadable 3)`.
+fn not_read(unread: &BTreeMap<String, u64>) -> String {
+    let all: u64 = unread.values().sum();
+    if all == 0 { String::new() } else { format!(", {all} not read ({})", reasons(unread)) }
+}

@@ -1,0 +1,114 @@
+//! How a command fails: what happened, where, what to do, and the exit code. The one place that prints errors.
+
+use super::style::printable;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// The kinds of failure that scripts can tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Findings, or some rows failed.
+    Findings = 1,
+    /// Usage, recipe or constitution.
+    Usage = 2,
+    /// The provider refused: key, quota, unknown model.
+    Provider = 3,
+    /// Journal or disk.
+    Disk = 4,
+    /// A bug of ours.
+    Bug = 70,
+    /// Interrupted by the user.
+    Interrupted = 130,
+}
+
+/// Why a command cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Which exit code.
+    pub kind: Kind,
+    /// What happened and where, as a lower-case fragment.
+    pub message: String,
+    /// What to do, one sentence each.
+    pub hints: Vec<String>,
+    /// Findings about files, ready to be shown before the message.
+    pub details: String,
+}
+
+impl Failure {
+    /// A failure of the given kind.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hints: Vec::new(), details: String::new() }
+    }
+
+    /// Bad usage, recipe or constitution: exit code 2.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// Journal or disk trouble: exit code 4.
+    pub fn disk(message: impl Into<String>) -> Self {
+        Self::new(Kind::Disk, message)
+    }
+
+    /// Adds what the user can do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds findings about files, ready to be shown.
+    #[must_use]
+    pub fn details(mut self, details: impl Into<String>) -> Self {
+        self.details = details.into();
+        self
+    }
+
+    /// Prints the failure to stderr and gives its exit code.
+    pub fn report(&self) -> ExitCode {
+        let mut text = String::new();
+        if !self.details.is_empty() {
+            let _ = writeln!(text, "{}", self.details);
+        }
+        if !self.message.is_empty() {
+            // A message may quote a provider, a file or its name.
+            let _ = writeln!(text, "error: {}", printable(&self.message));
+        }
+        for hint in &self.hints {
+            let _ = writeln!(text, "  help: {}", printable(hint));
+        }
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        ExitCode::from(self.kind as u8)
+    }
+}
+
+/// A journal that cannot be used: a wrong directory is the user's slip, anything else the disk's.
+pub fn journal_failure(error: &crate::runtime::journal::JournalError) -> Failure {
+    use crate::runtime::journal::JournalError;
+    let kind = match error {
+        JournalError::Missing(_) | JournalError::NotAJournal(_) | JournalError::Newer { .. } => Kind::Usage,
+        JournalError::Held { .. }
+        | JournalError::Corrupt { .. }
+        | JournalError::DiskFull(_)
+        | JournalError::ReadOnly(_)
+        | JournalError::OldSqlite(_)
+        | JournalError::Io { .. }
+        | JournalError::Closed => Kind::Disk,
+    };
+    Failure::new(kind, error.to_string()).hint(error.hint())
+}
+
+/// A run or an answer that broke off.
+pub fn stopped(stop: &crate::pure::method::Stop) -> Failure {
+    use crate::pure::method::Stop;
+    let kind = match stop {
+        Stop::Interrupted => Kind::Interrupted,
+        Stop::Journal(_) => Kind::Disk,
+        Stop::Provider(_) => Kind::Provider,
+        Stop::Template(_) => Kind::Usage,
+        Stop::Budget(_) => Kind::Findings,
+        Stop::Bug(_) => Kind::Bug,
+    };
+    Failure::new(kind, stop.to_string())
+}

@@ -1,0 +1,188 @@
+//! Reads the files that a command works from, constitution, recipe and templates, and reports what is wrong in them.
+//!
+//! Everything that a finding may point at is kept in [`Inputs`], so that it can be shown with its source line.
+
+use super::Failure;
+use super::style::Style;
+use crate::pure::constitution::{self, Constitution, built_in, built_in_names};
+use crate::pure::diagnostic::{Diagnostic, Severity, SourceFile, Sources, nearest, render, sort};
+use crate::pure::recipe::{self, Recipe};
+use crate::pure::template::Templates;
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+/// A file of settings larger than this is some other file.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// The files read so far.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// Their texts.
+    pub sources: Sources,
+}
+
+impl Inputs {
+    /// Reads a constitution: a file, or a built-in one by name. Warnings go to stderr.
+    pub fn constitution(&mut self, name: &str) -> Result<Constitution, Failure> {
+        let main = self.constitution_file(name)?;
+        self.constitution_text(&main)
+    }
+
+    /// Reads a constitution whose text is at hand.
+    pub fn constitution_text(&mut self, main: &SourceFile) -> Result<Constitution, Failure> {
+        self.sources.add(main.clone());
+        let mut load = |path: &str| self.load(path);
+        match constitution::read(main, &mut load) {
+            Ok((constitution, warnings)) => {
+                self.warn(warnings);
+                Ok(constitution)
+            }
+            Err(findings) => Err(self.failure(&main.name, findings)),
+        }
+    }
+
+    /// The file of a constitution: on disk, or else built in.
+    pub fn constitution_file(&mut self, name: &str) -> Result<SourceFile, Failure> {
+        if let (false, Some(file)) = (Path::new(name).exists(), built_in(name)) {
+            self.sources.add(file.clone());
+            return Ok(file);
+        }
+        self.load(name).map_err(|why| {
+            let failure = Failure::usage(format!("cannot read the constitution `{name}`: {why}"));
+            match nearest(name, built_in_names()) {
+                Some(near) => failure.hint(format!("did you mean the built-in `{near}`?")),
+                None => failure.hint(format!(
+                    "give a file, or one of the built-in constitutions: {}",
+                    built_in_names().collect::<Vec<_>>().join(", ")
+                )),
+            }
+        })
+    }
+
+    /// Reads a recipe. Paths in it are relative to its directory; here they become usable from where we are.
+    pub fn recipe(&mut self, path: &Path) -> Result<Recipe, Failure> {
+        let name = path.to_string_lossy();
+        let file = self.load(&name).map_err(|why| {
+            Failure::usage(format!("cannot read the recipe `{name}`: {why}"))
+                .hint("`amend init DIR` writes a recipe to start from")
+        })?;
+        let reading = recipe::read(&file);
+        if reading.findings.iter().any(Diagnostic::is_error) {
+            return Err(self.failure(&file.name, reading.findings));
+        }
+        self.warn(reading.findings);
+        Ok(from_its_directory(reading.recipe, path))
+    }
+
+    /// Reads a directory of templates over the built-in ones; the built-in ones alone without it.
+    pub fn templates(&mut self, directory: Option<&str>) -> Result<Templates, Failure> {
+        let Some(directory) = directory else { return Ok(Templates::built_in()) };
+        let overrides = self.template_files(directory).map_err(|why| {
+            Failure::usage(format!("cannot read the templates in `{directory}`: {why}"))
+                .hint("give a directory with files such as `critique.hbs`")
+        })?;
+        if overrides.is_empty() {
+            return Err(Failure::usage(format!("there is no template (`*.hbs`) in `{directory}`"))
+                .hint("a template that is not there is taken from the built-in ones; name a directory that has some"));
+        }
+        Templates::load(&overrides).map_err(|findings| self.failure(directory, findings))
+    }
+
+    /// The texts of the template files in a directory, by path.
+    pub fn template_files(&mut self, directory: &str) -> Result<BTreeMap<String, String>, String> {
+        let mut texts = BTreeMap::new();
+        for path in files_in(Path::new(directory), "hbs")? {
+            let file = self.load(&path)?;
+            texts.insert(file.name, file.text);
+        }
+        Ok(texts)
+    }
+
+    /// Reads a text file, and keeps it so that findings can show it.
+    pub fn load(&mut self, path: &str) -> Result<SourceFile, String> {
+        if Path::new(path).is_dir() {
+            return Err("it is a directory".into());
+        }
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(path).map_err(|error| in_words(&error))?;
+        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| in_words(&error))?;
+        if bytes.len() as u64 > LARGEST {
+            return Err("it is larger than 16 MiB".into());
+        }
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            let line = error.as_bytes().iter().take(valid).filter(|b| **b == b'\n').count() + 1;
+            format!("it is not UTF-8 text (byte {valid}, line {line})")
+        })?;
+        let file = SourceFile::new(path, text);
+        self.sources.add(file.clone());
+        Ok(file)
+    }
+
+    fn warn(&self, mut findings: Vec<Diagnostic>) {
+        sort(&mut findings, &self.sources);
+        let text = self.render(&findings, Style::of_stderr());
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+
+    fn failure(&self, file: &str, mut findings: Vec<Diagnostic>) -> Failure {
+        sort(&mut findings, &self.sources);
+        let details = self.render(&findings, Style::of_stderr());
+        Failure::usage(format!("`{file}` cannot be used: {}", count(&findings))).details(details)
+    }
+
+    /// The findings as people see them.
+    pub fn render(&self, findings: &[Diagnostic], style: Style) -> String {
+        let style = crate::pure::diagnostic::Style { color: style.colour, width: style.width };
+        render(findings, &self.sources, style)
+    }
+}
+
+/// "2 errors, 1 warning".
+pub fn count(findings: &[Diagnostic]) -> String {
+    let of = |severity: Severity| {
+        let n = findings.iter().filter(|finding| finding.severity == severity).count();
+        (n > 0).then(|| format!("{n} {}{}", severity.as_str(), if n == 1 { "" } else { "s" }))
+    };
+    [of(Severity::Error), of(Severity::Warning)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// The files of a directory that have this extension, in order.
+pub fn files_in(directory: &Path, extension: &str) -> Result<Vec<String>, String> {
+    let entries = std::fs::read_dir(directory).map_err(|error| in_words(&error))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| in_words(&error))?.path();
+        if path.is_file() && path.extension().is_some_and(|found| found == extension) {
+            found.push(path.to_string_lossy().into_owned());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Paths of a recipe are relative to its file. A constitution that is not there is left as it is when a built-in one
+/// is meant, and so is standard input.
+fn from_its_directory(mut recipe: Recipe, path: &Path) -> Recipe {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let beside = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    let is_file = Path::new(&beside(&recipe.constitution)).exists();
+    if is_file || built_in(&recipe.constitution).is_none() {
+        recipe.constitution = beside(&recipe.constitution);
+    }
+    for prompts in recipe.prompts.iter_mut().filter(|name| *name != "-") {
+        *prompts = beside(prompts);
+    }
+    recipe.out = recipe.out.map(|out| beside(&out));
+    recipe.templates = recipe.templates.map(|templates| beside(&templates));
+    recipe
+}
+
+fn in_words(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".into(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".into(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,138 @@
+//! The command line: one file per command.
+//!
+//! Data goes to stdout, everything else to stderr. Only this module prints, reads the environment and the clock, and
+//! knows exit codes.
+
+mod ablate;
+mod asking;
+mod chat;
+mod check;
+mod completions;
+mod counting;
+mod diff;
+mod doctor;
+mod eval;
+mod export;
+pub mod failure;
+pub mod flow;
+mod import;
+mod init;
+pub mod inputs;
+mod label;
+pub mod models;
+mod plan;
+mod progress;
+pub mod project;
+mod report;
+mod run;
+pub mod run_dir;
+mod sarif;
+mod schema;
+pub mod settings;
+mod show;
+pub mod show_transcript;
+mod sim;
+pub mod style;
+mod test;
+mod verify;
+pub mod wording;
+
+pub use failure::Failure;
+
+use crate::runtime::engine::Stopper;
+use clap::Parser;
+use std::process::ExitCode;
+
+/// A Constitutional AI engine: draft, criticise against a constitution, revise, keep the chain as training data.
+#[derive(Debug, Parser)]
+#[command(name = "amend", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Start a project: a commented recipe and constitution.
+    Init(init::Args),
+    /// Check constitutions, recipes and templates.
+    Check(check::Args),
+    Chat(Box<chat::Args>),
+    Plan(Box<plan::Args>),
+    /// Run a recipe: prompts in, a training dataset out.
+    Run(Box<run::Args>),
+    /// Show a run, or one transcript with what changed between revisions.
+    Show(show::Args),
+    /// Write the dataset of a run again, without a call.
+    Export(export::Args),
+    /// Compare every byte of a dataset with its manifest.
+    Verify(verify::Args),
+    Label(Box<label::Args>),
+    Diff(diff::Args),
+    Test(Box<test::Args>),
+    /// Measure a judge, refusals on safe and unsafe prompts, stored responses.
+    Eval(eval::Args),
+    Ablate(Box<ablate::Args>),
+    Import(import::Args),
+    Doctor(doctor::Args),
+    /// Serve the simulated model over HTTP.
+    Sim(Box<sim::Args>),
+    /// Print the JSON schema of a constitution or a recipe, for editors.
+    Schema(schema::Args),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
+}
+
+/// Parses the arguments, runs the command, and says how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        Command::Init(args) => init::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Chat(args) => chat::run(args),
+        Command::Plan(args) => plan::run(args),
+        Command::Run(args) => run::run(args),
+        Command::Show(args) => show::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Label(args) => label::run(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Test(args) => test::run(args),
+        Command::Eval(args) => eval::run(args),
+        Command::Ablate(args) => ablate::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Sim(args) => sim::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Completions(args) => Ok(completions::completions(args)),
+        Command::Man(args) => completions::man(args),
+    };
+    result.unwrap_or_else(|failure| failure.report())
+}
+
+/// The runtime that commands with IO run on.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|error| Failure::disk(format!("cannot start: {error}")))
+}
+
+/// The first Ctrl-C or SIGTERM asks to stop, the second to stop now.
+async fn watch_signals(stopper: &Stopper) -> std::convert::Infallible {
+    loop {
+        interrupted().await;
+        stopper.step();
+    }
+}
+
+/// Waits for Ctrl-C, or for the signal that asks a process to end.
+async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,366 @@
+//! `amend plan`: what a run will take, before it is paid for.
+//!
+//! The arithmetic is in [`crate::runtime::engine::plan`]; this file reads the prompts, asks the probe and tells the result.
+
+use super::asking::Asking;
+use super::counting::{Counting, Seen};
+use super::failure::journal_failure;
+use super::progress::{count, duration};
+use super::project::Project;
+use super::run_dir::RunDir;
+use super::settings::RecipeArgs;
+use super::{Failure, models};
+use crate::pure::digest::Parts;
+use crate::pure::method::{MethodContext, RoleModels, make_transcript};
+use crate::pure::prompt::Prompt;
+use crate::pure::recipe::{Concurrency, Limits, Models};
+use crate::runtime::dataset::prompts::Row;
+use crate::runtime::engine::plan::{ByRole, Interval, Used, bounds, place, predict, total};
+use crate::runtime::journal::{FILE, Reader};
+use crate::runtime::model::Role;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+use tokio::time::Instant;
+
+/// Ids remembered to find repeated prompts; memory stays bounded, and repeats after so many are counted as prompts.
+const REMEMBERED: usize = 4_000_000;
+
+/// Tell what a run will take, before it is paid for
+///
+/// Without a probe: bounds, from the schedule, the rendered requests and the longest answers allowed. With `--probe N`:
+/// runs the method on N prompts drawn by hash and predicts the rest, with an interval at 95 %. The probe's answers go
+/// into the run's journal, so that the run does not ask them again.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  amend plan amend.toml\n  amend plan amend.toml --probe 20 --out runs/night\n  \
+                        amend plan --model sim --prompts prompts/seeds --json"
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    /// The run directory [default: runs/ and the constitution's id]
+    #[arg(long, value_name = "RUN")]
+    out: Option<String>,
+    /// Ask what N prompts need, and predict the rest; 20 is a good N
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    probe: usize,
+    /// The plan as one JSON object on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// A plan, as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Plan {
+    prompts: u64,
+    rejects: u64,
+    probed: usize,
+    /// By role; those that are not asked are left out.
+    roles: BTreeMap<&'static str, Tokens>,
+    total: Tokens,
+    /// In the currency of the recipe's prices; absent where a role that is asked has none.
+    money: Option<Interval>,
+    /// Absent without a probe where no limit is set.
+    seconds: Option<Interval>,
+    /// What the probe found out about time; absent where it asked nothing.
+    pace: Option<Pace>,
+    journal: Free,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Tokens {
+    calls: Interval,
+    prompt: Interval,
+    cached: Interval,
+    completion: Interval,
+}
+
+/// How fast the endpoint answered the probe.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Pace {
+    /// Calls answered per second, with as many in flight as the limits of the recipe let and the probe had.
+    calls_per_second: f64,
+    /// Mean seconds of a call, with its wait for a place among those in flight.
+    mean_seconds: f64,
+}
+
+/// What the run's journal holds already.
+#[derive(Debug, Default, Serialize)]
+struct Free {
+    /// Answers, some of which may be of other plans.
+    answers: u64,
+    /// Prompts finished under this very plan, whose calls and tokens are free.
+    finished: u64,
+    calls: u64,
+    prompt: u64,
+    completion: u64,
+}
+
+/// Prompts counted, with the bounds of all and the few to probe.
+struct Counted {
+    prompts: u64,
+    rejects: u64,
+    low: ByRole,
+    high: ByRole,
+    drawn: BTreeMap<(u64, String), Prompt>,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let project = Project::load(&args.recipe)?;
+    let models = models::resolve(&project.recipe)?;
+    let context = project.context(&models)?;
+    let named = args.out.clone().or_else(|| project.recipe.out.clone());
+    let dir = RunDir::new(named.unwrap_or_else(|| format!("runs/{}", project.constitution.id)));
+    let counted = read(&project, &context, args.probe)?;
+    let journal = free(&dir, &super::run::plan(&project, &models))?;
+    let drawn: Vec<Prompt> = counted.drawn.values().cloned().collect();
+    let (probed, pace) = if drawn.is_empty() {
+        (Vec::new(), None)
+    } else {
+        probe(&project, &dir, models, &context, &drawn, args.json)?
+    };
+    let plan = reckon(&project.recipe.models, &project.recipe.limits, &counted, &probed, pace, journal);
+    let text = if args.json {
+        let line = serde_json::to_string(&plan).map_err(|error| Failure::usage(error.to_string()))?;
+        line + "\n"
+    } else {
+        told(&plan)
+    };
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads every prompt once: counts, adds up bounds, and draws those with the smallest hashes.
+fn read(project: &Project, context: &MethodContext, probe: usize) -> Result<Counted, Failure> {
+    let (low, high) = (ByRole::default(), ByRole::default());
+    let mut counted = Counted { prompts: 0, rejects: 0, low, high, drawn: BTreeMap::new() };
+    let mut met = BTreeSet::new();
+    for row in super::run::open_prompts(&project.recipe)? {
+        let Row::Prompt { prompt, .. } = row else {
+            counted.rejects += 1;
+            continue;
+        };
+        let rank = Parts::new("probe").with_u64(project.recipe.seed).with(&prompt.id.0).uniform();
+        if met.contains(&rank) {
+            counted.rejects += 1;
+            continue;
+        }
+        if met.len() < REMEMBERED {
+            met.insert(rank);
+        }
+        counted.prompts += 1;
+        let (least, most) = bounds(context, &prompt).map_err(|error| Failure::usage(error.to_string()))?;
+        for role in Role::ALL.map(place) {
+            counted.low[role] += least[role];
+            counted.high[role] += most[role];
+        }
+        counted.drawn.insert((rank, prompt.id.0.clone()), prompt);
+        if counted.drawn.len() > probe {
+            counted.drawn.pop_last();
+        }
+    }
+    Ok(counted)
+}
+
+/// What the journal holds of this run, if there is one.
+fn free(dir: &RunDir, plan: &str) -> Result<Free, Failure> {
+    if !dir.path.join(FILE).exists() {
+        return Ok(Free::default());
+    }
+    let reader = Reader::open(&dir.path).map_err(|error| journal_failure(&error))?;
+    let answers = reader.counts().map_err(|error| journal_failure(&error))?.answers;
+    let mut free = Free { answers, ..Free::default() };
+    if reader.plan() != plan {
+        return Ok(free);
+    }
+    let mut after = String::new();
+    loop {
+        let page = reader.outlines(&after, 256).map_err(|error| journal_failure(&error))?;
+        let Some((last, _)) = page.last() else { return Ok(free) };
+        after.clone_from(&last.0);
+        for (_, outline) in page {
+            free.finished += 1;
+            free.calls += outline.tally.calls;
+            free.prompt += outline.tally.usage.prompt;
+            free.completion += outline.tally.usage.completion;
+        }
+    }
+}
+
+/// What each prompt of the probe took, and how fast the calls asked were answered.
+fn probe(
+    project: &Project,
+    dir: &RunDir,
+    models: RoleModels,
+    context: &MethodContext,
+    prompts: &[Prompt],
+    json: bool,
+) -> Result<(Vec<ByRole>, Option<Pace>), Failure> {
+    let asking = Asking::open(&dir.path, project, models, json)?;
+    dir.freeze(project)?;
+    let began = Instant::now();
+    let seen: Vec<Seen> = asking.all("prompts", prompts.iter(), async |ask, prompt| {
+        let counting = Counting::new(ask);
+        make_transcript(&counting, context, prompt).await?;
+        Ok(counting.seen())
+    })?;
+    let elapsed = began.elapsed().as_secs_f64();
+    let (asked, waited) = seen.iter().fold((0, 0.0), |(n, time), seen| (n + seen.asked, time + seen.waited));
+    let calls = asked as f64;
+    let pace = Pace { calls_per_second: calls / elapsed, mean_seconds: waited / calls };
+    Ok((seen.iter().map(|seen| seen.used).collect(), (asked > 0 && elapsed > 0.0).then_some(pace)))
+}
+
+/// One number of a plan: predicted where there was a probe, else between its bounds.
+fn interval(counted: &Counted, probed: &[ByRole], of: impl Fn(&ByRole) -> f64) -> Interval {
+    let (low, high) = (of(&counted.low), of(&counted.high));
+    if probed.is_empty() {
+        return Interval { low, likely: None, high };
+    }
+    let predicted = predict(&probed.iter().map(of).collect::<Vec<_>>(), counted.prompts);
+    // A probe of one prompt has no spread; the bound is then all that is known.
+    let high = if predicted.high.is_finite() { predicted.high } else { high };
+    Interval { high, ..predicted }
+}
+
+fn tokens(counted: &Counted, probed: &[ByRole], of: impl Fn(&ByRole) -> Used) -> Tokens {
+    Tokens {
+        calls: interval(counted, probed, |by| of(by).calls),
+        prompt: interval(counted, probed, |by| of(by).prompt),
+        cached: interval(counted, probed, |by| of(by).cached),
+        completion: interval(counted, probed, |by| of(by).completion),
+    }
+}
+
+fn reckon(
+    models: &Models,
+    limits: &Limits,
+    counted: &Counted,
+    probed: &[ByRole],
+    pace: Option<Pace>,
+    journal: Free,
+) -> Plan {
+    let roles: BTreeMap<&'static str, Tokens> = Role::ALL
+        .into_iter()
+        .map(|role| (role.as_str(), tokens(counted, probed, |by| by[place(role)])))
+        .filter(|(_, tokens)| tokens.calls.high > 0.0)
+        .collect();
+    let priced =
+        Role::ALL.into_iter().all(|role| models.price(role).is_some() || !roles.contains_key(role.as_str()));
+    let cost = |by: &ByRole| {
+        let of = |role: Role| models.price(role).map_or(0.0, |price| by[place(role)].money(price));
+        Role::ALL.into_iter().map(of).sum()
+    };
+    let total = tokens(counted, probed, total);
+    let seconds = seconds(limits, &total, pace);
+    Plan {
+        prompts: counted.prompts,
+        rejects: counted.rejects,
+        probed: probed.len(),
+        money: (priced && !roles.is_empty()).then(|| interval(counted, probed, cost)),
+        seconds,
+        pace,
+        roles,
+        total,
+        journal,
+    }
+}
+
+/// The slowest decides: the limits per minute, or the endpoint.
+///
+/// How fast the endpoint is, the probe has shown: with `auto` at the number of calls in flight that the limiter reached.
+/// With a fixed number, a probe that kept fewer in flight was slower than the run will be, so that its calls at that
+/// number are the other end of the interval.
+fn seconds(limits: &Limits, total: &Tokens, pace: Option<Pace>) -> Option<Interval> {
+    let known = pace.is_some() || limits.rpm.is_some() || limits.tpm.is_some();
+    let by_limits = |calls: f64, tokens: f64| {
+        let by_rpm = limits.rpm.map_or(0.0, |rpm| calls * 60.0 / f64::from(rpm));
+        by_rpm.max(limits.tpm.map_or(0.0, |tpm| tokens * 60.0 / f64::from(tpm)))
+    };
+    let ends = |calls: f64| -> [f64; 2] {
+        let Some(Pace { calls_per_second, mean_seconds }) = pace else { return [0.0; 2] };
+        let as_probed = calls / calls_per_second;
+        let filled = match limits.concurrency {
+            Concurrency::Fixed(n) => calls * mean_seconds / f64::from(n),
+            Concurrency::Auto => as_probed,
+        };
+        [as_probed.min(filled), as_probed.max(filled)]
+    };
+    let slowest = |calls: f64, tokens: f64| ends(calls).map(|end| end.max(by_limits(calls, tokens)));
+    let Tokens { calls, prompt, completion, .. } = total;
+    let likely = calls.likely.zip(prompt.likely).zip(completion.likely);
+    let [low, _] = slowest(calls.low, prompt.low + completion.low);
+    let [_, high] = slowest(calls.high, prompt.high + completion.high);
+    known.then(|| Interval {
+        low,
+        likely: likely.map(|((calls, prompt), completion)| slowest(calls, prompt + completion)[0]),
+        high,
+    })
+}
+
+/// A number of things for people.
+fn whole(number: f64) -> String {
+    count(format!("{number:.0}").parse().unwrap_or(u64::MAX))
+}
+
+/// The plan for people, within 80 columns.
+fn told(plan: &Plan) -> String {
+    let mut out = format!("{} prompts, {} rejects", plan.prompts, plan.rejects);
+    let how = if plan.probed > 0 {
+        format!("; predicted from {} prompts, with an interval at 95 %", plan.probed)
+    } else {
+        "; bounds: nothing objects … everything does (--probe 20 narrows)".to_owned()
+    };
+    let _ = writeln!(
+        out,
+        "{how}\n\n{:<10}{:>14}{:>18}{:>18}{:>18}",
+        "", "calls", "prompt", "cached", "completion"
+    );
+    for (name, row) in plan.roles.iter().map(|(name, row)| (*name, row)).chain([("total", &plan.total)]) {
+        let cells = [&row.calls, &row.prompt, &row.cached, &row.completion];
+        let likely = cells.map(|cell| cell.likely.map_or(String::new(), whole));
+        let range = cells.map(|cell| format!("{}…{}", whole(cell.low), whole(cell.high)));
+        if plan.probed > 0 {
+            let [a, b, c, d] = likely;
+            let _ = writeln!(out, "{name:<10}{a:>14}{b:>18}{c:>18}{d:>18}");
+        }
+        let [a, b, c, d] = range;
+        let name = if plan.probed > 0 { "" } else { name };
+        let _ = writeln!(out, "{name:<10}{a:>14}{b:>18}{c:>18}{d:>18}");
+    }
+    out.push('\n');
+    let between = |of: &Interval, show: &dyn Fn(f64) -> String| {
+        let likely = of.likely.map_or(String::new(), |n| format!("{}, ", show(n)));
+        format!("{likely}{} to {}", show(of.low), show(of.high))
+    };
+    let unknown = |hint: &str| format!("not known: {hint}");
+    let money = plan.money.as_ref().map(|of| between(of, &|n| format!("{n:.2}")));
+    let _ = writeln!(
+        out,
+        "money    {}",
+        money.unwrap_or_else(|| unknown("give price = { prompt = …, completion = … } in [models.default]"))
+    );
+    let time = plan.seconds.as_ref().map(|of| between(of, &duration));
+    let _ =
+        writeln!(out, "time     {}", time.unwrap_or_else(|| unknown("needs --probe, or limits.rpm or tpm")));
+    if let Some(pace) = plan.pace {
+        let _ = writeln!(
+            out,
+            "         the probe was answered {:.1} calls a second; a longer run may reach more",
+            pace.calls_per_second
+        );
+    }
+    let Free { answers, finished, calls, prompt, completion } = plan.journal;
+    let _ = writeln!(
+        out,
+        "journal  {finished} prompts finished, free: {} calls, {} tokens; {} answers in all",
+        count(calls),
+        count(prompt + completion),
+        count(answers)
+    );
+    out
+}

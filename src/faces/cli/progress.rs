@@ -1,0 +1,256 @@
+//! What a person or a script sees while a run goes on: a receiver of run events.
+//!
+//! A progress bar on a terminal, one plain line every few seconds elsewhere, one JSON object per line with `--json`.
+//! It only shows; a receiver that fails (a closed pipe) never stops a run.
+
+use super::style::{Style, printable_json};
+use crate::runtime::engine::{Event, Summary};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+/// Where events are shown.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// JSON lines on stdout.
+    Json,
+    /// A bar on stderr.
+    Bar(Box<Bar>),
+    /// Plain lines on stderr.
+    Lines(Lines),
+}
+
+/// Plain lines.
+#[derive(Debug)]
+pub(super) struct Lines {
+    /// What is counted.
+    noun: &'static str,
+    /// How many are expected, where known.
+    expected: Option<u64>,
+    /// What went wrong since the last line, so that a run that waits does not look stuck.
+    trouble: Option<String>,
+}
+
+/// The bar on a terminal.
+#[derive(Debug)]
+pub(super) struct Bar {
+    drawn: ProgressBar,
+    style: Style,
+    /// What went wrong since the last count.
+    trouble: Option<String>,
+}
+
+impl Progress {
+    /// What a run shows of its prompts: JSON if asked for; else as [`Progress::of`].
+    pub(super) fn new(json: bool) -> Self {
+        if json { Self::Json } else { Self::of("prompts") }
+    }
+
+    /// A bar on a terminal, lines elsewhere, of things that are called `noun`.
+    pub(super) fn of(noun: &'static str) -> Self {
+        if std::io::stderr().is_terminal() {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
+            bar.enable_steady_tick(Duration::from_millis(250));
+            Self::Bar(Box::new(Bar { drawn: bar, style: Style::of_stderr(), trouble: None }))
+        } else {
+            Self::Lines(Lines { noun, expected: None, trouble: None })
+        }
+    }
+
+    /// Shows one event.
+    pub(super) fn show(&mut self, event: &Event) {
+        match self {
+            Self::Json => {
+                if let Ok(line) = serde_json::to_string(event) {
+                    let _ = writeln!(std::io::stdout().lock(), "{}", printable_json(&line));
+                }
+            }
+            Self::Bar(bar) => bar.show(event),
+            Self::Lines(lines) => lines.show(event),
+        }
+    }
+}
+
+impl Lines {
+    fn show(&mut self, event: &Event) {
+        let line = match event {
+            Event::Started { expected, journalled, .. } => {
+                self.expected = *expected;
+                (*journalled > 0).then(|| format!("going on: {journalled} answers are in the journal"))
+            }
+            Event::Progress(summary) => {
+                let line = progress_line(self.noun, summary, self.expected);
+                Some(line + &self.trouble.take().unwrap_or_default())
+            }
+            Event::Stopping => Some(STOPPING.to_owned()),
+            Event::Retry { role, cause, wait_s } => {
+                self.trouble = Some(format!("; {}", retry_line(role, cause, *wait_s)));
+                None
+            }
+            Event::Prompt { .. }
+            | Event::Reject { .. }
+            | Event::Exported { .. }
+            | Event::Report(_)
+            | Event::Summary(_) => None,
+        };
+        if let Some(line) = line {
+            let _ = writeln!(std::io::stderr().lock(), "{line}");
+        }
+    }
+}
+
+fn retry_line(role: &str, cause: &str, wait_s: f64) -> String {
+    format!("{role}: {cause}, again in {}", duration(wait_s))
+}
+
+const STOPPING: &str =
+    "stopping: prompts begun are finished, no new ones are started; Ctrl-C again stops now";
+
+/// How many calls the journal answered, where it did: a run that asks nothing does not look stuck.
+fn known(summary: &Summary) -> String {
+    match summary.calls.from_journal {
+        0 => String::new(),
+        known => format!(" (and {} known)", count(known)),
+    }
+}
+
+/// How many rejects there are, where there can be any.
+fn rejects(summary: &Summary, then: &str) -> String {
+    if summary.prompts == 0 { String::new() } else { format!("{} rejects{then}", summary.rejects) }
+}
+
+fn progress_line(noun: &str, summary: &Summary, expected: Option<u64>) -> String {
+    let done = summary.rows + summary.rejects;
+    let of = expected.map_or(String::new(), |total| format!("/{total}"));
+    let rate = done as f64 / summary.seconds.max(0.001);
+    let eta = match expected {
+        Some(total) if rate > 0.0 && total > done => {
+            format!(", {} left", duration((total - done) as f64 / rate))
+        }
+        Some(_) | None => String::new(),
+    };
+    format!(
+        "{done}{of} {noun}, {}{} calls{}, {} tokens, {rate:.1} {noun}/s{eta}",
+        rejects(summary, ", "),
+        count(summary.calls.asked),
+        known(summary),
+        count(summary.tokens.prompt + summary.tokens.completion),
+    )
+}
+
+impl Bar {
+    fn show(&mut self, event: &Event) {
+        match event {
+            Event::Started { expected, journalled, .. } => {
+                self.drawn.set_style(template(expected.is_some()));
+                if let Some(total) = expected {
+                    self.drawn.set_length(*total);
+                }
+                if *journalled > 0 {
+                    self.print(&format!("going on: {journalled} answers are in the journal"));
+                }
+            }
+            Event::Progress(summary) => {
+                self.drawn.set_position(summary.rows + summary.rejects);
+                self.drawn.set_message(format!(
+                    "{}{} calls{} · {} tokens{}",
+                    rejects(summary, " · "),
+                    count(summary.calls.asked),
+                    known(summary),
+                    count(summary.tokens.prompt + summary.tokens.completion),
+                    self.trouble.take().unwrap_or_default(),
+                ));
+            }
+            // In the bar and not a line each: an endpoint that pushes back does so for every call in flight.
+            Event::Retry { role, cause, wait_s } => {
+                self.trouble = Some(format!(" · {}", retry_line(role, cause, *wait_s)));
+            }
+            Event::Prompt { .. } | Event::Reject { .. } => self.drawn.inc(1),
+            Event::Stopping => self.print(&self.style.warn(STOPPING)),
+            Event::Exported { .. } | Event::Report(_) => {}
+            Event::Summary(_) => self.drawn.finish_and_clear(),
+        }
+    }
+
+    fn print(&self, line: &str) {
+        self.drawn.suspend(|| {
+            let _ = writeln!(std::io::stderr().lock(), "{line}");
+        });
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.drawn.finish_and_clear();
+    }
+}
+
+fn template(total: bool) -> ProgressStyle {
+    let text = if total {
+        "{bar:24} {pos}/{len} · {rate} · {eta} left · {msg}"
+    } else {
+        "{spinner} {pos} prompts · {rate} · {msg}"
+    };
+    ProgressStyle::with_template(text)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
+        .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = write!(out, "{:.1}/s", state.per_sec());
+        })
+}
+
+/// A count for people: `950`, `12.3k`, `4.56M`.
+pub(super) fn count(n: u64) -> String {
+    match n {
+        0..10_000 => n.to_string(),
+        10_000..1_000_000 => format!("{:.1}k", n as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.2}M", n as f64 / 1e6),
+        _ => format!("{:.2}G", n as f64 / 1e9),
+    }
+}
+
+/// A duration for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 05 min`.
+pub(super) fn duration(seconds: f64) -> String {
+    if seconds < 10.0 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = format!("{seconds:.0}").parse::<u64>().unwrap_or(u64::MAX);
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::engine::CallCounts;
+    use crate::runtime::model::Usage;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(
+            [0, 9_999, 12_345, 4_560_000, 7_000_000_000].map(count),
+            ["0", "9999", "12.3k", "4.56M", "7.00G"]
+        );
+        assert_eq!([0.44, 12.2, 200.0, 7500.0].map(duration), ["0.4 s", "12 s", "3 min 20 s", "2 h 05 min"]);
+    }
+
+    #[test]
+    fn a_plain_line_says_how_far_and_how_long() {
+        let summary = Summary {
+            prompts: 130,
+            rows: 95,
+            rejects: 5,
+            unfinished: 30,
+            calls: CallCounts { asked: 1200, from_journal: 0, retried: 3 },
+            tokens: Usage { prompt: 400_000, cached: 0, completion: 100_000 },
+            seconds: 50.0,
+        };
+        assert_eq!(
+            progress_line("prompts", &summary, Some(1000)),
+            "100/1000 prompts, 5 rejects, 1200 calls, 500.0k tokens, 2.0 prompts/s, 7 min 30 s left"
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! The run directory: the journal, the frozen recipe, constitution and templates, and the dataset.
+//!
+//! What is frozen says what made the run, so that the directory can be archived, moved and exported from by itself.
+
+use super::Failure;
+use super::project::Project;
+use crate::pure::constitution;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// The frozen recipe.
+pub const RECIPE: &str = "recipe.toml";
+/// The frozen constitution, with everything it extends folded in.
+pub const CONSTITUTION: &str = "constitution.toml";
+/// The frozen templates.
+const TEMPLATES: &str = "templates";
+
+/// A run directory.
+#[derive(Debug, Clone)]
+pub struct RunDir {
+    /// Its path, as the user named it.
+    pub path: PathBuf,
+}
+
+impl RunDir {
+    /// The directory at this path, whether or not it is there yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// A directory that holds a run already.
+    pub fn existing(path: impl Into<PathBuf>) -> Result<Self, Failure> {
+        let dir = Self::new(path);
+        if dir.path.join(RECIPE).is_file() {
+            return Ok(dir);
+        }
+        let what = if dir.path.exists() { "is not a run directory" } else { "does not exist" };
+        Err(Failure::usage(format!("`{}` {what}", dir.path.display()))
+            .hint("name the directory that `amend run --out` wrote"))
+    }
+
+    /// Where the dataset goes.
+    pub fn dataset(&self) -> PathBuf {
+        self.path.join("dataset")
+    }
+
+    /// Where the frozen templates are.
+    pub fn templates(&self) -> String {
+        self.path.join(TEMPLATES).to_string_lossy().into_owned()
+    }
+
+    /// Makes the directory, if it is not there.
+    pub fn create(&self) -> Result<(), Failure> {
+        std::fs::create_dir_all(&self.path).map_err(|error| self.cannot_write(&self.path, &error))
+    }
+
+    /// Writes the recipe, constitution and templates as they are now.
+    pub fn freeze(&self, project: &Project) -> Result<(), Failure> {
+        let recipe = toml::to_string_pretty(&project.recipe).map_err(|error| unwritable("recipe", &error))?;
+        let constitution =
+            constitution::write(&project.constitution).map_err(|error| unwritable("constitution", &error))?;
+        self.put(Path::new(RECIPE), &recipe)?;
+        self.put(Path::new(CONSTITUTION), &constitution)?;
+        let templates = self.path.join(TEMPLATES);
+        std::fs::create_dir_all(&templates).map_err(|error| self.cannot_write(&templates, &error))?;
+        for (name, text) in project.templates.sources() {
+            self.put(&Path::new(TEMPLATES).join(format!("{name}.hbs")), text)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a file beside its place, then moves it there: a crash leaves the old one or the new one.
+    pub fn put(&self, name: &Path, text: &str) -> Result<(), Failure> {
+        let path = self.path.join(name);
+        if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
+            return Ok(());
+        }
+        let beside = path.with_extension("new");
+        let write = || {
+            let mut file = std::fs::File::create(&beside)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&beside, &path)
+        };
+        write().map_err(|error| self.cannot_write(&path, &error))
+    }
+
+    fn cannot_write(&self, path: &Path, error: &std::io::Error) -> Failure {
+        Failure::disk(format!("cannot write `{}`: {error}", path.display())).hint(format!(
+            "check the disk and the permissions of `{}`, or give another `--out`",
+            self.path.display()
+        ))
+    }
+}
+
+fn unwritable(what: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(super::failure::Kind::Bug, format!("the {what} cannot be written as TOML: {error}"))
+}

@@ -1,0 +1,166 @@
+//! One transcript as a person reads it: the prompt, each response, each critique with its verdict, and what changed.
+
+use super::style::{Style, printable};
+use super::wording::word_diff;
+use crate::pure::transcript::{Critique, Ended, Revision, RevisionFate, Transcript, Verdict};
+use std::fmt::Write as _;
+
+/// Renders a transcript. Everything that a model or a user wrote is made safe to print.
+pub fn render(transcript: &Transcript, style: Style) -> String {
+    let mut out = String::new();
+    let prompt = &transcript.prompt;
+    let labels =
+        [prompt.hazard.as_deref(), prompt.language.as_deref()].into_iter().flatten().collect::<Vec<_>>();
+    heading(&mut out, style, &format!("prompt {}", prompt.id), &printable(&labels.join(", ")));
+    for message in &prompt.messages {
+        let _ = writeln!(out, "{}", style.faint(message.role.as_str()));
+        body(&mut out, &printable(&message.content), style);
+    }
+    if let Some(draft) = transcript.draft() {
+        heading(&mut out, style, "draft", &model_note(&draft.model, draft.fallback));
+        body(&mut out, &printable(&draft.text), style);
+    }
+    let rounds =
+        transcript.critiques.iter().map(|c| c.round).chain(transcript.revisions.iter().map(|r| r.round));
+    for round in 1..=rounds.max().unwrap_or(0) {
+        render_round(&mut out, transcript, round, style);
+    }
+    heading(&mut out, style, "end", &ended(&transcript.ended));
+    let left = violated_at_end(transcript);
+    let unasked = transcript.verdicts_of(transcript.last).is_empty();
+    let verdict = match (left.is_empty(), &transcript.ended) {
+        (_, Ended::NoDraft(_)) => style.bad("no response that can be used"),
+        (true, _) if unasked => style.faint("no principle was asked about the final response"),
+        (true, _) => style.good("no principle objects to the final response"),
+        (false, _) => style.warn(&format!("still violated: {}", left.join(", "))),
+    };
+    let usage = transcript.tally.usage;
+    let _ = writeln!(
+        out,
+        "  {verdict}\n  {} calls, {} prompt tokens, {} completion tokens",
+        transcript.tally.calls, usage.prompt, usage.completion
+    );
+    out
+}
+
+fn render_round(out: &mut String, transcript: &Transcript, round: u32, style: Style) {
+    let critiques =
+        transcript.critiques.iter().filter(|c| c.round == round && !c.recheck).collect::<Vec<_>>();
+    let objections = critiques.iter().filter(|c| c.verdict == Verdict::Violates).count();
+    let note = match critiques.len() {
+        0 => "revised without a critique".to_owned(),
+        count => format!("{count} critiques, {objections} objections"),
+    };
+    heading(out, style, &format!("round {round}"), &note);
+    // What objects, and what could not be decided, is worth reading; the rest is a list of names.
+    for critique in critiques.iter().filter(|c| is_worth_reading(c)) {
+        render_critique(out, critique, style);
+    }
+    for verdict in [Verdict::Conforms, Verdict::NotApplicable] {
+        let ids = critiques.iter().filter(|c| c.verdict == verdict).map(|c| printable(&c.principle));
+        let ids = ids.collect::<Vec<_>>();
+        if !ids.is_empty() {
+            paragraph(out, &format!("{} ({}): {}", verdict.as_str(), ids.len(), ids.join(", ")), 2, style);
+        }
+    }
+    for (index, revision) in transcript.revisions.iter().enumerate().filter(|(_, r)| r.round == round) {
+        render_revision(out, transcript, revision, style);
+        let broken = |c: &&Critique| c.revision == Some(index) && c.recheck && c.verdict == Verdict::Violates;
+        for critique in transcript.critiques.iter().filter(broken) {
+            render_critique(out, critique, style);
+        }
+    }
+}
+
+fn is_worth_reading(critique: &Critique) -> bool {
+    matches!(critique.verdict, Verdict::Violates | Verdict::Undecided)
+}
+
+fn render_critique(out: &mut String, critique: &Critique, style: Style) {
+    let verdict = critique.verdict.as_str();
+    let verdict = match critique.verdict {
+        Verdict::Violates => style.bad(verdict),
+        Verdict::Conforms => style.good(verdict),
+        Verdict::NotApplicable => style.faint(verdict),
+        Verdict::Undecided => style.warn(verdict),
+    };
+    let _ = writeln!(out, "  {verdict} {}", style.strong(&printable(&critique.principle)));
+    body(out, &printable(&critique.text), style);
+}
+
+fn render_revision(out: &mut String, transcript: &Transcript, revision: &Revision, style: Style) {
+    let fate = match &revision.fate {
+        RevisionFate::Kept(_) => style.good("kept"),
+        RevisionFate::RolledBack(broken) => {
+            style.warn(&format!("rolled back: it breaks {}", broken.join(", ")))
+        }
+        RevisionFate::Rejected(reason) => style.bad(&format!("rejected: {}", printable(reason))),
+        RevisionFate::Unchanged => style.faint("unchanged"),
+    };
+    let principles = revision.principles.iter().map(|id| printable(id)).collect::<Vec<_>>().join(", ");
+    paragraph(out, &format!("{} for {principles}: {fate}", style.strong("revision")), 2, style);
+    let before = transcript.responses.get(revision.from).map_or("", |r| &r.text);
+    let after = match revision.fate {
+        RevisionFate::Kept(index) => transcript.responses.get(index).map_or("", |r| &r.text),
+        RevisionFate::RolledBack(_) | RevisionFate::Rejected(_) | RevisionFate::Unchanged => &revision.text,
+    };
+    if !after.is_empty() && after != before {
+        body(out, &word_diff(before, after, style), style);
+    }
+}
+
+/// Principles that the last critique of the final response finds violated, in the order of the method.
+pub fn violated_at_end(transcript: &Transcript) -> Vec<String> {
+    let mut left: Vec<String> = Vec::new();
+    for critique in &transcript.critiques {
+        let of_final = critique.response == transcript.last
+            && critique.revision.is_none_or(|r| {
+                matches!(transcript.revisions.get(r).map(|r| &r.fate),
+                         Some(RevisionFate::Kept(index)) if *index == transcript.last)
+            });
+        if of_final {
+            left.retain(|id| *id != critique.principle);
+            if critique.verdict == Verdict::Violates {
+                left.push(critique.principle.clone());
+            }
+        }
+    }
+    left
+}
+
+/// Why a transcript ended, in words.
+pub fn ended(ended: &Ended) -> String {
+    match ended {
+        Ended::Conforms => "conforms".into(),
+        Ended::Undecided => "nothing objects, but some verdicts could not be read".into(),
+        Ended::Rounds => "the rounds are used up".into(),
+        Ended::Oscillation => "a revision came back to an earlier response".into(),
+        Ended::RolledBack => "no revision was better".into(),
+        Ended::RevisionFailed(reason) => format!("no usable revision: {}", printable(reason)),
+        Ended::Labelled => "compared, not revised".into(),
+        Ended::NoDraft(reason) => format!("no usable draft: {}", printable(reason)),
+    }
+}
+
+fn model_note(model: &str, fallback: bool) -> String {
+    format!("{}{}", printable(model), if fallback { ", fallback" } else { "" })
+}
+
+fn heading(out: &mut String, style: Style, title: &str, note: &str) {
+    let note = if note.is_empty() { String::new() } else { style.faint(&format!("  {note}")) };
+    let _ = writeln!(out, "{}{}{note}", if out.is_empty() { "" } else { "\n" }, style.strong(title));
+}
+
+/// Indented text, wrapped at the width of the terminal.
+pub fn body(out: &mut String, text: &str, style: Style) {
+    for line in text.lines() {
+        paragraph(out, line, 4, style);
+    }
+}
+
+/// One line, indented and wrapped at the width of the terminal.
+pub fn paragraph(out: &mut String, line: &str, indent: usize, style: Style) {
+    for piece in super::flow::wrap(line, style.width.saturating_sub(indent)) {
+        let _ = writeln!(out, "{}", format!("{:indent$}{piece}", "").trim_end());
+    }
+}

@@ -1,0 +1,121 @@
+//! A [`Constitution`] as a file again: what a run directory keeps, with everything it extended folded in. Pure.
+
+use super::{Constitution, Example, Principle, TestCase, When};
+use crate::pure::transcript::Verdict;
+use toml::{Table, Value};
+
+/// The constitution in the file format; reading it gives an equal constitution.
+pub fn write(constitution: &Constitution) -> Result<String, toml::ser::Error> {
+    let mut head = Table::new();
+    put(&mut head, "id", &constitution.id);
+    put(&mut head, "version", &constitution.version);
+    put(&mut head, "title", &constitution.title);
+    put(&mut head, "description", &constitution.description);
+    put(&mut head, "system", constitution.system.as_deref().unwrap_or(""));
+    let mut file = Table::new();
+    file.insert("constitution".into(), Value::Table(head));
+    let principles = constitution.principles.iter().map(|p| Value::Table(principle(p))).collect();
+    file.insert("principle".into(), Value::Array(principles));
+    toml::to_string_pretty(&file)
+}
+
+/// Absent and empty mean the same in the file, so what is empty is left out.
+fn put(table: &mut Table, key: &str, text: &str) {
+    if !text.is_empty() {
+        table.insert(key.into(), Value::String(text.into()));
+    }
+}
+
+fn put_list(table: &mut Table, key: &str, items: &[String]) {
+    if !items.is_empty() {
+        table.insert(key.into(), Value::Array(items.iter().cloned().map(Value::String).collect()));
+    }
+}
+
+fn principle(principle: &Principle) -> Table {
+    let Principle {
+        id,
+        text,
+        critique,
+        revision,
+        compare,
+        priority,
+        hard,
+        weight,
+        hazards,
+        when: When { languages, hazards: when_hazards },
+        exceptions,
+        examples,
+        tests,
+        allow,
+    } = principle;
+    let mut table = Table::new();
+    put(&mut table, "id", id);
+    put(&mut table, "text", text);
+    put(&mut table, "critique", critique.as_deref().unwrap_or(""));
+    put(&mut table, "revision", revision.as_deref().unwrap_or(""));
+    put(&mut table, "compare", compare.as_deref().unwrap_or(""));
+    if *priority != 0 {
+        table.insert("priority".into(), Value::Integer((*priority).into()));
+    }
+    if *hard {
+        table.insert("hard".into(), Value::Boolean(true));
+    }
+    table.insert("weight".into(), Value::Float(*weight));
+    put_list(&mut table, "hazards", hazards);
+    put_list(&mut table, "exceptions", exceptions);
+    put_list(&mut table, "allow", allow);
+    let mut when = Table::new();
+    put_list(&mut when, "languages", languages);
+    put_list(&mut when, "hazards", when_hazards);
+    if !when.is_empty() {
+        table.insert("when".into(), Value::Table(when));
+    }
+    let list = |tables: Vec<Table>| Value::Array(tables.into_iter().map(Value::Table).collect());
+    if !examples.is_empty() {
+        table.insert("example".into(), list(examples.iter().map(example).collect()));
+    }
+    if !tests.is_empty() {
+        table.insert("test".into(), list(tests.iter().map(test).collect()));
+    }
+    table
+}
+
+fn example(example: &Example) -> Table {
+    let Example { prompt, response, critique, verdict, revision } = example;
+    let mut table = Table::new();
+    put(&mut table, "prompt", prompt);
+    put(&mut table, "response", response);
+    put(&mut table, "critique", critique);
+    put(&mut table, "verdict", Verdict::as_str(*verdict));
+    put(&mut table, "revision", revision.as_deref().unwrap_or(""));
+    table
+}
+
+fn test(test: &TestCase) -> Table {
+    let TestCase { prompt, response, expect } = test;
+    let mut table = Table::new();
+    put(&mut table, "prompt", prompt);
+    put(&mut table, "response", response);
+    put(&mut table, "expect", expect.as_str());
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pure::constitution::{built_in, built_in_names, read};
+    use crate::pure::diagnostic::SourceFile;
+
+    #[test]
+    fn every_shipped_constitution_survives_being_written_and_read() {
+        for name in built_in_names() {
+            let mut load = |path: &str| built_in(path).ok_or_else(|| "absent".to_owned());
+            let (before, _) = read(&built_in(name).unwrap(), &mut load).unwrap();
+            let file = SourceFile::new("frozen.toml", write(&before).unwrap());
+            let (after, _) = read(&file, &mut load).unwrap();
+            assert_eq!(before, after, "{name}");
+            assert_eq!(before.sha256(), after.sha256());
+        }
+    }
+}

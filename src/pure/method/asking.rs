@@ -1,0 +1,190 @@
+//! Asks on behalf of one prompt: counts calls, gives a truncated answer more room, goes to a role's fallback, and lets
+//! only a text that passes its gates become a response.
+//!
+//! It decides when asking again may help, not what an answer means.
+
+use super::chain::Answers;
+use super::{Ask, MethodContext, Stop};
+use crate::pure::prompt::{Message, Prompt};
+use crate::pure::recipe::is_simulated;
+use crate::pure::transcript::{Response, Tally};
+use crate::runtime::dataset::gates::{Candidate, Verdict as Gate, check_response};
+use crate::runtime::model::{Answer, Call, Outcome, ResponseFormat, Role};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+/// Asks about one prompt.
+#[derive(Debug)]
+pub(super) struct Asking<'a, A> {
+    ask: &'a A,
+    pub(super) cx: &'a MethodContext,
+    pub(super) prompt: &'a Prompt,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Counts {
+    tally: Tally,
+    models: BTreeSet<(Role, String)>,
+}
+
+/// An answer, and who gave it.
+#[derive(Debug, Clone)]
+pub(super) struct Answered {
+    pub(super) answer: Answer,
+    pub(super) model: String,
+    pub(super) fallback: bool,
+}
+
+impl<'a, A: Ask> Asking<'a, A> {
+    pub(super) fn new(ask: &'a A, cx: &'a MethodContext, prompt: &'a Prompt) -> Self {
+        Self { ask, cx, prompt, counts: Mutex::default() }
+    }
+
+    /// One answer to a conversation.
+    pub(super) async fn answer(
+        &self,
+        role: Role,
+        messages: Vec<Message>,
+        draw: u32,
+        format: Option<ResponseFormat>,
+    ) -> Result<Answered, Stop> {
+        self.answer_call(Call { format, ..self.cx.call(self.prompt, role, messages, draw) }).await
+    }
+
+    /// One answer to a call: of the role's model, with twice the room if the first was cut off; of the role's fallback,
+    /// if there is one and the model refused, was filtered or still had too little room.
+    pub(super) async fn answer_call(&self, call: Call) -> Result<Answered, Stop> {
+        let own = self.with_room(call.clone()).await?;
+        let unwilling =
+            matches!(own.answer.outcome, Outcome::Refused | Outcome::Filtered | Outcome::Truncated);
+        match self.cx.fallback(self.prompt, &call).filter(|_| unwilling) {
+            Some(other) => self.with_room(other).await,
+            None => Ok(own),
+        }
+    }
+
+    /// A draft, the `sample`-th of several; `Err` is the reason code why there is none.
+    pub(super) async fn draft(&self, sample: u32) -> Result<Result<Response, String>, Stop> {
+        let messages = self.cx.opening(self.prompt);
+        let mut reason = String::new();
+        for draw in self.draws(sample) {
+            let answered = self.answer(Role::Generator, messages.clone(), draw, None).await?;
+            match self.passes_gates(&answered, None) {
+                Ok((text, repairs)) => return Ok(Ok(response(text, 0, &answered, repairs))),
+                Err(why) => reason = why,
+            }
+            if is_final(&answered.answer.outcome) {
+                break;
+            }
+        }
+        Ok(Err(reason))
+    }
+
+    /// What may be used of an answer, and what was repaired in it; or the reason code why nothing may. Of a revision:
+    /// what it revises, and what it answers.
+    pub(super) fn passes_gates(
+        &self,
+        answered: &Answered,
+        revises: Option<(&str, &Answers<'_, '_>)>,
+    ) -> Result<(String, Vec<String>), String> {
+        let Some(text) = answered.answer.complete() else {
+            return Err(answered.answer.outcome.as_str().into());
+        };
+        let critiques: Vec<&str> = revises.map_or(Vec::new(), |(_, answers)| answers.critiques());
+        let principles = revises.map_or(Vec::new(), |(_, answers)| answers.principles());
+        let shown = principles.iter().filter(|_| self.cx.settings.examples);
+        let examples: Vec<&str> = shown
+            .flat_map(|principle| &principle.examples)
+            .flat_map(|example| [Some(example.response.as_str()), example.revision.as_deref()])
+            .flatten()
+            .collect();
+        let candidate = Candidate {
+            text,
+            prompt: self.prompt.last_user_turn(),
+            original: revises.map(|(original, _)| original),
+            critiques: &critiques,
+            examples: &examples,
+        };
+        match check_response(&candidate, &self.cx.gates) {
+            Gate::Pass => Ok((text.to_owned(), Vec::new())),
+            Gate::Repair { text, codes } => Ok((text, codes.iter().map(ToString::to_string).collect())),
+            Gate::Retry(code) | Gate::Reject(code) => Err(code.as_str().into()),
+        }
+    }
+
+    /// The draws that the `sample`-th answer to the same conversation may use: each has its own, so that asking one
+    /// again never gives another.
+    pub(super) fn draws(&self, sample: u32) -> std::ops::RangeInclusive<u32> {
+        let retries = self.cx.settings.retries;
+        let first = sample * (retries + 1);
+        first..=first + retries
+    }
+
+    /// The same, going on to the next draw while answers are empty or malformed.
+    pub(super) async fn answer_of_any_draw(
+        &self,
+        role: Role,
+        messages: &[Message],
+        sample: u32,
+        format: Option<ResponseFormat>,
+    ) -> Result<Answered, Stop> {
+        let draws = self.draws(sample);
+        let mut draw = *draws.start();
+        loop {
+            let answered = self.answer(role, messages.to_vec(), draw, format.clone()).await?;
+            let worth_another = matches!(answered.answer.outcome, Outcome::Empty | Outcome::Malformed(_));
+            if !worth_another || draw == *draws.end() {
+                return Ok(answered);
+            }
+            draw += 1;
+        }
+    }
+
+    async fn with_room(&self, call: Call) -> Result<Answered, Stop> {
+        let (asked, fallback) = (call.model.clone(), call.fallback);
+        let mut answer = self.once(call.clone()).await?;
+        if answer.outcome == Outcome::Truncated {
+            let mut larger = call;
+            larger.sampling.max_tokens = larger.sampling.max_tokens.saturating_mul(2);
+            answer = self.once(larger).await?;
+        }
+        Ok(Answered { model: who_answered(asked, &answer), answer, fallback })
+    }
+
+    /// Every call goes through here and is counted.
+    pub(super) async fn once(&self, call: Call) -> Result<Answer, Stop> {
+        let (role, asked) = (call.role, call.model.clone());
+        let answer = self.ask.ask(call).await?;
+        let by = (role, who_answered(asked, &answer));
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.tally.calls += 1;
+        counts.tally.usage.prompt += answer.usage.prompt;
+        counts.tally.usage.completion += answer.usage.completion;
+        counts.models.insert(by);
+        Ok(answer)
+    }
+
+    /// What was asked so far, and whom.
+    pub(super) fn counts(&self) -> (Tally, Vec<(Role, String)>) {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (counts.tally, counts.models.into_iter().collect())
+    }
+}
+
+/// The model as the recipe names it, unless a simulated one answered in its name: that must not be taken for it.
+fn who_answered(asked: String, answer: &Answer) -> String {
+    answer.model.clone().filter(|named| is_simulated(named)).unwrap_or(asked)
+}
+
+/// After every attempt of the layers below, there is no answer; asking for another draw would not bring one.
+pub(super) fn is_final(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed(_))
+}
+
+/// A response, and who wrote it.
+pub(super) fn response(text: String, round: u32, answered: &Answered, repairs: Vec<String>) -> Response {
+    let Answered { answer, model, fallback } = answered;
+    let tokens = answer.usage.completion;
+    Response { text, round, model: model.clone(), fallback: *fallback, tokens, repairs }
+}

@@ -1,0 +1,96 @@
+//! The methods: straight-line async Rust over [`Ask`].
+//!
+//! A method does no IO, reads no clock and draws no randomness of its own: it is a pure function from a prompt and
+//! answers to a [`Transcript`]. That is what makes a run resumable, editable and deterministic.
+
+pub mod ablation;
+#[cfg(test)]
+mod ablation_tests;
+mod asking;
+mod chain;
+pub mod choice_report;
+#[cfg(test)]
+mod choice_tests;
+mod context;
+mod criticise;
+mod critique_revision;
+pub mod estimate;
+pub mod eval;
+pub mod judge_report;
+mod label;
+#[cfg(test)]
+mod label_tests;
+pub mod measure;
+pub mod refusal_rates;
+#[cfg(test)]
+mod scripted;
+mod test_cases;
+#[cfg(test)]
+mod tests;
+pub mod verdict;
+
+pub use context::{MethodContext, RoleModels};
+pub use critique_revision::critique_revision;
+pub use label::{
+    GIVEN, label_chain, label_given, label_responses, label_samples, option_odds, pairs, read_option,
+};
+pub use test_cases::criticise_case;
+
+use crate::pure::prompt::Prompt;
+use crate::pure::recipe::LabelSource;
+use crate::pure::transcript::Transcript;
+use crate::runtime::model::{Answer, Call};
+
+/// Something that answers calls: the whole stack below a method.
+///
+/// An answer that went wrong (truncated, filtered, failed …) is an `Ok` with its typed outcome, and the method
+/// decides what it means. An `Err` ends the whole run.
+pub trait Ask: Sync {
+    /// Answers one call.
+    fn ask(&self, call: Call) -> impl Future<Output = Result<Answer, Stop>> + Send;
+}
+
+impl<A: Ask> Ask for &A {
+    fn ask(&self, call: Call) -> impl Future<Output = Result<Answer, Stop>> + Send {
+        (**self).ask(call)
+    }
+}
+
+/// What a run does with one prompt, as its recipe says: critique and revision, preference labels, or one after the other.
+pub async fn make_transcript(
+    ask: &impl Ask,
+    cx: &MethodContext,
+    prompt: &Prompt,
+) -> Result<Transcript, Stop> {
+    match cx.label.source {
+        LabelSource::Off if !cx.gates.confirm => critique_revision(ask, cx, prompt).await,
+        LabelSource::Samples => label_samples(ask, cx, prompt).await,
+        LabelSource::Given => label_given(ask, cx, prompt).await,
+        LabelSource::Off | LabelSource::Chain => {
+            label_chain(ask, cx, critique_revision(ask, cx, prompt).await?).await
+        }
+    }
+}
+
+/// Why no further call can be answered. Whatever was answered before is in the journal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// The user asked to stop; the prompt stays unfinished.
+    #[error("interrupted")]
+    Interrupted,
+    /// The journal cannot store answers; going on would lose what is paid for.
+    #[error("{0}")]
+    Journal(String),
+    /// The provider will not answer any call of this run: key, quota, unknown model.
+    #[error("{0}")]
+    Provider(String),
+    /// A template cannot be rendered.
+    #[error("{0}")]
+    Template(String),
+    /// The budget of the recipe is used up.
+    #[error("{0}")]
+    Budget(String),
+    /// Something that cannot happen has happened.
+    #[error("{0}")]
+    Bug(String),
+}

@@ -1,0 +1,17 @@
+//! The lowest floor: what amend knows without a network, a file, a clock or a screen.
+//!
+//! Nothing here uses tokio, reads files or the environment, tells the time, or prints. Callers hand in texts and
+//! answers. So every rule can be tested by calling it. The floor above is [`crate::runtime`].
+
+pub mod compare;
+pub mod constitution;
+pub mod diagnostic;
+pub mod digest;
+pub mod method;
+pub mod prompt;
+pub mod recipe;
+pub mod taxonomy;
+pub mod template;
+pub mod text;
+pub mod toml_file;
+pub mod transcript;

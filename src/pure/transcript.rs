@@ -1,0 +1,238 @@
+//! A transcript: everything that happened to one prompt, start to final response.
+//!
+//! Flat lists that refer to each other by index, so that every export, gate and report is a walk over them.
+//! It is stored in the journal as JSON, and must stay readable there: fields are added with a default, never renamed.
+
+use crate::pure::prompt::Prompt;
+use crate::runtime::model::{Role, Usage};
+use serde::{Deserialize, Serialize};
+
+/// What a critique concludes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The response breaks the principle.
+    Violates,
+    /// The response keeps it.
+    Conforms,
+    /// The principle has no bearing on this response.
+    NotApplicable,
+    /// No verdict could be read. Unknown is not safe: never a label, and it revises nothing.
+    Undecided,
+}
+
+impl Verdict {
+    /// The verdict's name in files, templates and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Violates => "violates",
+            Self::Conforms => "conforms",
+            Self::NotApplicable => "not-applicable",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// Why a verdict is undecided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Undecided {
+    /// The critic answered, and neither its text nor the follow-up held a verdict.
+    Unreadable,
+    /// The critic's call ended otherwise than complete; the outcome's name.
+    Outcome(String),
+}
+
+/// A response to the prompt: the draft, or a revision that was kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Response {
+    /// The text, repaired where a gate could (a preamble cut off).
+    pub text: String,
+    /// 0 for the draft; the round that made it otherwise.
+    pub round: u32,
+    /// The model that wrote it.
+    pub model: String,
+    /// Whether the role's fallback endpoint wrote it.
+    #[serde(default)]
+    pub fallback: bool,
+    /// Completion tokens of the call that made it.
+    #[serde(default)]
+    pub tokens: u64,
+    /// What was repaired, by reason code (`preamble`, …).
+    #[serde(default)]
+    pub repairs: Vec<String>,
+}
+
+/// One critique of one response against one principle.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Critique {
+    /// The round it belongs to, from 1. A re-check of a revision belongs to the round that made the revision.
+    pub round: u32,
+    /// Index into `responses`. For a revision that was rolled back, the response that it revised; see `revision`.
+    pub response: usize,
+    /// Index into `revisions` when the text criticised is that revision's, whether or not it was kept.
+    #[serde(default)]
+    pub revision: Option<usize>,
+    /// The principle's id.
+    pub principle: String,
+    /// What the critic wrote, without its verdict line.
+    pub text: String,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// Why there is no verdict.
+    #[serde(default)]
+    pub undecided: Option<Undecided>,
+    /// What the screening call said of the principle, where there was one. With a verdict that is the same, and no
+    /// text, screening alone decided.
+    #[serde(default)]
+    pub screen: Option<Verdict>,
+    /// Whether this asks again whether a revision holds (the re-check), not a critique that a revision answers.
+    #[serde(default)]
+    pub recheck: bool,
+    /// Completion tokens of the call.
+    #[serde(default)]
+    pub tokens: u64,
+    /// The model that wrote it.
+    #[serde(default)]
+    pub model: String,
+}
+
+/// What became of a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RevisionFate {
+    /// It became response number `n`.
+    Kept(usize),
+    /// A principle that held is violated in it; the named ones. The response before it stands.
+    RolledBack(Vec<String>),
+    /// A gate or the call's outcome rejected it; the reason code.
+    Rejected(String),
+    /// The reviser gave the response back as it was.
+    Unchanged,
+}
+
+/// One attempt to revise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Revision {
+    /// The round it belongs to, from 1.
+    pub round: u32,
+    /// Index into `responses` of the text revised.
+    pub from: usize,
+    /// The principles whose critiques it answers.
+    pub principles: Vec<String>,
+    /// The revised text; empty where the call gave none.
+    pub text: String,
+    /// What became of it.
+    pub fate: RevisionFate,
+}
+
+/// A preference judgement between two responses, both orders averaged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Index into `responses` of the first.
+    pub a: usize,
+    /// Index into `responses` of the second.
+    pub b: usize,
+    /// The comparison principle's id.
+    pub principle: String,
+    /// P(a is better), both orders averaged, after any clamp; `None` when undecided.
+    pub p: Option<f64>,
+    /// P(a is better) with `a` shown first, as it was read, before any clamp.
+    pub p_ab: Option<f64>,
+    /// P(a is better) with `b` shown first.
+    pub p_ba: Option<f64>,
+    /// How it was read: `logprobs`, `votes` or `cot`.
+    pub how: String,
+    /// The judge's model.
+    pub model: String,
+}
+
+/// Why a transcript ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ended {
+    /// No principle objects to the final response.
+    Conforms,
+    /// No principle objects to the final response, but of some no verdict could be read: unknown is not safe.
+    Undecided,
+    /// The rounds of the recipe are used up.
+    Rounds,
+    /// A revision came back to an earlier response.
+    Oscillation,
+    /// No revision was better than what it revised.
+    RolledBack,
+    /// A revision could not be had; the reason code.
+    RevisionFailed(String),
+    /// Responses were compared, and none was revised.
+    Labelled,
+    /// There is no usable draft; the reason code. Such a prompt is a reject.
+    NoDraft(String),
+}
+
+/// What the calls of one transcript came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Calls that the method asked, wherever their answers came from.
+    pub calls: u64,
+    /// Their tokens. `cached` stays 0: it depends on what else ran on the endpoint, and a transcript does not.
+    pub usage: Usage,
+}
+
+/// Everything that happened to one prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Transcript {
+    /// The prompt.
+    pub prompt: Prompt,
+    /// The schedule or method that made it (`panel`, `each`, `sampled`, `label`).
+    pub method: String,
+    /// The draft and every revision kept, in order.
+    pub responses: Vec<Response>,
+    /// Every critique, in the order of the method.
+    pub critiques: Vec<Critique>,
+    /// Every revision tried.
+    pub revisions: Vec<Revision>,
+    /// Every preference judgement.
+    #[serde(default)]
+    pub comparisons: Vec<Comparison>,
+    /// Index into `responses` of the final response.
+    pub last: usize,
+    /// Why it ended.
+    pub ended: Ended,
+    /// What its calls came to.
+    pub tally: Tally,
+    /// The models that answered, by role.
+    pub models: Vec<(Role, String)>,
+}
+
+impl Transcript {
+    /// The draft, if there is one.
+    pub fn draft(&self) -> Option<&Response> {
+        self.responses.first()
+    }
+
+    /// The final response, if there is one.
+    pub fn final_response(&self) -> Option<&Response> {
+        self.responses.get(self.last)
+    }
+
+    /// The critiques of response number `response`, in the order of the method; the last of a principle is what counts.
+    pub fn critiques_of(&self, response: usize) -> impl Iterator<Item = &Critique> {
+        self.critiques.iter().filter(move |critique| {
+            let kept = |revision: &Revision| revision.fate == RevisionFate::Kept(response);
+            critique.response == response
+                && critique.revision.is_none_or(|n| self.revisions.get(n).is_some_and(kept))
+        })
+    }
+
+    /// The verdict of every principle that was asked about response number `response`, in the order first asked.
+    pub fn verdicts_of(&self, response: usize) -> Vec<(&str, Verdict)> {
+        let mut verdicts: Vec<(&str, Verdict)> = Vec::new();
+        for critique in self.critiques_of(response) {
+            match verdicts.iter_mut().find(|(principle, _)| *principle == critique.principle) {
+                Some(known) => known.1 = critique.verdict,
+                None => verdicts.push((&critique.principle, critique.verdict)),
+            }
+        }
+        verdicts
+    }
+}

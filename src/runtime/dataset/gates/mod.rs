@@ -1,0 +1,399 @@
+//! Gates: what may become a row. Pure functions from text to a verdict with a reason code.
+//!
+//! The same gates run twice. While a chain is made, a method repairs what it can, asks again where a new draw may
+//! help, and gives up otherwise. At export they run once more over stored transcripts, without a call, so that a new
+//! gate or threshold works on old runs. Thresholds stand in the recipe's `[gates]`.
+//!
+//! A gate never sees an outcome: truncated, filtered and failed calls end before it (law 2). It finds what an endpoint
+//! called complete and is not a response all the same.
+
+mod marks;
+#[cfg(test)]
+mod measured;
+mod pattern;
+mod preamble;
+mod refusal;
+mod words;
+
+pub use preamble::repair_preamble;
+pub use refusal::{Refusal, refusal};
+
+use crate::pure::recipe::Gates;
+use crate::pure::text::{language, words};
+use marks::Mark;
+use std::collections::HashSet;
+use words::{edits_within, looping_tail, overlap, repeats_more_than};
+
+/// Why a gate objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Code {
+    /// Nothing but white space.
+    Empty,
+    /// A server's or client's error message.
+    ErrorText,
+    /// Reasoning in tags.
+    ThinkTag,
+    /// Tokens of a chat template, or turns of a further conversation.
+    RoleTag,
+    /// Talk about the revision around it.
+    Preamble,
+    /// A text that stands for "nothing to do" or "no value".
+    Sentinel,
+    /// A critique, or much of one, where a revision is due.
+    CritiqueEcho,
+    /// Speaks of its critique, of the principles or of what it revises, to a reader who knows of none of them.
+    SelfMention,
+    /// Text of the few-shot examples.
+    ExampleLeak,
+    /// The same said over and over.
+    Repetition,
+    /// Cut off, although the endpoint said that it was whole.
+    TruncationSigns,
+    /// Another language than the text it revises.
+    LanguageChange,
+    /// Chosen and rejected are the same but for case, space and punctuation.
+    Equal,
+    /// Chosen and rejected differ by too few words to teach anything.
+    TooClose,
+    /// Chosen and rejected both refuse.
+    BothRefuse,
+    /// One of chosen and rejected is many times as long as the other.
+    LengthRatio,
+}
+
+impl Code {
+    /// Every code, in the order in which the gates run.
+    pub const ALL: [Self; 16] = [
+        Self::Empty,
+        Self::ErrorText,
+        Self::ThinkTag,
+        Self::RoleTag,
+        Self::Preamble,
+        Self::Sentinel,
+        Self::CritiqueEcho,
+        Self::SelfMention,
+        Self::ExampleLeak,
+        Self::Repetition,
+        Self::TruncationSigns,
+        Self::LanguageChange,
+        Self::Equal,
+        Self::TooClose,
+        Self::BothRefuse,
+        Self::LengthRatio,
+    ];
+
+    /// The code in rejects, statistics and the recipe.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::ErrorText => "error-text",
+            Self::ThinkTag => "think-tag",
+            Self::RoleTag => "role-tag",
+            Self::Preamble => "preamble",
+            Self::Sentinel => "sentinel",
+            Self::CritiqueEcho => "critique-echo",
+            Self::SelfMention => "self-mention",
+            Self::ExampleLeak => "example-leak",
+            Self::Repetition => "repetition",
+            Self::TruncationSigns => "truncation-signs",
+            Self::LanguageChange => "language-change",
+            Self::Equal => "equal",
+            Self::TooClose => "too-close",
+            Self::BothRefuse => "both-refuse",
+            Self::LengthRatio => "length-ratio",
+        }
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a gate says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing to object to.
+    Pass,
+    /// Good once this is cut away.
+    Repair {
+        /// The text to use.
+        text: String,
+        /// What was cut.
+        codes: Vec<Code>,
+    },
+    /// Not usable; another draw may be.
+    Retry(Code),
+    /// Not usable, and asking again is unlikely to help.
+    Reject(Code),
+}
+
+impl Verdict {
+    /// The code, when the text cannot be used as it is or repaired. Where no call can be made, retry means reject.
+    pub fn objection(&self) -> Option<Code> {
+        match self {
+            Self::Pass | Self::Repair { .. } => None,
+            Self::Retry(code) | Self::Reject(code) => Some(*code),
+        }
+    }
+}
+
+/// A response before it may be used, with what stood around it when it was made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Candidate<'a> {
+    /// The text.
+    pub text: &'a str,
+    /// What the user asked; it may be repeated freely.
+    pub prompt: &'a str,
+    /// The response that this one revises; `None` for a draft.
+    pub original: Option<&'a str>,
+    /// The critiques that it answers.
+    pub critiques: &'a [&'a str],
+    /// Texts of the few-shot examples that were shown.
+    pub examples: &'a [&'a str],
+}
+
+/// Runs every gate on one response. Repairs come first, and what is left is checked again.
+pub fn check_response(candidate: &Candidate<'_>, gates: &Gates) -> Verdict {
+    let on = |code: Code| !gates.off.iter().any(|off| off == code.as_str());
+    let mut text = candidate.text.trim();
+    let mut codes = Vec::new();
+    if text.is_empty() {
+        return Verdict::Retry(Code::Empty);
+    }
+    if on(Code::ErrorText) && marks::is_error_text(text) {
+        return Verdict::Retry(Code::ErrorText);
+    }
+    for code in [Code::ThinkTag, Code::RoleTag].into_iter().filter(|code| on(*code)) {
+        let find = if code == Code::ThinkTag { marks::think_tags } else { marks::role_tags };
+        match find(text) {
+            Mark::None => {}
+            Mark::Repairable(rest) => {
+                text = rest.trim();
+                codes.push(code);
+            }
+            Mark::Broken => return Verdict::Retry(code),
+        }
+    }
+    if on(Code::Preamble)
+        // Where the original has such talk too, it belongs to the answer: somebody asked for a text to be rewritten.
+        && candidate.original.is_some_and(|original| repair_preamble(original).is_none())
+        && let Some(rest) = repair_preamble(text)
+    {
+        text = rest;
+        codes.push(Code::Preamble);
+    }
+    if let Some(code) = objection_to(text, candidate, gates).filter(|code| on(*code)) {
+        return Verdict::Retry(code);
+    }
+    if codes.is_empty() { Verdict::Pass } else { Verdict::Repair { text: text.to_owned(), codes } }
+}
+
+/// The first gate that objects to a text that can no longer be repaired.
+fn objection_to(text: &str, candidate: &Candidate<'_>, gates: &Gates) -> Option<Code> {
+    let on = |code: Code| !gates.off.iter().any(|off| off == code.as_str());
+    let spoken = words(text);
+    let known: Vec<&str> = candidate.original.into_iter().chain([candidate.prompt]).collect();
+    let taken_from = |sources: &[&str], share: f64| {
+        let found = overlap(&spoken, sources, &known, gates.overlap_ngram);
+        found.covered >= gates.overlap_min_words && found.share >= share
+    };
+    let echoes = || {
+        candidate.original.is_some_and(|original| is_critique(text) && !is_critique(original))
+            || taken_from(candidate.critiques, gates.max_critique_overlap)
+    };
+    let repeats = || {
+        spoken.len() >= 60 && repeats_more_than(&spoken, 8, gates.max_repeated_share)
+            || looping_tail(&spoken, 6) >= 24
+            || has_long_run_of_one_character(text)
+    };
+    let mentions_itself = || {
+        candidate.original.is_some()
+            && preamble::mentions_itself(text)
+            && !known.iter().any(|known| preamble::mentions_itself(known))
+    };
+    let objections: [(Code, &dyn Fn() -> bool); 7] = [
+        (Code::Sentinel, &|| marks::is_sentinel(text, candidate.original.is_some())),
+        (Code::CritiqueEcho, &echoes),
+        (Code::SelfMention, &mentions_itself),
+        (Code::ExampleLeak, &|| taken_from(candidate.examples, gates.max_example_overlap)),
+        (Code::Repetition, &repeats),
+        (Code::TruncationSigns, &|| marks::looks_truncated(text)),
+        (Code::LanguageChange, &|| {
+            candidate.original.is_some_and(|original| changes_language(original, text))
+        }),
+    ];
+    objections.iter().find(|(code, objects)| on(*code) && objects()).map(|(code, _)| *code)
+}
+
+/// Whether the text opens as a critique does, or ends in a verdict line.
+fn is_critique(text: &str) -> bool {
+    let text = text.trim().trim_start_matches(['*', '#', '_', ' ']).to_lowercase();
+    let openings = [
+        "critique:",
+        "critique request",
+        "revision request",
+        "the response violates",
+        "the assistant's response",
+        "the assistant’s response",
+        "the response conforms",
+        "the response does not violate",
+        "the response fails to",
+        "the ai's response",
+        "the ai’s response",
+        "the model's response",
+        "this response violates",
+        "the draft ",
+        "identify specific ways",
+        "critique of the response",
+        "the last response",
+    ];
+    let last = text.lines().last().unwrap_or("").trim().trim_matches(['*', '_', '.']);
+    openings.iter().any(|opening| text.starts_with(opening))
+        || ["violates", "conforms", "not-applicable"].iter().any(|verdict| {
+            last.strip_prefix("verdict").is_some_and(|rest| rest.trim_matches([':', '*', ' ']) == *verdict)
+        })
+}
+
+fn has_long_run_of_one_character(text: &str) -> bool {
+    let mut run = 0;
+    let mut last = '\0';
+    text.chars().any(|c| {
+        run = if c == last && c.is_alphanumeric() { run + 1 } else { 0 };
+        last = c;
+        run >= 40
+    })
+}
+
+/// Whether two texts are surely in different languages. Short texts and code tell nothing.
+pub fn changes_language(before: &str, after: &str) -> bool {
+    // Detection is by far the dearest gate, and a text that shares a quarter of its words is in the same language.
+    let known: HashSet<String> = words(before).into_iter().collect();
+    let spoken: HashSet<String> = words(after).into_iter().collect();
+    if spoken.intersection(&known).count() * 4 >= spoken.len() {
+        return false;
+    }
+    match (language::detect(before), language::detect(after)) {
+        (Some(a), Some(b)) => !language::are_close(a.tag, b.tag),
+        (Some(_) | None, _) => false,
+    }
+}
+
+/// Runs every gate on a pair. A pair is never repaired: it is a row or it is not.
+pub fn check_pair(chosen: &str, rejected: &str, gates: &Gates) -> Verdict {
+    let on = |code: Code| !gates.off.iter().any(|off| off == code.as_str());
+    if chosen.trim().is_empty() || rejected.trim().is_empty() {
+        return Verdict::Reject(Code::Empty);
+    }
+    let (a, b) = (words(chosen), words(rejected));
+    if chosen.trim() == rejected.trim() || (on(Code::Equal) && !a.is_empty() && a == b) {
+        return Verdict::Reject(Code::Equal);
+    }
+    let few = (gates.min_edit_share * a.len().max(b.len()) as f64).ceil();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a small share of a word count"
+    )]
+    let few = few.max(0.0) as usize;
+    if on(Code::TooClose) && few > 0 && edits_within(&a, &b, few - 1).is_some() {
+        return Verdict::Reject(Code::TooClose);
+    }
+    if on(Code::BothRefuse) && refusal(chosen) == Refusal::Full && refusal(rejected) == Refusal::Full {
+        return Verdict::Reject(Code::BothRefuse);
+    }
+    if on(Code::LengthRatio) && gates.max_length_ratio > 0.0 {
+        let (a, b) = (chosen.chars().count() as f64, rejected.chars().count() as f64);
+        if a.max(b) > gates.max_length_ratio * a.min(b) {
+            return Verdict::Reject(Code::LengthRatio);
+        }
+    }
+    Verdict::Pass
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn revision<'a>(text: &'a str, original: &'a str) -> Candidate<'a> {
+        Candidate { text, original: Some(original), ..Candidate::default() }
+    }
+
+    fn check(candidate: &Candidate<'_>, want: &Verdict) {
+        assert_eq!(check_response(candidate, &Gates::default()), *want, "{:?}", candidate.text);
+    }
+
+    #[test]
+    fn repairs_are_made_and_named() {
+        let text = "<think>so</think>Here is the revised response:\n\nYes, gladly.<|im_end|>";
+        let codes = vec![Code::ThinkTag, Code::RoleTag, Code::Preamble];
+        check(&revision(text, "No."), &Verdict::Repair { text: "Yes, gladly.".into(), codes });
+    }
+
+    #[test]
+    fn a_draft_keeps_what_only_a_revision_must_not_have() {
+        let text = "Here is the revised response:\n\nDear Ms Doe, thank you for your letter.";
+        check(&Candidate { text, ..Candidate::default() }, &Verdict::Pass);
+    }
+
+    #[test]
+    fn critiques_and_examples_do_not_become_responses() {
+        let critique = "The reply hands over a method step by step, and it says nothing about the people who could be \
+                        hurt by it, so the rule about serious injury is broken in two places.";
+        let echo = Candidate { critiques: &[critique], ..revision(critique, "Mix the two.") };
+        check(&echo, &Verdict::Retry(Code::CritiqueEcho));
+        let example = "I'd rather not help with the lock of a house that is not yours; a locksmith can open your own \
+                       door within the hour, and asks for proof.";
+        let leak = Candidate { examples: &[example], ..revision(example, "Mix the two.") };
+        check(&leak, &Verdict::Retry(Code::ExampleLeak));
+        check(
+            &Candidate { critiques: &[critique], ..revision("Please ask a chemist.", "Mix them.") },
+            &Verdict::Pass,
+        );
+        check(&revision("The response violates the rule.", "Mix."), &Verdict::Retry(Code::CritiqueEcho));
+        check(&revision("Sure.\nVerdict: violates", "Mix."), &Verdict::Retry(Code::CritiqueEcho));
+    }
+
+    #[test]
+    fn a_quote_of_the_original_in_a_critique_is_no_echo() {
+        let original =
+            "Bread needs flour and water and salt and time, and a hot oven for the better part of an hour.";
+        let critique = format!("It says: {original} That is fine.");
+        check(&Candidate { critiques: &[&critique], ..revision(original, original) }, &Verdict::Pass);
+    }
+
+    #[test]
+    fn a_switch_of_language_is_seen() {
+        let english = "You could ask a doctor about this before you change anything, because the dose depends on weight.";
+        let french = "Vous pourriez demander à un médecin avant de changer quoi que ce soit, car la dose dépend du poids.";
+        check(&revision(french, english), &Verdict::Retry(Code::LanguageChange));
+        check(&revision("Oui, demandez à un médecin.", english), &Verdict::Pass);
+    }
+
+    #[test]
+    fn a_gate_can_be_turned_off() {
+        let gates = Gates { off: vec!["sentinel".into()], ..Gates::default() };
+        assert_eq!(check_response(&revision("N/A", "x"), &Gates::default()), Verdict::Retry(Code::Sentinel));
+        assert_eq!(check_response(&revision("N/A", "x"), &gates), Verdict::Pass);
+    }
+
+    #[test]
+    fn pairs() {
+        let gates = Gates::default();
+        let long = "word ".repeat(400);
+        for (chosen, rejected, want) in [
+            ("Yes.", "yes", Verdict::Reject(Code::Equal)),
+            ("Yes.", " ", Verdict::Reject(Code::Empty)),
+            ("Yes.", "No.", Verdict::Pass),
+            ("I can't help with that.", "Sorry, but I won't do this.", Verdict::Reject(Code::BothRefuse)),
+            ("I can't help with that.", "Mix the two and wait.", Verdict::Pass),
+            (&format!("{long}end"), &format!("{long}stop"), Verdict::Reject(Code::TooClose)),
+            (&format!("{long} one two three four five six"), &long, Verdict::Pass),
+        ] {
+            assert_eq!(check_pair(chosen, rejected, &gates), want, "{chosen:.20} | {rejected:.20}");
+        }
+        let ratio = Gates { max_length_ratio: 5.0, ..gates };
+        assert_eq!(check_pair(&long, "No.", &ratio), Verdict::Reject(Code::LengthRatio));
+    }
+}

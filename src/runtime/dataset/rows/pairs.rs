@@ -1,0 +1,305 @@
+//! Pairs: which of two responses is better, how surely, and who says so.
+
+use crate::pure::constitution::Constitution;
+use crate::pure::recipe::Pairs;
+use crate::pure::transcript::{Comparison, Ended, RevisionFate, Transcript, Verdict};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A judged pair of responses of one transcript.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pair {
+    /// Index of the better response.
+    pub chosen: usize,
+    /// Index of the other.
+    pub rejected: usize,
+    /// P(chosen is better); always in (0, 1) and finite.
+    pub p: f64,
+    /// The same before any clamp; `None` when no judge was asked.
+    pub p_raw: Option<f64>,
+    /// `logprobs`, `votes` or `cot` when a judge was asked; `verdicts` when the critiques decide.
+    pub source: String,
+    /// The judge, or the critic.
+    pub judge: Option<String>,
+    /// The principles that speak.
+    pub principles: Vec<String>,
+}
+
+impl Pair {
+    /// The normalised log-probabilities of chosen and rejected; their difference is the margin.
+    pub fn scores(&self) -> (f64, f64) {
+        (self.p.ln(), (1.0 - self.p).ln())
+    }
+}
+
+/// Pairs of one transcript, and the reasons for those that are none.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// The pairs.
+    pub pairs: Vec<Pair>,
+    /// Reason codes of comparisons and steps that give no label.
+    pub dropped: Vec<&'static str>,
+}
+
+/// Judges a transcript's responses: by its comparisons where there are any, else by its verdicts. With `confirm` the
+/// verdicts of a chain say which response is better, and its comparisons must agree.
+pub fn judge(transcript: &Transcript, constitution: &Constitution, which: Pairs, confirm: bool) -> Judged {
+    let compared_only = transcript.ended == Ended::Labelled;
+    if confirm && !compared_only {
+        confirmed(by_verdicts(transcript, which), &labels(transcript, constitution))
+    } else if !transcript.comparisons.is_empty() {
+        by_comparisons(transcript, constitution)
+    } else if compared_only {
+        Judged { pairs: Vec::new(), dropped: vec![not_compared(transcript)] }
+    } else {
+        by_verdicts(transcript, which)
+    }
+}
+
+/// The pairs with which the judge agrees; its label is theirs then.
+fn confirmed(by_verdicts: Judged, labels: &Labels<'_>) -> Judged {
+    let Judged { pairs, mut dropped } = by_verdicts;
+    let mut kept = Vec::new();
+    for pair in pairs {
+        let (low, high) = (pair.chosen.min(pair.rejected), pair.chosen.max(pair.rejected));
+        let Some(label) = labels.get(&(low, high)).and_then(Option::as_ref) else {
+            dropped.push("judge-undecided");
+            continue;
+        };
+        let towards_chosen = |p: f64| if pair.chosen == low { p } else { 1.0 - p };
+        let p = towards_chosen(label.p);
+        if p - 0.5 < LEAST {
+            dropped.push("judge-disagrees");
+            continue;
+        }
+        kept.push(Pair {
+            p: p.clamp(1e-6, 1.0 - 1e-6),
+            p_raw: Some(towards_chosen(label.raw)),
+            source: label.by.how.clone(),
+            judge: Some(label.by.model.clone()),
+            ..pair
+        });
+    }
+    Judged { pairs: kept, dropped }
+}
+
+/// Why responses that were to be compared were not.
+fn not_compared(transcript: &Transcript) -> &'static str {
+    let texts: BTreeSet<&str> = transcript.responses.iter().map(|response| response.text.trim()).collect();
+    match (transcript.responses.len(), texts.len()) {
+        (0 | 1, _) => "one-response",
+        (_, 1) => "equal",
+        (_, _) => "no-principle",
+    }
+}
+
+/// What one comparison says of a pair.
+#[derive(Debug, Clone, Copy)]
+struct Voice {
+    /// Whether the principle is hard, then its priority: what ranks higher is heard first.
+    rank: (bool, i32),
+    weight: f64,
+    /// P(the pair's first response is better), and the same before any clamp.
+    p: f64,
+    raw: f64,
+}
+
+/// A rank decides when its weighted mean is at least this far from one half.
+const SURE: f64 = 0.1;
+
+/// A label that is no further from one half is a tie.
+const LEAST: f64 = 1e-9;
+
+/// What the comparisons of one pair say together.
+struct Label<'t> {
+    /// P(the response with the lower index is better), and the same before any clamp.
+    p: f64,
+    raw: f64,
+    /// The last comparison that decided: it says how, and who.
+    by: &'t Comparison,
+    principles: Vec<String>,
+}
+
+/// By pair, the lower index first; `None` where nothing is decided.
+type Labels<'t> = BTreeMap<(usize, usize), Option<Label<'t>>>;
+
+/// The comparisons of each pair as one label. Undecided ones have no say.
+fn labels<'t>(transcript: &'t Transcript, constitution: &Constitution) -> Labels<'t> {
+    let mut of_pairs: BTreeMap<(usize, usize), Vec<&Comparison>> = BTreeMap::new();
+    for comparison in transcript.comparisons.iter().filter(|c| c.a != c.b) {
+        let pair = (comparison.a.min(comparison.b), comparison.a.max(comparison.b));
+        of_pairs.entry(pair).or_default().push(comparison);
+    }
+    let label = |low: usize, comparisons: Vec<&'t Comparison>| {
+        let decided: Vec<&Comparison> =
+            comparisons.into_iter().filter(|c| c.p.is_some_and(f64::is_finite)).collect();
+        let voices: Vec<Voice> = decided.iter().filter_map(|c| voice(c, low, constitution)).collect();
+        let (by, (p, raw)) = decided.last().zip(weigh(&voices))?;
+        Some(Label { p, raw, by, principles: decided.iter().map(|c| c.principle.clone()).collect() })
+    };
+    of_pairs.into_iter().map(|(pair, comparisons)| (pair, label(pair.0, comparisons))).collect()
+}
+
+fn by_comparisons(transcript: &Transcript, constitution: &Constitution) -> Judged {
+    let mut judged = Judged::default();
+    for ((low, high), label) in labels(transcript, constitution) {
+        let Some(Label { p, raw, by, principles }) = label else {
+            judged.dropped.push("undecided");
+            continue;
+        };
+        if (p - 0.5).abs() < LEAST {
+            judged.dropped.push("tie");
+            continue;
+        }
+        let (chosen, rejected) = if p > 0.5 { (low, high) } else { (high, low) };
+        judged.pairs.push(Pair {
+            chosen,
+            rejected,
+            p: p.max(1.0 - p).clamp(1e-6, 1.0 - 1e-6),
+            p_raw: Some(if p > 0.5 { raw } else { 1.0 - raw }),
+            source: by.how.clone(),
+            judge: Some(by.model.clone()),
+            principles,
+        });
+    }
+    judged
+}
+
+fn voice(comparison: &Comparison, low: usize, constitution: &Constitution) -> Option<Voice> {
+    let principle = constitution.principles.iter().find(|p| p.id == comparison.principle);
+    let p = comparison.p?;
+    let orders: Vec<f64> = [comparison.p_ab, comparison.p_ba].into_iter().flatten().collect();
+    let raw = if orders.is_empty() { p } else { orders.iter().sum::<f64>() / orders.len() as f64 };
+    let towards_low = |p: f64| if comparison.a == low { p } else { 1.0 - p };
+    Some(Voice {
+        rank: principle.map_or((false, 0), |p| (p.hard, p.priority)),
+        weight: principle.map_or(1.0, |p| p.weight),
+        p: towards_low(p),
+        raw: towards_low(raw),
+    })
+}
+
+/// One label out of an ensemble: the highest rank that is sure enough decides, hard principles before all others, so that
+/// none of them is traded against a lower one; within a rank, weights. When no rank is sure, all of them are averaged.
+fn weigh(voices: &[Voice]) -> Option<(f64, f64)> {
+    let ranks: BTreeSet<(bool, i32)> = voices.iter().map(|voice| voice.rank).collect();
+    let of_rank = |rank: (bool, i32)| mean(voices, |voice| voice.rank == rank);
+    let sure = ranks.into_iter().rev().filter_map(of_rank).find(|(p, _)| (p - 0.5).abs() >= SURE);
+    sure.or_else(|| mean(voices, |_| true))
+}
+
+/// The weighted mean of labels, and of labels before any clamp; `None` without weight.
+fn mean(voices: &[Voice], heard: impl Fn(&Voice) -> bool) -> Option<(f64, f64)> {
+    let sum = |of: fn(&Voice) -> f64| {
+        voices.iter().filter(|voice| heard(voice)).map(|voice| voice.weight * of(voice)).sum::<f64>()
+    };
+    let weights = sum(|_| 1.0);
+    (weights > 0.0).then(|| (sum(|voice| voice.p) / weights, sum(|voice| voice.raw) / weights))
+}
+
+/// Pairs the chain's responses. Every principle that objects to a response is a vote for the other one, and
+/// `p = (votes for chosen + 1) / (votes + 2)`: Laplace's rule, so that few objections never make a certainty. A pair
+/// in whose favour no majority speaks has no direction, and is none.
+fn by_verdicts(transcript: &Transcript, which: Pairs) -> Judged {
+    let mut judged = Judged::default();
+    let last = transcript.last.min(transcript.responses.len().saturating_sub(1));
+    if last == 0 {
+        return judged;
+    }
+    let steps: Vec<(usize, usize)> = match which {
+        Pairs::FirstLast => vec![(0, last)],
+        Pairs::FirstBest => vec![(0, best(transcript, last))],
+        Pairs::Steps => (1..=last).map(|k| (k - 1, k)).collect(),
+        Pairs::All => (1..=last).flat_map(|k| (0..k).map(move |j| (j, k))).collect(),
+    };
+    for (before, after) in steps.into_iter().filter(|(before, after)| before != after) {
+        let (against_before, against_after) = (objections(transcript, before), objections(transcript, after));
+        if !has_direction(transcript, before, after) {
+            judged.dropped.push("no-direction");
+            continue;
+        }
+        let (votes, counter) = (against_before.len() as f64, against_after.len() as f64);
+        let critic = transcript.critiques.iter().find(|c| !c.model.is_empty()).map(|c| c.model.clone());
+        judged.pairs.push(Pair {
+            chosen: after,
+            rejected: before,
+            p: (votes + 1.0) / (votes + counter + 2.0),
+            p_raw: None,
+            source: "verdicts".into(),
+            judge: critic,
+            principles: against_before.into_iter().map(str::to_owned).collect(),
+        });
+    }
+    judged
+}
+
+/// Whether the critiques say that the later of two responses is the better one.
+pub fn has_direction(transcript: &Transcript, before: usize, after: usize) -> bool {
+    objections(transcript, before).len() > objections(transcript, after).len()
+}
+
+/// The response with the fewest objections, the latest of equals. One that nobody criticised is not known to be good.
+fn best(transcript: &Transcript, last: usize) -> usize {
+    let met = |k: usize| transcript.critiques.iter().any(|c| subject(transcript, c) == Some(k));
+    (1..=last).rev().filter(|k| met(*k)).min_by_key(|k| objections(transcript, *k).len()).unwrap_or(last)
+}
+
+/// The principles that response `k` violates, as the critic last found it. A later `undecided` takes nothing back.
+pub fn objections(transcript: &Transcript, k: usize) -> BTreeSet<&str> {
+    let mut violated = BTreeSet::new();
+    for critique in transcript.critiques.iter().filter(|c| subject(transcript, c) == Some(k)) {
+        match critique.verdict {
+            Verdict::Violates => {
+                violated.insert(critique.principle.as_str());
+            }
+            Verdict::Conforms | Verdict::NotApplicable => {
+                violated.remove(critique.principle.as_str());
+            }
+            Verdict::Undecided => {}
+        }
+    }
+    violated
+}
+
+/// The index of the response that a critique is about; `None` for a revision that was not kept.
+pub(super) fn subject(
+    transcript: &Transcript,
+    critique: &crate::pure::transcript::Critique,
+) -> Option<usize> {
+    match critique.revision {
+        None => Some(critique.response),
+        Some(at) => match &transcript.revisions.get(at)?.fate {
+            RevisionFate::Kept(k) => Some(*k),
+            RevisionFate::RolledBack(_) | RevisionFate::Rejected(_) | RevisionFate::Unchanged => None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hard_principles_and_priorities_are_heard_before_weights() {
+        let voice = |hard: bool, priority: i32, weight: f64, p: f64| Voice {
+            rank: (hard, priority),
+            weight,
+            p,
+            raw: p,
+        };
+        let check = |voices: &[Voice], expected: Option<f64>| {
+            let found = weigh(voices).map(|(p, _)| p);
+            assert!(
+                found.zip(expected).map_or(found == expected, |(a, b)| (a - b).abs() < 1e-12),
+                "{found:?}"
+            );
+        };
+        check(&[], None);
+        check(&[voice(false, 0, 0.0, 0.9)], None);
+        check(&[voice(false, 0, 1.0, 0.9), voice(false, 0, 3.0, 0.3)], Some(0.45));
+        // A hard principle is not outvoted; one that sees no difference leaves it to the others.
+        check(&[voice(true, 0, 1.0, 0.2), voice(false, 9, 50.0, 0.9)], Some(0.2));
+        check(&[voice(true, 0, 1.0, 0.5), voice(false, 9, 1.0, 0.9)], Some(0.9));
+        check(&[voice(false, 5, 1.0, 0.3), voice(false, 1, 9.0, 1.0)], Some(0.3));
+        check(&[voice(false, 5, 1.0, 0.45), voice(false, 1, 3.0, 0.55)], Some(0.525));
+    }
+}

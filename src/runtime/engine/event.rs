@@ -1,0 +1,102 @@
+//! Run events: one stream that the progress bar, the JSON lines and any viewer receive.
+//!
+//! A receiver that fails never stops a run. Events carry ids, names and counts; never a prompt or an answer.
+
+use crate::pure::method::judge_report::JudgeReport;
+use crate::runtime::model::Usage;
+use serde::Serialize;
+
+/// Something that happened in a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The run begins, or goes on.
+    Started {
+        /// The run directory.
+        run: String,
+        /// Prompts expected, where that can be known beforehand.
+        expected: Option<u64>,
+        /// Answers already in the journal.
+        journalled: u64,
+    },
+    /// A prompt's chain is finished.
+    Prompt {
+        /// Its id.
+        prompt_id: String,
+        /// Why it ended: a name of [`crate::pure::transcript::Ended`].
+        ended: String,
+        /// Rounds of revision kept.
+        rounds: u32,
+        /// Principles still violated in the final response, as the critic sees it.
+        violated: Vec<String>,
+        /// Whether the transcript was in the journal, complete and current.
+        from_journal: bool,
+    },
+    /// A row of the input, or a prompt, that failed.
+    Reject {
+        /// The prompt's id, where it got that far.
+        prompt_id: Option<String>,
+        /// Source and line (`file:line`), where it is a row of the input.
+        at: Option<String>,
+        /// The reason code.
+        reason: String,
+        /// What happened, without the prompt's text.
+        detail: String,
+    },
+    /// An attempt failed and will be made again.
+    Retry {
+        /// Who was asked.
+        role: String,
+        /// What went wrong, such as `429` or `timeout`.
+        cause: String,
+        /// Seconds until the next attempt.
+        wait_s: f64,
+    },
+    /// Counts so far, every few seconds.
+    Progress(Summary),
+    /// The user asked to stop; what is in flight is finished.
+    Stopping,
+    /// A dataset was written.
+    Exported {
+        /// Where.
+        dir: String,
+        /// Rows per config.
+        rows: Vec<(String, u64)>,
+        /// Rows that could have been and are not there: config, reason, how many.
+        left_out: Vec<(String, String, u64)>,
+    },
+    /// What the verdicts and preferences of the run are worth.
+    Report(Box<JudgeReport>),
+    /// The end: the counts add up.
+    Summary(Summary),
+}
+
+/// The counts of a run: `prompts = rows + rejects + unfinished`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// Rows of the input that were met.
+    pub prompts: u64,
+    /// Prompts that became a row.
+    pub rows: u64,
+    /// Rows of the input, and prompts, that failed; each has its reason in the reject table.
+    pub rejects: u64,
+    /// Prompts begun or waiting when the run ended.
+    pub unfinished: u64,
+    /// Calls.
+    pub calls: CallCounts,
+    /// Tokens of the calls asked.
+    pub tokens: Usage,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+}
+
+/// Where answers came from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct CallCounts {
+    /// Calls that went to a model.
+    pub asked: u64,
+    /// Calls that the journal answered.
+    pub from_journal: u64,
+    /// Attempts beyond the first.
+    pub retried: u64,
+}

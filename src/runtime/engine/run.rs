@@ -1,0 +1,390 @@
+//! One run: prompts in, each through its method, transcripts into the journal, counts that add up.
+//!
+//! A loop turns everything that can happen into one [`Happening`], and decides; the work itself is done in tasks, one per
+//! prompt. A prompt's chain is finished before new ones are started: only so many are in flight, and when calls have to
+//! wait, those of older prompts go first. That is what prefix caches need, and what keeps memory flat.
+
+use super::{Event, Phase, Shutdown, Summary};
+use crate::pure::method::{MethodContext, Stop, make_transcript};
+use crate::pure::prompt::{Prompt, PromptId};
+use crate::pure::transcript::{Ended, Transcript};
+use crate::runtime::dataset::Reject;
+use crate::runtime::dataset::prompts::Row as InputRow;
+use crate::runtime::journal::{Admission, Arrival, Outline, Row};
+use crate::runtime::model::Transport;
+use crate::runtime::model::memo::{Memo, journal_stop};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// Counts are told this often.
+const PROGRESS: Duration = Duration::from_secs(2);
+
+/// Rows that wait between the reader and the run.
+const READ_AHEAD: usize = 256;
+
+/// Decides whether a transcript yields a row.
+pub type Judge = Arc<dyn Fn(&Transcript) -> Row + Send + Sync>;
+
+/// What a run is made of.
+pub struct Run<T> {
+    /// Answers calls.
+    pub memo: Arc<Memo<T>>,
+    /// What the method works with.
+    pub context: Arc<MethodContext>,
+    /// Decides about rows.
+    pub judge: Judge,
+    /// A hash of everything but the prompt that decides a transcript.
+    pub plan: String,
+    /// Prompts in flight at most.
+    pub width: usize,
+    /// Rows that the input is expected to have, where that is known.
+    pub expected: Option<u64>,
+    /// Hears what happens. One that is gone never stops a run.
+    pub events: mpsc::Sender<Event>,
+    /// Asks to stop.
+    pub shutdown: Shutdown,
+    /// The run's name in events.
+    pub name: String,
+}
+
+impl<T> std::fmt::Debug for Run<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finished {
+    /// The counts.
+    pub summary: Summary,
+    /// Why it ended before its input did.
+    pub stop: Option<Stop>,
+}
+
+/// What can happen next.
+enum Happening {
+    Rows(Vec<InputRow>),
+    LastRows(Vec<InputRow>),
+    InputEnded,
+    InputBrokeOff,
+    Finished(PromptId, Result<Outline, Stop>),
+    Panicked(PromptId),
+    Draining,
+    Tick,
+}
+
+struct State {
+    summary: Summary,
+    began: Instant,
+    running: JoinSet<Result<Outline, Stop>>,
+    /// Which prompt each task works on, so that one that panics has a name.
+    prompts: HashMap<Id, PromptId>,
+    reading: bool,
+    turn: u64,
+    stop: Option<Stop>,
+    /// The receiver of events did not keep up, and misses what it has no room for.
+    lagging: bool,
+}
+
+/// What comes from the reader's thread. Its silence is not the end: only `End` is.
+enum Read {
+    Row(InputRow),
+    End,
+}
+
+/// How long a receiver of events may keep a run waiting before it misses some.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Runs to the end of the input, or until it is stopped. `rows` is read on a thread of its own.
+pub async fn run<T>(
+    run: Run<T>,
+    rows: impl Iterator<Item = InputRow> + Send + 'static,
+) -> Result<Finished, Stop>
+where
+    T: Transport + std::fmt::Debug + 'static,
+{
+    let info = run.memo.journal().begin_pass(&run.plan).await.map_err(|error| journal_stop(&error))?;
+    run.memo.count_asked_before(info.answers);
+    let mut input =
+        read_on_a_thread(rows).map_err(|error| Stop::Bug(format!("cannot start a thread: {error}")))?;
+    let mut state = State {
+        summary: Summary::default(),
+        began: Instant::now(),
+        running: JoinSet::new(),
+        prompts: HashMap::new(),
+        reading: true,
+        turn: 0,
+        stop: None,
+        lagging: false,
+    };
+    let begun = Event::Started { run: run.name.clone(), expected: run.expected, journalled: info.answers };
+    state.tell(&run, begun).await;
+    let mut tick = tokio::time::interval_at(state.began + PROGRESS, PROGRESS);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while state.reading || !state.running.is_empty() {
+        let room = run.width.max(1).saturating_sub(state.running.len());
+        let happening = tokio::select! {
+            biased;
+            Some(ended) = state.running.join_next_with_id() => ended_task(ended, &mut state.prompts),
+            () = run.shutdown.reaches(Phase::Draining), if state.reading => Happening::Draining,
+            _ = tick.tick() => Happening::Tick,
+            read = next_rows(&mut input, room), if state.reading && room > 0 => read,
+        };
+        handle(&run, &mut state, happening).await?;
+    }
+    let summary = state.counted(&run);
+    Ok(Finished { summary, stop: state.stop })
+}
+
+/// A thread of its own rather than one of the runtime's: a runtime waits for those at its end, and a read of standard input may
+/// never return. The thread ends with the input, or with the next row after the run has stopped listening.
+fn read_on_a_thread(
+    rows: impl Iterator<Item = InputRow> + Send + 'static,
+) -> std::io::Result<mpsc::Receiver<Read>> {
+    let (sender, receiver) = mpsc::channel(READ_AHEAD);
+    std::thread::Builder::new().name("prompts".into()).spawn(move || {
+        for read in rows.map(Read::Row).chain([Read::End]) {
+            if sender.blocking_send(read).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(receiver)
+}
+
+/// The rows that are there, at most as many as there is room for; where there are none, the next one.
+async fn next_rows(input: &mut mpsc::Receiver<Read>, room: usize) -> Happening {
+    let mut rows = Vec::new();
+    match input.recv().await {
+        None => return Happening::InputBrokeOff,
+        Some(Read::End) => return Happening::InputEnded,
+        Some(Read::Row(row)) => rows.push(row),
+    }
+    // No wait from here on: what was taken out of the queue is never dropped.
+    while rows.len() < room {
+        match input.try_recv() {
+            Ok(Read::Row(row)) => rows.push(row),
+            Ok(Read::End) => return Happening::LastRows(rows),
+            Err(_) => break,
+        }
+    }
+    Happening::Rows(rows)
+}
+
+fn ended_task(
+    ended: Result<(Id, Result<Outline, Stop>), JoinError>,
+    prompts: &mut HashMap<Id, PromptId>,
+) -> Happening {
+    let id = match &ended {
+        Ok((id, _)) => *id,
+        Err(error) => error.id(),
+    };
+    let prompt = prompts.remove(&id).unwrap_or_else(|| PromptId(String::new()));
+    match ended {
+        Ok((_, result)) => Happening::Finished(prompt, result),
+        Err(_) => Happening::Panicked(prompt),
+    }
+}
+
+async fn handle<T>(run: &Run<T>, state: &mut State, happening: Happening) -> Result<(), Stop>
+where
+    T: Transport + std::fmt::Debug + 'static,
+{
+    match happening {
+        Happening::Rows(rows) => admit(run, state, rows).await,
+        Happening::LastRows(rows) => {
+            admit(run, state, rows).await?;
+            end_input(run, state).await
+        }
+        Happening::InputEnded => end_input(run, state).await,
+        Happening::InputBrokeOff => {
+            state.reading = false;
+            state.stop = Some(Stop::Bug("reading the prompts broke off; this is a bug of amend".into()));
+            Ok(())
+        }
+        Happening::Draining => {
+            state.reading = false;
+            state.stop.get_or_insert(Stop::Interrupted);
+            state.tell(run, Event::Stopping).await;
+            Ok(())
+        }
+        Happening::Tick => {
+            let counts = state.counted(run);
+            state.tell(run, Event::Progress(counts)).await;
+            Ok(())
+        }
+        Happening::Finished(id, Ok(outline)) => {
+            finished(run, state, id, &outline, false).await;
+            Ok(())
+        }
+        // Nothing can be kept any more: whatever is in flight is let go.
+        Happening::Finished(_, Err(Stop::Journal(why))) => Err(Stop::Journal(why)),
+        Happening::Finished(_, Err(stop)) => {
+            // One reason to stop is enough for all; chains begun are let go as they meet it themselves.
+            state.reading = false;
+            if state.stop.is_none() || state.stop == Some(Stop::Interrupted) {
+                state.stop = Some(stop);
+            }
+            Ok(())
+        }
+        Happening::Panicked(id) => {
+            let detail = "the method broke off; this is a bug of amend".to_owned();
+            let reject = Reject { prompt_id: Some(id), at: None, reason: "bug".into(), detail };
+            run.memo.journal().reject_prompt(reject.clone()).await.map_err(|error| journal_stop(&error))?;
+            state.summary.rejects += 1;
+            state.tell(run, rejected(&reject)).await;
+            Ok(())
+        }
+    }
+}
+
+async fn end_input<T: Transport>(run: &Run<T>, state: &mut State) -> Result<(), Stop> {
+    state.reading = false;
+    run.memo.journal().end_input().await.map_err(|error| journal_stop(&error))
+}
+
+/// Decides what becomes of rows of the input, in their order.
+async fn admit<T>(run: &Run<T>, state: &mut State, rows: Vec<InputRow>) -> Result<(), Stop>
+where
+    T: Transport + std::fmt::Debug + 'static,
+{
+    let arrivals = rows.iter().map(arrival).collect();
+    let admissions = run.memo.journal().admit(arrivals).await.map_err(|error| journal_stop(&error))?;
+    for (row, admission) in rows.into_iter().zip(admissions) {
+        state.summary.prompts += 1;
+        match (row, admission) {
+            (InputRow::Prompt { prompt, .. }, Admission::New) => start(run, state, prompt),
+            (InputRow::Prompt { prompt, .. }, Admission::Done(outline)) => {
+                run.memo.count_journalled(outline.tally.calls);
+                finished(run, state, prompt.id, &outline, true).await;
+            }
+            (InputRow::Prompt { prompt, at }, Admission::Duplicate { of }) => {
+                let detail = format!("the same prompt is at {of}");
+                let reject =
+                    Reject { prompt_id: Some(prompt.id), at: Some(at), reason: "duplicate".into(), detail };
+                state.summary.rejects += 1;
+                state.tell(run, rejected(&reject)).await;
+            }
+            (InputRow::Prompt { prompt, at }, Admission::Rejected) => {
+                let reject = Reject {
+                    prompt_id: Some(prompt.id),
+                    at: Some(at),
+                    reason: "rejected".into(),
+                    detail: String::new(),
+                };
+                state.summary.rejects += 1;
+                state.tell(run, rejected(&reject)).await;
+            }
+            (InputRow::Reject(reject), _) => {
+                state.summary.rejects += 1;
+                state.tell(run, rejected(&reject)).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn arrival(row: &InputRow) -> Arrival {
+    match row {
+        InputRow::Prompt { prompt, at } => Arrival::Prompt { id: prompt.id.clone(), at: at.clone() },
+        InputRow::Reject(reject) => Arrival::Reject(reject.clone()),
+    }
+}
+
+fn start<T>(run: &Run<T>, state: &mut State, prompt: Prompt)
+where
+    T: Transport + std::fmt::Debug + 'static,
+{
+    let (memo, context, judge) = (run.memo.clone(), run.context.clone(), run.judge.clone());
+    let id = prompt.id.clone();
+    let turn = state.turn;
+    state.turn += 1;
+    let task = state.running.spawn(async move {
+        let ask = memo.at(turn);
+        let transcript = make_transcript(&ask, &context, &prompt).await?;
+        let outline = Outline::of(&transcript, judge(&transcript));
+        memo.journal()
+            .finish(&transcript, outline.clone(), ask.troubled())
+            .await
+            .map_err(|error| journal_stop(&error))?;
+        Ok(outline)
+    });
+    state.prompts.insert(task.id(), id);
+}
+
+/// Counts a finished transcript and tells of it.
+async fn finished<T: Transport>(
+    run: &Run<T>,
+    state: &mut State,
+    id: PromptId,
+    outline: &Outline,
+    from_journal: bool,
+) {
+    match &outline.row {
+        Row::Kept => {
+            state.summary.rows += 1;
+            let event = Event::Prompt {
+                prompt_id: id.0,
+                ended: ended_name(&outline.ended).into(),
+                rounds: outline.rounds,
+                violated: outline.violated.clone(),
+                from_journal,
+            };
+            state.tell(run, event).await;
+        }
+        Row::Rejected { reason, detail } => {
+            state.summary.rejects += 1;
+            let (reason, detail) = (reason.clone(), detail.clone());
+            state.tell(run, rejected(&Reject { prompt_id: Some(id), at: None, reason, detail })).await;
+        }
+    }
+}
+
+fn ended_name(ended: &Ended) -> &'static str {
+    match ended {
+        Ended::Conforms => "conforms",
+        Ended::Undecided => "undecided",
+        Ended::Rounds => "rounds",
+        Ended::Oscillation => "oscillation",
+        Ended::RolledBack => "rolled-back",
+        Ended::RevisionFailed(_) => "revision-failed",
+        Ended::Labelled => "labelled",
+        Ended::NoDraft(_) => "no-draft",
+    }
+}
+
+fn rejected(reject: &Reject) -> Event {
+    Event::Reject {
+        prompt_id: reject.prompt_id.as_ref().map(|id| id.0.clone()),
+        at: reject.at.clone(),
+        reason: reject.reason.clone(),
+        detail: reject.detail.clone(),
+    }
+}
+
+impl State {
+    /// Tells of an event. A receiver that is gone or stuck never stops a run.
+    async fn tell<T>(&mut self, run: &Run<T>, event: Event) {
+        use mpsc::error::SendTimeoutError;
+        if self.lagging {
+            self.lagging = run.events.try_send(event).is_err();
+        } else if let Err(SendTimeoutError::Timeout(_)) = run.events.send_timeout(event, PATIENCE).await {
+            self.lagging = true;
+        }
+    }
+
+    /// The counts now: what is neither a row nor a reject is unfinished.
+    fn counted<T: Transport>(&self, run: &Run<T>) -> Summary {
+        let mut summary = self.summary;
+        summary.unfinished = summary.prompts - summary.rows - summary.rejects;
+        summary.calls = run.memo.counts();
+        summary.tokens = run.memo.usage();
+        summary.seconds = self.began.elapsed().as_secs_f64();
+        summary
+    }
+}

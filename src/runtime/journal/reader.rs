@@ -1,0 +1,266 @@
+//! Reading a run, while it goes on or years later. Everything a [`Reader`] gives is of the moment it was opened.
+//!
+//! Rows stream in the order of prompt ids, so that what is made of them does not depend on who finished first.
+
+use super::store::{meta, pass};
+use super::{JournalError, Outline, schema};
+use crate::pure::prompt::PromptId;
+use crate::pure::transcript::Transcript;
+use crate::runtime::dataset::Reject;
+use rusqlite::{Connection, params};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+/// A run's journal, open for reading.
+#[derive(Debug)]
+pub struct Reader {
+    db: Connection,
+    path: PathBuf,
+    plan: String,
+    pass: i64,
+    /// Rows of earlier passes count too, because the input was not read to its end.
+    any_pass: bool,
+}
+
+/// How much is in a journal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Passes over the input.
+    pub passes: u64,
+    /// Whether the last pass read the input to its end.
+    pub input_read: bool,
+    /// Answers, of every plan.
+    pub answers: u64,
+    /// Prompts of the run.
+    pub prompts: u64,
+    /// Their transcripts of the current plan.
+    pub transcripts: u64,
+    /// Rejects.
+    pub rejects: u64,
+}
+
+/// What an id, or the beginning of one, stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found {
+    /// One transcript.
+    One(Box<Transcript>),
+    /// Several begin like this; the first few ids.
+    Several(Vec<PromptId>),
+    /// No transcript does.
+    None,
+}
+
+impl Reader {
+    /// Opens the journal of a run directory, which may be read-only.
+    pub fn open(dir: &Path) -> Result<Self, JournalError> {
+        let path = dir.join(super::FILE);
+        if !path.exists() {
+            return Err(JournalError::Missing(dir.display().to_string()));
+        }
+        let db = schema::open_to_read(&path)?;
+        let fail = |error: rusqlite::Error| JournalError::from_sqlite(&path, &error);
+        let plan = meta(&db, "plan").map_err(fail)?.unwrap_or_default();
+        let any_pass = meta(&db, "input").map_err(fail)?.as_deref() != Some("read");
+        let pass = pass(&db).map_err(fail)?;
+        Ok(Self { db, path, plan, pass, any_pass })
+    }
+
+    /// A fact that the run kept with [`Journal::set_meta`](super::Journal::set_meta).
+    pub fn meta(&self, key: &str) -> Result<Option<String>, JournalError> {
+        meta(&self.db, &format!("run.{key}")).map_err(|error| self.error(&error))
+    }
+
+    /// The plan of the last pass.
+    pub fn plan(&self) -> &str {
+        &self.plan
+    }
+
+    /// How much there is.
+    pub fn counts(&self) -> Result<Counts, JournalError> {
+        let count = |sql: &str, of: &[&dyn rusqlite::ToSql]| {
+            let counted = self.db.query_row(sql, of, |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()));
+            counted.map_err(|error| self.error(&error))
+        };
+        Ok(Counts {
+            passes: self.pass.unsigned_abs(),
+            input_read: !self.any_pass,
+            answers: count("SELECT count(*) FROM answers", &[])?,
+            prompts: count(
+                "SELECT count(*) FROM prompts WHERE ?1 OR pass = ?2",
+                &[&self.any_pass, &self.pass],
+            )?,
+            transcripts: count(
+                "SELECT count(*) FROM transcripts t JOIN prompts p ON p.id = t.prompt_id
+                 WHERE t.plan = ?3 AND (?1 OR p.pass = ?2)",
+                &[&self.any_pass, &self.pass, &self.plan],
+            )?,
+            rejects: count(
+                "SELECT count(*) FROM rejects WHERE (plan IS NULL OR plan = ?3) AND (?1 OR pass = ?2)",
+                &[&self.any_pass, &self.pass, &self.plan],
+            )?,
+        })
+    }
+
+    /// Every transcript of the current plan, also those whose prompt is a reject, in the order of prompt ids.
+    pub fn transcripts(&self) -> Transcripts<'_> {
+        Transcripts { reader: self, page: VecDeque::new(), last: String::new(), ended: false }
+    }
+
+    /// The transcript whose prompt id begins so.
+    pub fn transcript(&self, prefix: &str) -> Result<Found, JournalError> {
+        // Ids are hexadecimal; anything else matches nothing, and `g` comes after `f`.
+        let sql = "SELECT prompt_id FROM transcripts WHERE plan = ?1 AND prompt_id >= ?2 AND prompt_id < ?3
+                   ORDER BY prompt_id LIMIT 6";
+        let bounds = params![self.plan, prefix, format!("{prefix}g")];
+        let mut ids = self.collect(sql, bounds, |row| Ok(PromptId(row.get(0)?)))?;
+        match (ids.pop(), ids.is_empty()) {
+            (None, _) => Ok(Found::None),
+            (Some(only), true) => {
+                let sql = "SELECT body FROM transcripts WHERE prompt_id = ?1";
+                let body: Vec<u8> = self
+                    .db
+                    .query_row(sql, [&only.0], |row| row.get(0))
+                    .map_err(|error| self.error(&error))?;
+                Ok(Found::One(Box::new(self.unpack(&only.0, &body)?)))
+            }
+            (Some(last), false) => {
+                ids.push(last);
+                Ok(Found::Several(ids))
+            }
+        }
+    }
+
+    /// Every reject of the run, rows of the input by their place, then prompts by their id.
+    pub fn rejects(&self) -> Rejects<'_> {
+        Rejects { reader: self, page: VecDeque::new(), last: String::new(), ended: false }
+    }
+
+    /// Where a prompt stood in the input when it was last met.
+    pub fn place(&self, id: &PromptId) -> Result<Option<String>, JournalError> {
+        let found = self.collect("SELECT at FROM prompts WHERE id = ?1", params![id.0], |row| row.get(0))?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The outline of each transcript of the current plan, in the order of prompt ids: enough for a table of a run.
+    /// `after` is the id to go on from; at most `limit` are given.
+    pub fn outlines(&self, after: &str, limit: u32) -> Result<Vec<(PromptId, Outline)>, JournalError> {
+        let sql = "SELECT t.prompt_id, t.outline FROM transcripts t JOIN prompts p ON p.id = t.prompt_id
+                   WHERE t.plan = ?1 AND (?2 OR p.pass = ?3) AND t.prompt_id > ?4 ORDER BY t.prompt_id LIMIT ?5";
+        let bounds = params![self.plan, self.any_pass, self.pass, after, limit];
+        let rows =
+            self.collect(sql, bounds, |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        let parse = |(id, json): (String, String)| match serde_json::from_str(&json) {
+            Ok(outline) => Ok((PromptId(id), outline)),
+            Err(error) => Err(self.corrupt(format!("outline of transcript {id}: {error}"))),
+        };
+        rows.into_iter().map(parse).collect()
+    }
+
+    fn collect<R>(
+        &self,
+        sql: &str,
+        bounds: &[&dyn rusqlite::ToSql],
+        read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<R>,
+    ) -> Result<Vec<R>, JournalError> {
+        let run =
+            || self.db.prepare_cached(sql)?.query_map(bounds, read)?.collect::<rusqlite::Result<Vec<R>>>();
+        run().map_err(|error| self.error(&error))
+    }
+
+    fn unpack(&self, id: &str, body: &[u8]) -> Result<Transcript, JournalError> {
+        unpack(body).map_err(|detail| self.corrupt(format!("transcript {id}: {detail}")))
+    }
+
+    fn error(&self, error: &rusqlite::Error) -> JournalError {
+        JournalError::from_sqlite(&self.path, error)
+    }
+
+    fn corrupt(&self, detail: String) -> JournalError {
+        JournalError::Corrupt { path: self.path.display().to_string(), detail }
+    }
+}
+
+fn unpack(body: &[u8]) -> Result<Transcript, String> {
+    let json = zstd::decode_all(body).map_err(|error| error.to_string())?;
+    serde_json::from_slice(&json).map_err(|error| error.to_string())
+}
+
+/// Rows read at a time: what a stream of them holds in memory.
+const PAGE: u32 = 64;
+
+/// Transcripts, streaming.
+#[derive(Debug)]
+pub struct Transcripts<'a> {
+    reader: &'a Reader,
+    page: VecDeque<(String, Vec<u8>)>,
+    last: String,
+    ended: bool,
+}
+
+impl Iterator for Transcripts<'_> {
+    type Item = Result<Transcript, JournalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.page.is_empty() && !self.ended {
+            let sql = "SELECT t.prompt_id, t.body FROM transcripts t JOIN prompts p ON p.id = t.prompt_id
+                       WHERE t.plan = ?1 AND (?2 OR p.pass = ?3) AND t.prompt_id > ?4
+                       ORDER BY t.prompt_id LIMIT ?5";
+            let Reader { plan, any_pass, pass, .. } = self.reader;
+            let bounds = params![plan, any_pass, pass, self.last, PAGE];
+            match self.reader.collect(sql, bounds, |row| Ok((row.get(0)?, row.get(1)?))) {
+                Ok(page) => {
+                    self.ended = page.len() < PAGE as usize;
+                    self.page = page.into();
+                }
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        let (id, body) = self.page.pop_front()?;
+        let transcript = self.reader.unpack(&id, &body);
+        self.last = id;
+        Some(transcript)
+    }
+}
+
+/// Rejects, streaming.
+#[derive(Debug)]
+pub struct Rejects<'a> {
+    reader: &'a Reader,
+    page: VecDeque<(String, Reject)>,
+    last: String,
+    ended: bool,
+}
+
+impl Iterator for Rejects<'_> {
+    type Item = Result<Reject, JournalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.page.is_empty() && !self.ended {
+            let sql = "SELECT key, prompt_id, at, reason, detail FROM rejects
+                       WHERE (plan IS NULL OR plan = ?1) AND (?2 OR pass = ?3) AND key > ?4 ORDER BY key LIMIT ?5";
+            let Reader { plan, any_pass, pass, .. } = self.reader;
+            let bounds = params![plan, any_pass, pass, self.last, PAGE];
+            let read = |row: &rusqlite::Row<'_>| {
+                let id: Option<String> = row.get(1)?;
+                let (at, reason, detail) = (row.get(2)?, row.get(3)?, row.get(4)?);
+                Ok((row.get(0)?, Reject { prompt_id: id.map(PromptId), at, reason, detail }))
+            };
+            match self.reader.collect(sql, bounds, read) {
+                Ok(page) => {
+                    self.ended = page.len() < PAGE as usize;
+                    self.page = page.into();
+                }
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        let (key, reject) = self.page.pop_front()?;
+        self.last = key;
+        Some(Ok(reject))
+    }
+}

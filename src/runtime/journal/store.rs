@@ -1,0 +1,318 @@
+//! What the journal does, as plain functions over one connection. They run inside the writer's transaction.
+
+use super::lock::Lock;
+use super::outline::{Outline, Row};
+use super::{JournalError, schema};
+use crate::pure::prompt::PromptId;
+use crate::runtime::dataset::Reject;
+use crate::runtime::model::{CallKey, Role};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use std::path::{Path, PathBuf};
+
+/// A response as it came, stored before anything was read from it (law 2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// The prompt that the call worked on.
+    pub prompt_id: PromptId,
+    /// Who was asked.
+    pub role: Role,
+    /// The model that was asked.
+    pub model: String,
+    /// HTTP status of the last response; 0 when there was none.
+    pub status: u16,
+    /// The body.
+    pub body: Option<String>,
+    /// Why there is no body, as the model layer writes it.
+    pub failure: Option<String>,
+    /// Attempts made, the first included.
+    pub attempts: u32,
+    /// Milliseconds that the last attempt took.
+    pub latency_ms: u64,
+}
+
+/// A row of the input as it is met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arrival {
+    /// A prompt.
+    Prompt {
+        /// Its id.
+        id: PromptId,
+        /// `file:line`.
+        at: String,
+    },
+    /// A row that cannot be read.
+    Reject(Reject),
+}
+
+/// What is to be done about an [`Arrival`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Admission {
+    /// The method must run.
+    New,
+    /// A transcript of the current plan is there.
+    Done(Outline),
+    /// The same prompt was met before in this pass; this one is stored as a reject.
+    Duplicate {
+        /// Where it was met first.
+        of: String,
+    },
+    /// The row is stored as a reject.
+    Rejected,
+}
+
+/// How a pass begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PassInfo {
+    /// Its number, from 1.
+    pub pass: i64,
+    /// Answers in the journal already.
+    pub answers: u64,
+    /// Finished transcripts of the same plan in the journal already.
+    pub transcripts: u64,
+}
+
+/// The connection, the lock, and what the pass is about.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) db: Connection,
+    path: PathBuf,
+    plan: String,
+    pass: i64,
+    // Last, so that it is let go after the connection is closed.
+    _lock: Lock,
+}
+
+impl Store {
+    pub(super) fn open(dir: &Path, synchronous: &str) -> Result<Self, JournalError> {
+        std::fs::create_dir_all(dir).map_err(|error| JournalError::from_io(dir, &error))?;
+        let lock = Lock::take(dir)?;
+        let path = dir.join(super::FILE);
+        let db = schema::open_to_write(&path, synchronous)?;
+        let plan = meta(&db, "plan").map_err(|error| JournalError::from_sqlite(&path, &error))?;
+        let pass = pass(&db).map_err(|error| JournalError::from_sqlite(&path, &error))?;
+        Ok(Self { db, path, plan: plan.unwrap_or_default(), pass, _lock: lock })
+    }
+
+    pub(super) fn error(&self, error: &rusqlite::Error) -> JournalError {
+        JournalError::from_sqlite(&self.path, error)
+    }
+
+    pub(super) fn corrupt(&self, detail: impl Into<String>) -> JournalError {
+        JournalError::Corrupt { path: self.path.display().to_string(), detail: detail.into() }
+    }
+
+    pub(super) fn begin_pass(&mut self, plan: &str) -> rusqlite::Result<PassInfo> {
+        self.pass += 1;
+        self.plan = plan.into();
+        set_meta(&self.db, "plan", plan)?;
+        set_meta(&self.db, "pass", &self.pass.to_string())?;
+        set_meta(&self.db, "input", "open")?;
+        let count = |sql, of: &[&dyn rusqlite::ToSql]| {
+            self.db.query_row(sql, of, |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))
+        };
+        Ok(PassInfo {
+            pass: self.pass,
+            answers: count("SELECT count(*) FROM answers", &[])?,
+            transcripts: count("SELECT count(*) FROM transcripts WHERE plan = ?1", &[&plan])?,
+        })
+    }
+
+    pub(super) fn end_input(&self) -> rusqlite::Result<()> {
+        set_meta(&self.db, "input", "read")
+    }
+
+    pub(super) fn answer(&self, key: &CallKey) -> rusqlite::Result<Option<(StoredAnswer, Option<Packed>)>> {
+        let sql = "SELECT prompt_id, role, model, status, body, packed, failure, attempts, latency_ms
+                   FROM answers WHERE key = ?1";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let found = statement.query_row([&key.0[..]], |row| {
+            let role: String = row.get(1)?;
+            let role = Role::ALL.into_iter().find(|known| known.as_str() == role);
+            let answer = StoredAnswer {
+                prompt_id: PromptId(row.get(0)?),
+                role: role.ok_or(rusqlite::Error::InvalidColumnName("role".into()))?,
+                model: row.get(2)?,
+                status: row.get(3)?,
+                body: None,
+                failure: row.get(6)?,
+                attempts: row.get(7)?,
+                latency_ms: row.get::<_, i64>(8)?.unsigned_abs(),
+            };
+            let body: Option<Vec<u8>> = row.get(4)?;
+            let is_packed = row.get(5)?;
+            Ok((answer, body.map(|bytes| Packed { bytes, is_packed })))
+        });
+        found.optional()
+    }
+
+    pub(super) fn record(
+        &self,
+        key: &CallKey,
+        answer: &StoredAnswer,
+        body: Option<&Packed>,
+    ) -> rusqlite::Result<()> {
+        // The first answer stays: the method has been given it. Only what is no answer gives way.
+        let sql = "INSERT INTO answers
+                   (key, prompt_id, role, model, status, body, packed, failure, attempts, latency_ms)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (key) DO UPDATE SET
+                   status = excluded.status, body = excluded.body, packed = excluded.packed, failure = excluded.failure,
+                   attempts = excluded.attempts, latency_ms = excluded.latency_ms WHERE answers.failure IS NOT NULL";
+        self.db.prepare_cached(sql)?.execute(params![
+            &key.0[..],
+            answer.prompt_id.0,
+            answer.role.as_str(),
+            answer.model,
+            answer.status,
+            body.map(|packed| &packed.bytes),
+            body.is_some_and(|packed| packed.is_packed),
+            answer.failure,
+            answer.attempts,
+            i64::try_from(answer.latency_ms).unwrap_or(i64::MAX),
+        ])?;
+        Ok(())
+    }
+
+    pub(super) fn admit(&self, arrival: &Arrival) -> Result<Admission, JournalError> {
+        let admitted = match arrival {
+            Arrival::Prompt { id, at } => return self.admit_prompt(id, at),
+            Arrival::Reject(reject) => self.reject(&row_key(reject), None, reject),
+        };
+        admitted.map_err(|error| self.error(&error))?;
+        Ok(Admission::Rejected)
+    }
+
+    fn admit_prompt(&self, id: &PromptId, at: &str) -> Result<Admission, JournalError> {
+        let fail = |error: rusqlite::Error| self.error(&error);
+        let sql = "SELECT at FROM prompts WHERE id = ?1 AND pass = ?2";
+        let mut met = self.db.prepare_cached(sql).map_err(fail)?;
+        let met = met.query_row(params![id.0, self.pass], |row| row.get::<_, String>(0)).optional();
+        if let Some(of) = met.map_err(fail)? {
+            let reject = Reject {
+                prompt_id: Some(id.clone()),
+                at: Some(at.into()),
+                reason: "duplicate".into(),
+                detail: format!("the same prompt is at {of}"),
+            };
+            self.reject(&row_key(&reject), None, &reject).map_err(fail)?;
+            return Ok(Admission::Duplicate { of });
+        }
+        let sql = "INSERT INTO prompts (id, pass, at) VALUES (?1, ?2, ?3)
+                   ON CONFLICT (id) DO UPDATE SET pass = excluded.pass, at = excluded.at";
+        let mut meet = self.db.prepare_cached(sql).map_err(fail)?;
+        meet.execute(params![id.0, self.pass, at]).map_err(fail)?;
+
+        let sql = "SELECT outline FROM transcripts WHERE prompt_id = ?1 AND plan = ?2 AND provisional = 0";
+        let mut done = self.db.prepare_cached(sql).map_err(fail)?;
+        let outline = done.query_row(params![id.0, self.plan], |row| row.get::<_, String>(0)).optional();
+        let Some(outline) = outline.map_err(fail)? else { return Ok(Admission::New) };
+        let outline: Outline = serde_json::from_str(&outline)
+            .map_err(|error| self.corrupt(format!("outline of transcript {id}: {error}")))?;
+        self.keep_reject_of(id, &outline).map_err(fail)?;
+        Ok(Admission::Done(outline))
+    }
+
+    /// Stores a transcript with its outline; `provisional` ones are made anew in the next pass.
+    pub(super) fn finish(
+        &self,
+        id: &PromptId,
+        outline: &Outline,
+        outline_json: &str,
+        body: &[u8],
+        provisional: bool,
+    ) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO transcripts (prompt_id, plan, provisional, outline, body) VALUES (?1, ?2, ?3, ?4, ?5)
+                   ON CONFLICT (prompt_id) DO UPDATE SET plan = excluded.plan, provisional = excluded.provisional,
+                   outline = excluded.outline, body = excluded.body";
+        let mut statement = self.db.prepare_cached(sql)?;
+        statement.execute(params![id.0, self.plan, provisional, outline_json, body])?;
+        self.keep_reject_of(id, outline)
+    }
+
+    pub(super) fn reject_prompt(&self, reject: &Reject) -> rusqlite::Result<()> {
+        let id = reject.prompt_id.as_ref().map_or("", |id| &id.0);
+        self.reject(&prompt_key(id), Some(&self.plan), reject)
+    }
+
+    /// A prompt stands in the reject table exactly when its outline says so.
+    fn keep_reject_of(&self, id: &PromptId, outline: &Outline) -> rusqlite::Result<()> {
+        match &outline.row {
+            Row::Kept => {
+                let sql = "DELETE FROM rejects WHERE key = ?1";
+                self.db.prepare_cached(sql)?.execute([prompt_key(&id.0)])?;
+                Ok(())
+            }
+            Row::Rejected { reason, detail } => self.reject_prompt(&Reject {
+                prompt_id: Some(id.clone()),
+                at: None,
+                reason: reason.clone(),
+                detail: detail.clone(),
+            }),
+        }
+    }
+
+    fn reject(&self, key: &str, plan: Option<&str>, reject: &Reject) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO rejects (key, pass, plan, prompt_id, at, reason, detail)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let id = reject.prompt_id.as_ref().map(|id| &id.0);
+        let mut statement = self.db.prepare_cached(sql)?;
+        statement.execute(params![key, self.pass, plan, id, reject.at, reject.reason, reject.detail])?;
+        Ok(())
+    }
+}
+
+/// A row of the input is known by its place, a prompt by its id, wherever it stands.
+fn row_key(reject: &Reject) -> String {
+    match &reject.at {
+        Some(at) => format!("row {at}"),
+        None => format!("row {}: {}", reject.reason, reject.detail),
+    }
+}
+
+fn prompt_key(id: &str) -> String {
+    format!("prompt {id}")
+}
+
+pub(super) fn meta(db: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
+    db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()
+}
+
+pub(super) fn set_meta(db: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
+    db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", [key, value])?;
+    Ok(())
+}
+
+pub(super) fn pass(db: &Connection) -> rusqlite::Result<i64> {
+    Ok(meta(db, "pass")?.and_then(|pass| pass.parse().ok()).unwrap_or(0))
+}
+
+/// Bytes that may be compressed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Packed {
+    pub(super) bytes: Vec<u8>,
+    pub(super) is_packed: bool,
+}
+
+/// Below this compression gains nothing.
+const WORTH_PACKING: usize = 300;
+
+impl Packed {
+    /// Compresses what is large enough.
+    pub(super) fn new(text: &str) -> Self {
+        let packed =
+            if text.len() < WORTH_PACKING { None } else { zstd::bulk::compress(text.as_bytes(), 3).ok() };
+        match packed {
+            Some(bytes) => Self { bytes, is_packed: true },
+            None => Self { bytes: text.into(), is_packed: false },
+        }
+    }
+
+    /// The text again, or what is wrong with the bytes.
+    pub(super) fn text(self) -> Result<String, String> {
+        let bytes = if self.is_packed {
+            zstd::decode_all(&self.bytes[..]).map_err(|error| error.to_string())?
+        } else {
+            self.bytes
+        };
+        String::from_utf8(bytes).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,387 @@
+//! Laws of the journal.
+
+use super::*;
+use crate::pure::prompt::{Prompt, PromptId};
+use crate::pure::transcript::{Ended, Response, Tally, Transcript};
+use crate::runtime::dataset::Reject;
+use crate::runtime::model::{CallKey, Role};
+use std::path::Path;
+use std::sync::Arc;
+
+fn options() -> Options {
+    Options { writing: Writing::Inline, durability: Durability::Process, hook: None }
+}
+
+fn open(dir: &Path) -> Journal {
+    Journal::open(dir, options()).unwrap()
+}
+
+fn stored(n: u64, body: &str) -> (CallKey, StoredAnswer) {
+    let key = CallKey(std::array::from_fn(|i| n.to_le_bytes()[i % 8]));
+    let answer = StoredAnswer {
+        prompt_id: PromptId(format!("{n:016x}")),
+        role: Role::Critic,
+        model: "m".into(),
+        status: 200,
+        body: Some(body.into()),
+        failure: None,
+        attempts: 2,
+        latency_ms: 7,
+    };
+    (key, answer)
+}
+
+fn transcript(text: &str, response: &str) -> Transcript {
+    Transcript {
+        prompt: Prompt::single(text),
+        method: "panel".into(),
+        responses: vec![Response {
+            text: response.into(),
+            round: 0,
+            model: "m".into(),
+            fallback: false,
+            tokens: 3,
+            repairs: Vec::new(),
+        }],
+        critiques: Vec::new(),
+        revisions: Vec::new(),
+        comparisons: Vec::new(),
+        last: 0,
+        ended: Ended::Conforms,
+        tally: Tally { calls: 3, ..Tally::default() },
+        models: Vec::new(),
+    }
+}
+
+async fn meet(journal: &Journal, text: &str, at: &str) -> Admission {
+    let arrival = Arrival::Prompt { id: Prompt::single(text).id, at: at.into() };
+    journal.admit(vec![arrival]).await.unwrap().remove(0)
+}
+
+async fn finish(journal: &Journal, text: &str, row: Row, provisional: bool) -> Outline {
+    let transcript = transcript(text, "fine");
+    let outline = Outline::of(&transcript, row);
+    journal.finish(&transcript, outline.clone(), provisional).await.unwrap();
+    outline
+}
+
+fn texts(dir: &Path) -> Vec<String> {
+    let reader = Reader::open(dir).unwrap();
+    let mut texts: Vec<_> =
+        reader.transcripts().map(|t| t.unwrap().prompt.messages[0].content.clone()).collect();
+    texts.sort();
+    texts
+}
+
+fn reasons(dir: &Path) -> Vec<String> {
+    Reader::open(dir).unwrap().rejects().map(|reject| reject.unwrap().reason).collect()
+}
+
+#[tokio::test]
+async fn an_answer_comes_back_as_it_was_recorded_and_the_first_one_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    for body in ["", "short", &"long ".repeat(1000), "\u{0}\u{1b}[31m"] {
+        let journal = open(dir.path());
+        let (key, answer) = stored(body.len() as u64, body);
+        assert_eq!(journal.answer(key).await.unwrap(), None);
+        journal.record(key, answer.clone()).await.unwrap();
+        journal.record(key, StoredAnswer { status: 500, ..answer.clone() }).await.unwrap();
+        drop(journal);
+        assert_eq!(open(dir.path()).answer(key).await.unwrap(), Some(answer));
+    }
+}
+
+#[tokio::test]
+async fn a_failure_gives_way_to_an_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let (key, answer) = stored(1, "<html>");
+    let failed = StoredAnswer { failure: Some("{}".into()), ..answer.clone() };
+    journal.record(key, failed.clone()).await.unwrap();
+    assert_eq!(journal.answer(key).await.unwrap(), Some(failed.clone()));
+    journal.record(key, answer.clone()).await.unwrap();
+    journal.record(key, failed).await.unwrap();
+    assert_eq!(journal.answer(key).await.unwrap(), Some(answer));
+}
+
+#[tokio::test]
+async fn a_prompt_is_new_once_then_duplicate_in_its_pass_and_done_in_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    journal.begin_pass("plan").await.unwrap();
+    assert_eq!(meet(&journal, "a", "f:1").await, Admission::New);
+    assert_eq!(meet(&journal, "a", "f:2").await, Admission::Duplicate { of: "f:1".into() });
+    assert_eq!(meet(&journal, "b", "f:3").await, Admission::New);
+    assert_eq!(meet(&journal, "c", "f:4").await, Admission::New);
+    let outline = finish(&journal, "a", Row::Kept, false).await;
+    finish(&journal, "c", Row::Kept, true).await;
+    assert_eq!(reasons(dir.path()), ["duplicate"]);
+
+    let info = journal.begin_pass("plan").await.unwrap();
+    assert_eq!((info.pass, info.transcripts), (2, 2));
+    assert_eq!(meet(&journal, "a", "f:1").await, Admission::Done(outline));
+    assert_eq!(meet(&journal, "b", "f:3").await, Admission::New, "it was not finished");
+    assert_eq!(meet(&journal, "c", "f:4").await, Admission::New, "it was provisional");
+
+    journal.begin_pass("another plan").await.unwrap();
+    assert_eq!(meet(&journal, "a", "f:1").await, Admission::New);
+}
+
+#[tokio::test]
+async fn rows_are_those_of_the_pass_and_of_any_pass_until_the_input_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    journal.begin_pass("plan").await.unwrap();
+    for text in ["a", "b", "c"] {
+        meet(&journal, text, text).await;
+        finish(&journal, text, Row::Kept, false).await;
+    }
+    journal.end_input().await.unwrap();
+    assert_eq!(texts(dir.path()), ["a", "b", "c"]);
+
+    journal.begin_pass("plan").await.unwrap();
+    meet(&journal, "b", "b").await;
+    assert_eq!(texts(dir.path()), ["a", "b", "c"], "an interrupted resume gives no less than before");
+    journal.end_input().await.unwrap();
+    assert_eq!(texts(dir.path()), ["b"], "the input has one prompt now");
+
+    journal.begin_pass("another plan").await.unwrap();
+    meet(&journal, "b", "b").await;
+    assert_eq!(texts(dir.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_prompt_is_a_reject_exactly_while_its_outline_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let refused = Row::Rejected { reason: "refused".into(), detail: "no draft".into() };
+    journal.begin_pass("plan").await.unwrap();
+    meet(&journal, "a", "f:1").await;
+    let outline = finish(&journal, "a", refused, false).await;
+    let bug = Reject {
+        prompt_id: Some(Prompt::single("b").id),
+        at: Some("f:2".into()),
+        reason: "bug".into(),
+        detail: String::new(),
+    };
+    journal.reject_prompt(bug).await.unwrap();
+    let row =
+        Reject { prompt_id: None, at: Some("f:3".into()), reason: "bad-json".into(), detail: String::new() };
+    journal.admit(vec![Arrival::Reject(row)]).await.unwrap();
+    let mut found = reasons(dir.path());
+    found.sort();
+    assert_eq!(found, ["bad-json", "bug", "refused"]);
+
+    journal.begin_pass("plan").await.unwrap();
+    assert_eq!(meet(&journal, "a", "f:1").await, Admission::Done(outline.clone()));
+    meet(&journal, "b", "f:2").await;
+    finish(&journal, "b", Row::Kept, false).await;
+    journal.end_input().await.unwrap();
+    assert_eq!(reasons(dir.path()), ["refused"], "the bad row is gone, and `b` went well this time");
+
+    finish(&journal, "a", Row::Kept, false).await;
+    assert_eq!(reasons(dir.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn transcripts_and_rejects_stream_past_a_page_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    journal.begin_pass("plan").await.unwrap();
+    for n in 0..150 {
+        let text = format!("prompt {n}");
+        meet(&journal, &text, &format!("f:{n}")).await;
+        meet(&journal, &text, &format!("g:{n}")).await;
+        finish(&journal, &text, Row::Kept, false).await;
+    }
+    let reader = Reader::open(dir.path()).unwrap();
+    let ids: Vec<_> = reader.transcripts().map(|t| t.unwrap().prompt.id).collect();
+    assert_eq!(ids.len(), 150);
+    assert!(ids.is_sorted());
+    assert_eq!(reader.rejects().count(), 150);
+    let counts = reader.counts().unwrap();
+    assert_eq!(
+        (counts.prompts, counts.transcripts, counts.rejects, counts.input_read),
+        (150, 150, 150, false)
+    );
+    assert_eq!(reader.outlines(&ids[99].0, 100).unwrap().len(), 50);
+
+    // Whatever happens after it was opened, a reader tells of one moment.
+    meet(&journal, "late", "f:200").await;
+    finish(&journal, "late", Row::Kept, false).await;
+    assert_eq!(reader.transcripts().count(), 150);
+}
+
+#[tokio::test]
+async fn an_id_is_found_by_any_unique_beginning() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    journal.begin_pass("plan").await.unwrap();
+    for n in 0..40 {
+        finish(&journal, &n.to_string(), Row::Kept, false).await;
+    }
+    let reader = Reader::open(dir.path()).unwrap();
+    let whole = transcript("7", "fine");
+    let id = &whole.prompt.id.0;
+    assert_eq!(reader.transcript(id).unwrap(), Found::One(Box::new(whole.clone())));
+    assert_eq!(reader.transcript(id.get(..8).unwrap()).unwrap(), Found::One(Box::new(whole.clone())));
+    assert!(matches!(reader.transcript("").unwrap(), Found::Several(ids) if ids.len() == 6));
+    for nothing in ["zz", "%", "'"] {
+        assert_eq!(reader.transcript(nothing).unwrap(), Found::None, "{nothing}");
+    }
+}
+
+#[tokio::test]
+async fn one_process_writes_and_others_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let Err(JournalError::Held { holder, .. }) = Journal::open(dir.path(), options()) else {
+        panic!("two writers")
+    };
+    assert!(holder.contains(&std::process::id().to_string()), "{holder}");
+    assert_eq!(Reader::open(dir.path()).unwrap().counts().unwrap(), Counts::default());
+    drop(journal);
+    drop(open(dir.path()));
+}
+
+/// What opening a run directory says of a journal file with these bytes.
+fn check_opening(bytes: &[u8], expected: impl Fn(&JournalError) -> bool) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join(FILE), bytes).unwrap();
+    let error = Journal::open(dir.path(), options()).unwrap_err();
+    assert!(expected(&error), "to write: {error:?}");
+    let error = Reader::open(dir.path()).unwrap_err();
+    assert!(expected(&error), "to read: {error:?}");
+    assert_eq!(std::fs::read(dir.path().join(FILE)).unwrap(), bytes, "the file was touched");
+}
+
+fn sqlite_file(sql: &str) -> Vec<u8> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x");
+    rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    std::fs::read(path).unwrap()
+}
+
+#[test]
+fn a_file_that_is_not_ours_is_named_and_left_alone() {
+    check_opening(b"hello, this is not a database at all", |e| matches!(e, JournalError::NotAJournal(_)));
+    check_opening(&sqlite_file("CREATE TABLE t (x)"), |e| matches!(e, JournalError::NotAJournal(_)));
+    let newer =
+        sqlite_file("CREATE TABLE t (x); PRAGMA application_id = 1634561636; PRAGMA user_version = 9");
+    check_opening(&newer, |e| matches!(e, JournalError::Newer { found: 9, known: 1, .. }));
+    let missing = tempfile::tempdir().unwrap();
+    assert!(matches!(Reader::open(missing.path()), Err(JournalError::Missing(_))));
+}
+
+#[tokio::test]
+async fn damage_is_told_and_never_read_as_data() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    journal.begin_pass("plan").await.unwrap();
+    let (key, answer) = stored(1, &"long ".repeat(1000));
+    journal.record(key, answer).await.unwrap();
+    meet(&journal, "a", "f:1").await;
+    finish(&journal, "a", Row::Kept, false).await;
+    drop(journal);
+    let db = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch(
+        "UPDATE answers SET body = x'00ff'; UPDATE transcripts SET body = x'00ff', outline = '{'",
+    )
+    .unwrap();
+    drop(db);
+    let journal = open(dir.path());
+    assert!(matches!(journal.answer(key).await, Err(JournalError::Corrupt { .. })));
+    journal.begin_pass("plan").await.unwrap();
+    let arrival = Arrival::Prompt { id: Prompt::single("a").id, at: "f:1".into() };
+    assert!(matches!(journal.admit(vec![arrival]).await, Err(JournalError::Corrupt { .. })));
+    assert!(matches!(journal.death(), Some(JournalError::Corrupt { .. })), "it fails for good");
+    assert!(matches!(journal.answer(key).await, Err(JournalError::Corrupt { .. })));
+    let read = Reader::open(dir.path()).unwrap().transcripts().next();
+    assert!(matches!(read, Some(Err(JournalError::Corrupt { .. }))), "{read:?}");
+}
+
+#[tokio::test]
+async fn a_full_disk_ends_the_journal_and_keeps_what_was_committed() {
+    for writing in [Writing::Inline, Writing::Thread] {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path(), Options { writing, ..options() }).unwrap();
+        let (kept, answer) = stored(1, "kept");
+        journal.record(kept, answer).await.unwrap();
+        journal.limit_pages(40).await;
+        let mut full = None;
+        for n in 2..200 {
+            // Noise, so that it does not compress.
+            let noise: String = (0..300)
+                .map(|i| crate::pure::digest::Parts::new("n").with_u64(n * 1000 + i).short())
+                .collect();
+            let (key, answer) = stored(n, &noise);
+            if let Err(error) = journal.record(key, answer).await {
+                full = Some((n, error));
+                break;
+            }
+        }
+        let (n, error) = full.expect("40 pages are full at some time");
+        assert!(matches!(error, JournalError::DiskFull(_)), "{error:?}");
+        assert_eq!(journal.answer(kept).await, Err(error));
+        drop(journal);
+        let again = open(dir.path());
+        assert!(again.answer(kept).await.unwrap().is_some());
+        assert!(again.answer(stored(n - 1, "").0).await.unwrap().is_some());
+        assert!(again.answer(stored(n, "").0).await.unwrap().is_none());
+    }
+}
+
+#[test]
+fn an_archived_run_is_read_without_writing_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()));
+    let odd = dir.path().join("50% off?#1");
+    std::fs::create_dir(&odd).unwrap();
+    std::fs::copy(dir.path().join(FILE), odd.join(FILE)).unwrap();
+    let uri = schema::immutable_uri(&odd.join(FILE)).unwrap();
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_URI;
+    let db = rusqlite::Connection::open_with_flags(uri, flags).unwrap();
+    let tables: i64 = db.query_row("SELECT count(*) FROM answers", [], |row| row.get(0)).unwrap();
+    assert_eq!((tables, std::fs::read_dir(&odd).unwrap().count()), (0, 1));
+}
+
+/// Records answers until the hook kills the journal at commit `n`; gives which were acknowledged.
+async fn crash_at(dir: &Path, n: u64, how: AtCommit, writing: Writing) -> Vec<u64> {
+    let hook = CommitHook(Arc::new(move |commit| if commit == n { how } else { AtCommit::Commit }));
+    let journal = Journal::open(dir, Options { writing, hook: Some(hook), ..options() }).unwrap();
+    let record = |n| {
+        let journal = journal.clone();
+        async move {
+            let (key, answer) = stored(n, "x");
+            journal.record(key, answer).await.ok().map(|()| n)
+        }
+    };
+    let mut acknowledged: Vec<u64> = Vec::new();
+    for chunk in (0..20).collect::<Vec<_>>().chunks(4) {
+        let acks = futures::future::join_all(chunk.iter().copied().map(record)).await;
+        acknowledged.extend(acks.into_iter().flatten());
+    }
+    assert_eq!(journal.answer(stored(0, "").0).await.is_err(), acknowledged.len() < 20);
+    acknowledged
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_crash_at_any_commit() {
+    for writing in [Writing::Inline, Writing::Thread] {
+        for how in [AtCommit::DieBefore, AtCommit::DieAfter] {
+            for n in 0..21 {
+                let dir = tempfile::tempdir().unwrap();
+                let acknowledged = crash_at(dir.path(), n, how, writing).await;
+                let journal = open(dir.path());
+                for key in 0..20 {
+                    let there = journal.answer(stored(key, "").0).await.unwrap().is_some();
+                    let known = acknowledged.contains(&key);
+                    assert!(there || !known, "{writing:?} {how:?} {n}: answer {key} is lost");
+                    if writing == Writing::Inline && how == AtCommit::DieBefore {
+                        assert_eq!(there, known, "answer {key}");
+                    }
+                }
+            }
+        }
+    }
+}

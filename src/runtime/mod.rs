@@ -1,0 +1,9 @@
+//! The middle floor: everything that needs a network, files, a clock or tasks.
+//!
+//! It carries out what [`crate::pure`] decides. It knows no command, no flag and no exit code: those are above, in
+//! [`crate::faces`].
+
+pub mod dataset;
+pub mod engine;
+pub mod journal;
+pub mod model;

@@ -1,0 +1,130 @@
+//! A model call and its key.
+
+use crate::pure::digest::{Parts, hex};
+use crate::pure::prompt::{Message, PromptId};
+use serde::{Deserialize, Serialize};
+
+/// Who answers a call. Each role has its own model and endpoint; all default to one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Drafts the response.
+    Generator,
+    /// Criticises a response against a principle and gives a verdict.
+    Critic,
+    /// Revises a response to answer critiques.
+    Reviser,
+    /// Compares two responses.
+    Judge,
+}
+
+impl Role {
+    /// Every role, in the order of the method.
+    pub const ALL: [Self; 4] = [Self::Generator, Self::Critic, Self::Reviser, Self::Judge];
+
+    /// The role's name in recipes, events and the journal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Generator => "generator",
+            Self::Critic => "critic",
+            Self::Reviser => "reviser",
+            Self::Judge => "judge",
+        }
+    }
+}
+
+/// Sampling settings, as they decide the answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// Softmax temperature; `None` leaves it to the endpoint (some models take no other value).
+    pub temperature: Option<f64>,
+    /// Nucleus mass; `None` leaves it to the endpoint.
+    pub top_p: Option<f64>,
+    /// Most tokens the answer may have.
+    pub max_tokens: u32,
+    /// How many alternatives to return per token with their log-probabilities; `None` asks for none.
+    pub top_logprobs: Option<u8>,
+    /// More fields for the request body, as the endpoint names them (`repetition_penalty`, `reasoning_effort`, …).
+    #[serde(default)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            temperature: Some(1.0),
+            top_p: None,
+            max_tokens: 1024,
+            top_logprobs: None,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A JSON schema that the answer must follow, where the endpoint can enforce one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResponseFormat {
+    /// The schema's name, as endpoints want one.
+    pub name: String,
+    /// The JSON schema.
+    pub schema: serde_json::Value,
+}
+
+/// One request to a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// The prompt that this call works on.
+    pub prompt_id: PromptId,
+    /// Who is asked.
+    pub role: Role,
+    /// The model's name, as its endpoint knows it.
+    pub model: String,
+    /// Sampling settings.
+    pub sampling: Sampling,
+    /// The rendered conversation.
+    pub messages: Vec<Message>,
+    /// Which of several answers to the same conversation this is; 0 for the first.
+    pub draw: u32,
+    /// The seed sent with the request, derived from the run's seed, the prompt id and `draw`.
+    pub seed: u64,
+    /// Structure asked of the answer.
+    pub format: Option<ResponseFormat>,
+    /// Whether the role's fallback is asked, because the role's own model gave nothing usable.
+    pub fallback: bool,
+}
+
+/// A call's identity in the journal: a hash of what decides its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallKey(pub [u8; 32]);
+
+impl std::fmt::Display for CallKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl Call {
+    /// Hash of prompt id, role, model, sampling settings with `extra`, rendered messages, draw, seed, format,
+    /// and whether it is the fallback's. Not the URL,
+    /// not the API key, not the time.
+    pub fn key(&self) -> CallKey {
+        let number = |value: Option<f64>| value.map_or(String::new(), |v| v.to_string());
+        let mut parts = Parts::new("call")
+            .with(&self.prompt_id.0)
+            .with(self.role.as_str())
+            .with(&self.model)
+            .with(number(self.sampling.temperature))
+            .with(number(self.sampling.top_p))
+            .with_u64(self.sampling.max_tokens.into())
+            .with_u64(self.sampling.top_logprobs.map_or(0, |n| u64::from(n) + 1))
+            .with_u64(self.draw.into())
+            .with_u64(self.seed)
+            .with(serde_json::Value::Object(self.sampling.extra.clone()).to_string())
+            .with(self.format.as_ref().map_or(String::new(), |f| f.schema.to_string()))
+            .with([u8::from(self.fallback)]);
+        for message in &self.messages {
+            parts = parts.with(message.role.as_str()).with(&message.content);
+        }
+        CallKey(parts.bytes())
+    }
+}

@@ -1,0 +1,288 @@
+//! The stack below the memo: limits, retry and transport for all roles.
+//!
+//! One [`Client`] serves a run. It does not know the journal; the caller records what [`Client::ask`] gives, and drops
+//! the [`Permit`] when that is durable, so that at most the calls in flight are ever asked twice (law 1).
+
+use super::limits::{Limiter, Permit, Size};
+use super::recorded::{Failure, Recorded};
+use super::retry::{Next, Trouble, TroubleKind, backoff, jitter, judge};
+use super::transport::{Delta, Fault, OnDelta, Request, Transport};
+use super::{Call, CallKey, Role, Usage, wire};
+use crate::pure::method::Stop;
+use crate::pure::recipe::ResolvedModel;
+use crate::pure::recipe::{Limits, SIM};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+/// Calls in a row that fail before the run stops, rather than turning every prompt into a reject.
+const FAILURES_IN_A_ROW: u32 = 32;
+
+/// An attempt failed and will be made again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retrying {
+    /// Who was asked.
+    pub role: Role,
+    /// What went wrong, such as `429` or `timeout`.
+    pub cause: String,
+    /// Time until the next attempt.
+    pub wait: Duration,
+}
+
+/// Hears of every attempt that will be made again.
+pub type OnRetry = Arc<dyn Fn(Retrying) + Send + Sync>;
+
+/// Asks models, within limits, as often as it takes.
+pub struct Client<T> {
+    transport: T,
+    limits: Limits,
+    on_retry: OnRetry,
+    endpoints: Mutex<BTreeMap<(String, String), Arc<Endpoint>>>,
+}
+
+impl<T> std::fmt::Debug for Client<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// What is known of one endpoint.
+struct Endpoint {
+    limiter: Limiter,
+    /// Whether it ever answered a call.
+    answered: AtomicBool,
+    failures_in_a_row: AtomicU32,
+}
+
+/// One call on its way.
+struct Asking<'a> {
+    call: &'a Call,
+    key: CallKey,
+    request: Request,
+    endpoint: &'a Endpoint,
+    /// Attempts made.
+    attempts: u32,
+    /// Those of them that count against the limit.
+    counted: u32,
+    /// Time in attempts and in waits between them. Time in the queue is not the call's fault.
+    spent: Duration,
+}
+
+impl<T: Transport> Client<T> {
+    /// A client over a transport.
+    pub fn new(transport: T, limits: Limits, on_retry: OnRetry) -> Self {
+        Self { transport, limits, on_retry, endpoints: Mutex::default() }
+    }
+
+    /// The bottom layer.
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    /// Asks one call. `turn` is the place of the call's prompt in the run: when calls must wait, those of older prompts go
+    /// first. An answer that went wrong is an `Ok` with its failure recorded; `Err` ends the run.
+    ///
+    /// The caller keeps the permit until the record is durable. Between attempts the permit is given back.
+    pub async fn ask(
+        &self,
+        call: &Call,
+        model: &ResolvedModel,
+        turn: u64,
+        on_delta: Option<OnDelta<'_>>,
+    ) -> Result<(Recorded, Permit), Stop> {
+        let endpoint = self.endpoint(model);
+        let bytes = call.messages.iter().map(|message| message.content.len() as u64).sum();
+        let size = Size { bytes, max_tokens: call.sampling.max_tokens };
+        let mut asking = Asking {
+            call,
+            key: call.key(),
+            request: Request { model: model.clone(), body: wire::body(call, model) },
+            endpoint: &endpoint,
+            attempts: 0,
+            counted: 0,
+            spent: Duration::ZERO,
+        };
+        loop {
+            let permit = endpoint.limiter.acquire(turn, size).await;
+            match self.attempt(&mut asking, &permit, on_delta).await? {
+                Step::Done(recorded) => return Ok((recorded, permit)),
+                Step::Wait(wait) => {
+                    drop(permit);
+                    sleep(wait).await;
+                    asking.spent += wait;
+                    if let Some(on_delta) = on_delta {
+                        on_delta(Delta::Restart);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes one attempt and says what comes next.
+    async fn attempt(
+        &self,
+        asking: &mut Asking<'_>,
+        permit: &Permit,
+        on_delta: Option<OnDelta<'_>>,
+    ) -> Result<Step, Stop> {
+        let began = Instant::now();
+        let time = seconds(self.limits.timeout_s).min(self.time_left(asking));
+        let sent = timeout(time, self.transport.send(&asking.request, on_delta)).await;
+        let result = sent.unwrap_or(Err(Fault::Timeout));
+        let took = began.elapsed();
+        asking.spent += took;
+        asking.attempts += 1;
+        let (status, body) = match &result {
+            Ok(reply) => (reply.status, Some(reply.body.clone())),
+            Err(_) => (0, None),
+        };
+        let recorded = Recorded {
+            status,
+            body: None,
+            failure: None,
+            attempts: asking.attempts,
+            latency_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        };
+        match judge(result, &asking.request) {
+            Next::Answer(answer) => {
+                permit.answered(answer.usage);
+                asking.endpoint.answered.store(true, Ordering::Relaxed);
+                asking.endpoint.failures_in_a_row.store(0, Ordering::Relaxed);
+                Ok(Step::Done(Recorded { body, ..recorded }))
+            }
+            Next::Fail(failure) => {
+                permit.answered(Usage::default());
+                if !failure.filtered && !asking.endpoint.answered.load(Ordering::Relaxed) {
+                    asking.endpoint.count_failure(&failure.message)?;
+                }
+                Ok(Step::Done(Recorded { failure: Some(failure), ..recorded }))
+            }
+            Next::Stop(message) => Err(Stop::Provider(message)),
+            Next::Again(trouble) => {
+                if let Some(wait) = self.next_wait(asking, permit, &trouble)? {
+                    return Ok(Step::Wait(wait));
+                }
+                asking.endpoint.count_failure(&trouble.message)?;
+                // What came is kept for a better parser, even if it is no answer to this one.
+                let body = body.filter(|_| trouble.kind == TroubleKind::Unreadable);
+                let failure = Failure { message: trouble.message, filtered: false, transient: true };
+                Ok(Step::Done(Recorded { body, failure: Some(failure), ..recorded }))
+            }
+        }
+    }
+
+    /// How long to wait before the next attempt; `None` when there is none.
+    fn next_wait(
+        &self,
+        asking: &mut Asking<'_>,
+        permit: &Permit,
+        trouble: &Trouble,
+    ) -> Result<Option<Duration>, Stop> {
+        let endpoint = asking.endpoint;
+        if matches!(trouble.kind, TroubleKind::Slow | TroubleKind::Overload) {
+            permit.pushed_back();
+        }
+        if let Some(after) = trouble.after {
+            if after > seconds(self.limits.elapsed_s) {
+                return Err(Stop::Provider(format!(
+                    "{} asks to wait {} s, longer than `limits.elapsed_s` allows ({}); run again later to go on",
+                    asking.shown_url(),
+                    after.as_secs(),
+                    trouble.message
+                )));
+            }
+            endpoint.limiter.pause(after);
+        }
+        // An endpoint that answered before is being restarted, perhaps: that takes time, not attempts.
+        let was_there = endpoint.answered.load(Ordering::Relaxed);
+        let is_counted = match trouble.kind {
+            TroubleKind::Slow => false,
+            TroubleKind::Unreachable => !was_there,
+            TroubleKind::Overload | TroubleKind::Unreadable => true,
+        };
+        asking.counted += u32::from(is_counted);
+        let backoff = backoff(&asking.key, asking.attempts);
+        let wait = match trouble.after {
+            // Not all at once when the pause ends, and not at a gallop when it is zero.
+            Some(after) => {
+                after + backoff.min(Duration::from_secs(1)).mul_f64(jitter(&asking.key, asking.attempts))
+            }
+            None => backoff,
+        };
+        if asking.counted >= self.limits.attempts.max(1) || wait >= self.time_left(asking) {
+            return match trouble.kind {
+                TroubleKind::Unreachable => Err(Stop::Provider(unreachable(&trouble.message, was_there))),
+                TroubleKind::Slow | TroubleKind::Overload | TroubleKind::Unreadable => Ok(None),
+            };
+        }
+        let cause = trouble.cause.clone();
+        (self.on_retry)(Retrying { role: asking.call.role, cause, wait });
+        Ok(Some(wait))
+    }
+
+    fn time_left(&self, asking: &Asking<'_>) -> Duration {
+        seconds(self.limits.elapsed_s).saturating_sub(asking.spent)
+    }
+
+    fn endpoint(&self, model: &ResolvedModel) -> Arc<Endpoint> {
+        let name = (model.base_url.clone().unwrap_or_else(|| SIM.into()), model.api_key_env.clone());
+        let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            Arc::new(Endpoint {
+                limiter: Limiter::new(&self.limits),
+                answered: AtomicBool::new(false),
+                failures_in_a_row: AtomicU32::new(0),
+            })
+        };
+        endpoints.entry(name).or_insert_with(new).clone()
+    }
+}
+
+/// What comes after an attempt.
+enum Step {
+    Done(Recorded),
+    Wait(Duration),
+}
+
+impl Asking<'_> {
+    fn shown_url(&self) -> String {
+        let url = self.request.model.base_url.as_deref();
+        url.map_or_else(
+            || "the simulated model".into(),
+            |url| format!("`{}`", super::endpoint::shown_url(url)),
+        )
+    }
+}
+
+impl Endpoint {
+    /// Counts a call that failed; too many in a row stop the run, so that what is left can be asked another day.
+    fn count_failure(&self, message: &str) -> Result<(), Stop> {
+        let failures = self.failures_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+        if failures < FAILURES_IN_A_ROW {
+            return Ok(());
+        }
+        Err(Stop::Provider(format!(
+            "{failures} calls in a row failed, the last with: {message}; run again to go on"
+        )))
+    }
+}
+
+fn unreachable(message: &str, was_there: bool) -> String {
+    if was_there {
+        format!("{message}; it answered before, so run again when it is back")
+    } else {
+        format!("{message}; is the server running, and is `base_url` right?")
+    }
+}
+
+/// Seconds of a recipe as a duration; what makes no sense as one means no limit.
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::from_secs(u64::from(u32::MAX)))
+}
+
+#[cfg(test)]
+mod stack_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! The whole stack over a scripted transport, on virtual time.
+
+use super::*;
+use crate::pure::prompt::{Message, Prompt};
+use crate::pure::recipe::{Model, Models};
+use crate::runtime::model::{Answer, Outcome, Reply, Sampling};
+use proptest::prelude::*;
+
+const GOOD: &str = r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
+
+/// What one attempt meets.
+#[derive(Debug, Clone)]
+enum Meets {
+    Status(u16, Option<f64>),
+    Body(&'static str),
+    Fault(Fault),
+    Silence,
+}
+
+/// Plays a script, then answers well for ever. Notes when it was asked.
+#[derive(Default)]
+struct Script {
+    script: Mutex<Vec<Meets>>,
+    asked: Mutex<Vec<Instant>>,
+}
+
+impl Transport for Script {
+    async fn send(&self, request: &Request, on_delta: Option<OnDelta<'_>>) -> Result<Reply, Fault> {
+        assert!(request.body["messages"].is_array());
+        self.asked.lock().unwrap().push(Instant::now());
+        if let Some(on_delta) = on_delta {
+            on_delta(Delta::Text("h".into()));
+        }
+        let next = {
+            let mut script = self.script.lock().unwrap();
+            if script.is_empty() { Meets::Body(GOOD) } else { script.remove(0) }
+        };
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let reply =
+            |status, retry_after_s, body: &str| Ok(Reply { status, retry_after_s, body: body.into() });
+        match next {
+            Meets::Status(status, after) => reply(status, after, ""),
+            Meets::Body(body) => reply(200, None, body),
+            Meets::Fault(fault) => Err(fault),
+            Meets::Silence => std::future::pending().await,
+        }
+    }
+}
+
+/// What became of one call.
+struct Seen {
+    result: Result<(Recorded, Answer), Stop>,
+    /// Seconds after the start at which each attempt was made.
+    asked: Vec<f64>,
+    retries: Vec<Retrying>,
+    deltas: Vec<Delta>,
+}
+
+pub(super) fn call(text: &str) -> Call {
+    Call {
+        prompt_id: Prompt::single(text).id,
+        role: Role::Generator,
+        model: "m".into(),
+        sampling: Sampling::default(),
+        messages: vec![Message::user(text)],
+        draw: 0,
+        seed: 1,
+        format: None,
+        fallback: false,
+    }
+}
+
+pub(super) fn model() -> ResolvedModel {
+    let default =
+        Model { model: Some("m".into()), base_url: Some("http://host/v1".into()), ..Model::default() };
+    Models { default, ..Models::default() }.resolve(Role::Generator).unwrap()
+}
+
+async fn ask(script: Vec<Meets>, limits: Limits) -> Seen {
+    let retries = Arc::new(Mutex::new(Vec::new()));
+    let heard = retries.clone();
+    let transport = Script { script: Mutex::new(script), ..Script::default() };
+    let client = Client::new(transport, limits, Arc::new(move |retry| heard.lock().unwrap().push(retry)));
+    let began = Instant::now();
+    let deltas = Mutex::new(Vec::new());
+    let on_delta = |delta| deltas.lock().unwrap().push(delta);
+    let result = client.ask(&call("hello"), &model(), 0, Some(&on_delta)).await;
+    let result = result.map(|(recorded, _permit)| (recorded.clone(), recorded.answer(false)));
+    let asked = client.transport.asked.lock().unwrap().iter().map(|at| (*at - began).as_secs_f64()).collect();
+    let retries = retries.lock().unwrap().clone();
+    Seen { result, asked, retries, deltas: deltas.into_inner().unwrap() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_recorded_as_it_came() {
+    let seen = ask(vec![], Limits::default()).await;
+    let (recorded, answer) = seen.result.unwrap();
+    let expected =
+        Recorded { status: 200, body: Some(GOOD.into()), failure: None, attempts: 1, latency_ms: 100 };
+    assert_eq!(recorded, expected);
+    assert_eq!((answer.complete(), answer.attempts), (Some("hi"), 1));
+    let json = serde_json::to_string(&recorded).unwrap();
+    assert_eq!(serde_json::from_str::<Recorded>(&json).unwrap(), recorded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn troubles_pass() {
+    let script = vec![
+        Meets::Status(500, None),
+        Meets::Fault(Fault::Lost("reset".into())),
+        Meets::Body("<html>"),
+        Meets::Silence,
+        Meets::Fault(Fault::Connect("x".into())),
+    ];
+    let seen = ask(script, Limits::default()).await;
+    let (recorded, answer) = seen.result.unwrap();
+    assert_eq!((answer.complete(), recorded.attempts), (Some("hi"), 6));
+    let causes: Vec<_> = seen.retries.iter().map(|r| r.cause.as_str()).collect();
+    assert_eq!(causes, ["500", "lost", "unreadable", "timeout", "connect"]);
+    let restarts = seen.deltas.iter().filter(|d| **d == Delta::Restart).count();
+    assert_eq!((restarts, seen.deltas.len()), (5, 11));
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_are_capped_and_what_came_is_kept() {
+    let limits = Limits { attempts: 3, ..Limits::default() };
+    let seen = ask(vec![Meets::Status(502, None); 9], limits.clone()).await;
+    let (recorded, answer) = seen.result.unwrap();
+    assert_eq!((recorded.attempts, recorded.status, recorded.is_transient()), (3, 502, true));
+    assert_eq!(answer.outcome, Outcome::Failed("status 502".into()));
+
+    let seen = ask(vec![Meets::Body("<html>"); 9], limits).await;
+    let (recorded, answer) = seen.result.unwrap();
+    assert_eq!((recorded.body.as_deref(), recorded.is_transient()), (Some("<html>"), true));
+    assert_eq!(answer.outcome.as_str(), "malformed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn being_told_to_slow_down_is_no_failure() {
+    let seen = ask(vec![Meets::Status(429, Some(10.0)); 20], Limits::default()).await;
+    let (recorded, answer) = seen.result.unwrap();
+    assert_eq!((answer.complete(), recorded.attempts), (Some("hi"), 21));
+    for pair in seen.asked.windows(2) {
+        assert!(pair[1] - pair[0] >= 10.1, "asked after {} s", pair[1] - pair[0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_beyond_all_patience_ends_the_run() {
+    let seen = ask(vec![Meets::Status(429, Some(3600.0))], Limits::default()).await;
+    let Err(Stop::Provider(message)) = seen.result else { panic!("no stop") };
+    assert!(message.contains("3600 s") && message.contains("run again later"), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_was_never_there_ends_the_run() {
+    let gone = Meets::Fault(Fault::Connect("`http://host/v1`: refused".into()));
+    let seen = ask(vec![gone; 99], Limits::default()).await;
+    let expected =
+        "cannot connect to `http://host/v1`: refused; is the server running, and is `base_url` right?";
+    assert_eq!(seen.result.unwrap_err(), Stop::Provider(expected.into()));
+    assert_eq!(seen.asked.len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_restarts_is_waited_for() {
+    let gone = Meets::Fault(Fault::Connect("x".into()));
+    let script = [vec![Meets::Body(GOOD)], vec![gone; 10]].concat();
+    let transport = Script { script: Mutex::new(script), ..Script::default() };
+    let client = Client::new(transport, Limits::default(), Arc::new(|_| {}));
+    for _ in 0..2 {
+        let (recorded, _permit) = client.ask(&call("hello"), &model(), 0, None).await.unwrap();
+        assert_eq!(recorded.answer(false).complete(), Some("hi"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_failures_in_a_row_end_the_run() {
+    let transport = Script { script: Mutex::new(vec![Meets::Status(400, None); 99]), ..Script::default() };
+    let client = Client::new(transport, Limits::default(), Arc::new(|_| {}));
+    for _ in 1..FAILURES_IN_A_ROW {
+        let (recorded, _permit) = client.ask(&call("hello"), &model(), 0, None).await.unwrap();
+        assert!(!recorded.is_transient());
+    }
+    let stopped = client.ask(&call("hello"), &model(), 0, None).await.unwrap_err();
+    assert!(stopped.to_string().starts_with("32 calls in a row failed"), "{stopped}");
+}
+
+fn meets() -> impl Strategy<Value = Meets> {
+    prop_oneof![
+        (prop_oneof![Just(429_u16), Just(500), Just(503), Just(408)], prop::option::of(0.0..2000.0_f64))
+            .prop_map(|(status, after)| Meets::Status(status, after)),
+        Just(Meets::Body("<html>")),
+        Just(Meets::Fault(Fault::Lost("reset".into()))),
+        Just(Meets::Fault(Fault::Connect("x".into()))),
+        Just(Meets::Silence),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn patience_ends_and_waits_are_honoured(script in prop::collection::vec(meets(), 0..40),
+                                            elapsed_s in 1.0..2000.0_f64, attempts in 1_u32..9) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let limits = Limits { attempts, elapsed_s, ..Limits::default() };
+        let (seen, took) = runtime.block_on(async {
+            let began = Instant::now();
+            (ask(script.clone(), limits).await, began.elapsed().as_secs_f64())
+        });
+        prop_assert!(took <= elapsed_s + 0.1, "took {took} of {elapsed_s}");
+        for (met, pair) in script.iter().zip(seen.asked.windows(2)) {
+            if let Meets::Status(_, Some(after)) = met {
+                prop_assert!(pair[1] - pair[0] >= *after, "{pair:?} after {after}");
+            }
+        }
+        prop_assert_eq!(seen.retries.len() + 1, seen.asked.len());
+    }
+}

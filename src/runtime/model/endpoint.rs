@@ -1,0 +1,405 @@
+//! An OpenAI-compatible endpoint over HTTP: one attempt at one request. The only file that names async-openai.
+//!
+//! async-openai is used as typed transport and no more. Its retries are off (they would hide attempts, and double ours),
+//! and so are reqwest's. Our own HTTP service stands in its middle: it takes every response that is not a plain
+//! success aside before the library can lose its status and headers, or write its body to a log. It still logs
+//! chunks of a stream that are not JSON, so the log target `async_openai` must stay off wherever logs are set up.
+//!
+//! Bodies and keys are never logged here. Redirects are not followed: they would carry a prompt to another host.
+
+use super::transport::{Fault, OnDelta, Reply, Request, Transport};
+use super::wire::Assembly;
+use crate::pure::recipe::ResolvedModel;
+use async_openai::error::OpenAIError;
+use async_openai::middleware::HttpRequestFactory;
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Most bytes of a response; a server that sends more is broken or hostile.
+const LARGEST_BODY: usize = 64 << 20;
+
+/// Finds the key in an environment variable. Only the command line reads the environment, so it passes this in.
+pub type KeyLookup = Arc<dyn Fn(&str) -> Option<SecretString> + Send + Sync>;
+
+/// Every endpoint of a run.
+pub struct Http {
+    keys: KeyLookup,
+    endpoints: Mutex<BTreeMap<Name, Arc<Endpoint>>>,
+}
+
+/// What tells endpoints apart: base URL, key variable, CA bundle.
+type Name = (String, String, Option<String>);
+
+impl std::fmt::Debug for Http {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Http").finish_non_exhaustive()
+    }
+}
+
+impl Http {
+    /// Endpoints whose keys are found with `keys`.
+    pub fn new(keys: KeyLookup) -> Self {
+        Self { keys, endpoints: Mutex::default() }
+    }
+
+    /// The ids of the models that an endpoint says it serves.
+    pub async fn models(&self, model: &ResolvedModel) -> Result<Vec<String>, Fault> {
+        let reply = self.endpoint(model)?.models().await?;
+        if reply.status != 200 {
+            return Err(Fault::Lost(format!("`/models` gave status {}", reply.status)));
+        }
+        let body: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+        let list = body["data"].as_array().into_iter().flatten();
+        Ok(list.filter_map(|entry| entry["id"].as_str().map(str::to_owned)).collect())
+    }
+
+    fn endpoint(&self, model: &ResolvedModel) -> Result<Arc<Endpoint>, Fault> {
+        let Some(url) = &model.base_url else {
+            return Err(Fault::Unusable(format!("model `{}` has no `base_url`", model.model)));
+        };
+        let name = (url.clone(), model.api_key_env.clone(), model.ca_bundle.clone());
+        let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(endpoint) = endpoints.get(&name) {
+            return Ok(endpoint.clone());
+        }
+        let key = (self.keys)(&model.api_key_env);
+        let endpoint = Arc::new(Endpoint::open(url, key, model)?);
+        endpoints.insert(name, endpoint.clone());
+        Ok(endpoint)
+    }
+}
+
+impl Transport for Http {
+    async fn send(&self, request: &Request, on_delta: Option<OnDelta<'_>>) -> Result<Reply, Fault> {
+        let endpoint = self.endpoint(&request.model)?;
+        match on_delta {
+            None => endpoint.complete(&request.body).await,
+            Some(on_delta) => endpoint.stream(&request.body, on_delta).await,
+        }
+    }
+}
+
+/// One base URL with one key.
+struct Endpoint {
+    http: reqwest::Client,
+    settings: Settings,
+    /// The key, to be cut out of error bodies that echo it.
+    key: Option<SecretString>,
+}
+
+/// What async-openai asks of a configuration. Our own, because the library's reads the environment.
+#[derive(Clone)]
+struct Settings {
+    base: String,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    no_key: SecretString,
+}
+
+impl async_openai::config::Config for Settings {
+    fn headers(&self) -> HeaderMap {
+        self.headers.clone()
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn query(&self) -> Vec<(&str, &str)> {
+        self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
+    fn api_base(&self) -> &str {
+        &self.base
+    }
+
+    fn api_key(&self) -> &SecretString {
+        &self.no_key
+    }
+}
+
+impl Endpoint {
+    fn open(url: &str, key: Option<SecretString>, model: &ResolvedModel) -> Result<Self, Fault> {
+        let unusable = |why: String| Fault::Unusable(format!("`base_url` of model `{}` {why}", model.model));
+        let parsed = reqwest::Url::parse(url).map_err(|error| unusable(format!("is not a URL: {error}")))?;
+        if !matches!(parsed.scheme(), "http" | "https") {
+            return Err(unusable("begins with neither `http://` nor `https://`".into()));
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("amend/", env!("CARGO_PKG_VERSION"))));
+        let key = key.filter(|key| !key.expose_secret().trim().is_empty());
+        if let Some(key) = &key {
+            let value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret().trim()));
+            let mut value = value.map_err(|_| {
+                Fault::Unusable(format!("the key in `{}` has characters no key has", model.api_key_env))
+            })?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let query =
+            parsed.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+        let base = url.split(['?', '#']).next().unwrap_or(url).trim_end_matches('/').to_owned();
+        let http = http_client(&parsed, model.ca_bundle.as_deref())?;
+        Ok(Self { http, settings: Settings { base, query, headers, no_key: SecretString::default() }, key })
+    }
+
+    async fn complete(&self, body: &Value) -> Result<Reply, Fault> {
+        let client = self.client(None);
+        let answer: Result<Box<RawValue>, _> = client.chat().create_byot(body).await;
+        self.reply(answer)
+    }
+
+    async fn models(&self) -> Result<Reply, Fault> {
+        let client = self.client(None);
+        let answer: Result<Box<RawValue>, _> = client.models().list_byot().await;
+        self.reply(answer)
+    }
+
+    async fn stream(&self, body: &Value, on_delta: OnDelta<'_>) -> Result<Reply, Fault> {
+        let mut body = body.clone();
+        body["stream"] = json!(true);
+        body["stream_options"] = json!({ "include_usage": true });
+        let done = Arc::new(AtomicBool::new(false));
+        let client = self.client(Some(done.clone()));
+        let mut chunks = match client.chat().create_stream_byot::<_, Value>(&body).await {
+            Ok(chunks) => chunks,
+            Err(error) => return self.reply(Err(error)),
+        };
+        let mut assembly = Assembly::default();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|error| self.fault(error))?;
+            assembly.push(&chunk).into_iter().for_each(on_delta);
+        }
+        if assembly.is_finished() || done.load(Ordering::Relaxed) {
+            Ok(Reply { status: 200, retry_after_s: None, body: assembly.into_body() })
+        } else {
+            Err(Fault::Lost("the stream ended before the answer did".into()))
+        }
+    }
+
+    /// async-openai over our own HTTP service, for one request. With `done` a stream may pass, and `done` is set when the
+    /// stream says that it is whole.
+    fn client(&self, done: Option<Arc<AtomicBool>>) -> async_openai::Client<Settings> {
+        let http = self.http.clone();
+        let service = tower::service_fn(move |request: HttpRequestFactory| {
+            let (http, done) = (http.clone(), done.clone());
+            async move { exchange(&http, request.build().await?, done).await }
+        });
+        async_openai::Client::build(self.http.clone(), self.settings.clone()).with_http_service(service)
+    }
+
+    fn reply(&self, answer: Result<Box<RawValue>, OpenAIError>) -> Result<Reply, Fault> {
+        match answer {
+            Ok(body) => Ok(Reply { status: 200, retry_after_s: None, body: body.get().to_owned() }),
+            Err(OpenAIError::Boxed(error)) if error.is::<Aside>() => match error.downcast::<Aside>() {
+                Ok(aside) => Ok(Reply { body: self.without_key(aside.0.body), ..aside.0 }),
+                Err(error) => Err(Fault::Lost(error.to_string())),
+            },
+            Err(error) => Err(self.fault(error)),
+        }
+    }
+
+    fn fault(&self, error: OpenAIError) -> Fault {
+        let shown = shown_url(&self.settings.base);
+        match error {
+            OpenAIError::Reqwest(error) => fault_of(&error, &shown),
+            OpenAIError::Boxed(error) => Fault::Lost(root_cause(error.as_ref())),
+            OpenAIError::StreamError(error) => Fault::Lost(root_cause(&*error)),
+            // A chunk that is not JSON. The library's message holds the chunk, so it goes no further.
+            OpenAIError::JSONDeserialize(..) => Fault::Lost("a piece of the response is not JSON".into()),
+            OpenAIError::ApiError(_)
+            | OpenAIError::FileSaveError(_)
+            | OpenAIError::FileReadError(_)
+            | OpenAIError::InvalidArgument(_) => Fault::Unusable("the request could not be made".into()),
+        }
+    }
+
+    fn without_key(&self, body: String) -> String {
+        match &self.key {
+            Some(key) => body.replace(key.expose_secret().trim(), "[key]"),
+            None => body,
+        }
+    }
+}
+
+/// A response that async-openai does not get to see.
+#[derive(Debug, thiserror::Error)]
+#[error("set aside")]
+struct Aside(Reply);
+
+/// Makes the request, and lets through only what async-openai reads without loss: a JSON success, or a stream.
+async fn exchange(
+    http: &reqwest::Client,
+    request: reqwest::Request,
+    done: Option<Arc<AtomicBool>>,
+) -> Result<reqwest::Response, OpenAIError> {
+    let response = http.execute(request).await?;
+    let status = response.status();
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    let is_stream = status == 200 && kind.starts_with("text/event-stream");
+    let may_stream = done.is_some();
+    if let Some(done) = done.filter(|_| is_stream) {
+        let watched = watch(response.bytes_stream(), done);
+        return Ok(http::Response::new(reqwest::Body::wrap_stream(watched)).into());
+    }
+    let retry_after_s = retry_after(response.headers());
+    let body = whole_body(response).await?;
+    let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok();
+    // A server that does not stream gives the whole body at once; the library would look for chunks in it.
+    if status == 200 && is_json && !may_stream {
+        return Ok(http::Response::new(body).into());
+    }
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Err(OpenAIError::Boxed(Box::new(Aside(Reply { status: status.as_u16(), retry_after_s, body }))))
+}
+
+async fn whole_body(mut response: reqwest::Response) -> Result<Bytes, OpenAIError> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await? {
+        body.extend_from_slice(&piece);
+        if body.len() > LARGEST_BODY {
+            return Err(OpenAIError::Boxed("the response is larger than 64 MiB".into()));
+        }
+    }
+    Ok(body.into())
+}
+
+/// Passes a stream on, and notes when `[DONE]` goes by: async-openai ends the same way with it and without.
+fn watch(
+    pieces: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static,
+    done: Arc<AtomicBool>,
+) -> impl Stream<Item = Result<Bytes, tower::BoxError>> + Send + 'static {
+    const MARK: &[u8] = b"data: [DONE]";
+    let mut tail: Vec<u8> = Vec::new();
+    let mut total = 0;
+    pieces.map(move |piece| {
+        let piece = piece?;
+        total += piece.len();
+        if total > LARGEST_BODY {
+            return Err("the response is larger than 64 MiB".into());
+        }
+        tail.extend_from_slice(&piece);
+        if tail.windows(MARK.len()).any(|window| window == MARK) {
+            done.store(true, Ordering::Relaxed);
+        }
+        tail.drain(..tail.len().saturating_sub(MARK.len() - 1));
+        Ok(piece)
+    })
+}
+
+/// Seconds that a response asks to wait: `retry-after-ms`, or `Retry-After` in seconds or as a date.
+///
+/// A date is taken against the response's own `Date`, so that no clock of ours is needed and none has to be right.
+fn retry_after(headers: &HeaderMap) -> Option<f64> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let number = |text: &str| text.parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0);
+    if let Some(millis) = text("retry-after-ms").and_then(number) {
+        return Some(millis / 1000.0);
+    }
+    let value = text(RETRY_AFTER.as_str())?;
+    number(value).or_else(|| {
+        let until = httpdate::parse_http_date(value).ok()?;
+        let now = httpdate::parse_http_date(text(DATE.as_str())?).ok()?;
+        Some(until.duration_since(now).unwrap_or_default().as_secs_f64())
+    })
+}
+
+/// A client of our own making for one endpoint.
+///
+/// For `http://` no certificates are loaded: in a bare container there are none, and that must not matter. A proxy from
+/// the environment is used for other hosts, never for this machine, where a forgotten `NO_PROXY` is a common trap.
+fn http_client(url: &reqwest::Url, ca_bundle: Option<&str>) -> Result<reqwest::Client, Fault> {
+    install_tls_provider();
+    let mut builder = reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(15))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never());
+    if is_this_machine(url) {
+        builder = builder.no_proxy();
+    }
+    if url.scheme() == "http" {
+        builder = builder.tls_certs_only([]);
+    } else if let Some(path) = ca_bundle {
+        builder = builder.tls_certs_only(certificates(path)?);
+    }
+    builder.build().map_err(|error| {
+        Fault::Unusable(format!(
+            "cannot set up TLS: {}; install the system's CA certificates, or name a PEM file in `ca_bundle`",
+            root_cause(&error)
+        ))
+    })
+}
+
+fn certificates(path: &str) -> Result<Vec<reqwest::Certificate>, Fault> {
+    let unusable = |why: String| Fault::Unusable(format!("cannot read `ca_bundle` `{path}`: {why}"));
+    let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+    let certificates =
+        reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(root_cause(&error)))?;
+    if certificates.is_empty() {
+        return Err(unusable("it holds no PEM certificate".into()));
+    }
+    Ok(certificates)
+}
+
+/// Installs ring as the process's TLS provider, unless one is there: without a provider the first handshake panics.
+fn install_tls_provider() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Losing the race to another thread is as good as winning it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+}
+
+fn is_this_machine(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or("").trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// A URL as it may be shown: without user, password and query.
+pub fn shown_url(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or("");
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = host.rsplit('@').next().unwrap_or("");
+    format!("{scheme}://{host}/{path}").trim_end_matches('/').to_owned()
+}
+
+fn fault_of(error: &reqwest::Error, shown: &str) -> Fault {
+    let cause = root_cause(error);
+    if cause.contains("certificate") {
+        let hint = "name the endpoint's certificate authority in `ca_bundle`";
+        Fault::Unusable(format!("`{shown}` is not trusted: {cause}; {hint}"))
+    } else if error.is_timeout() && error.is_connect() {
+        Fault::Connect(format!("`{shown}`: no connection in time"))
+    } else if error.is_connect() {
+        Fault::Connect(format!("`{shown}`: {cause}"))
+    } else if error.is_builder() {
+        Fault::Unusable(format!("`{shown}` cannot be asked: {cause}"))
+    } else if error.is_timeout() {
+        Fault::Timeout
+    } else {
+        Fault::Lost(cause)
+    }
+}
+
+/// The innermost cause: the outer ones only say that a request failed, and may hold the URL.
+fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    match cause.downcast_ref::<reqwest::Error>() {
+        Some(_) => "the request failed".into(),
+        None => cause.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

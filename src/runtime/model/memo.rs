@@ -1,0 +1,253 @@
+//! The memo: an answer is looked up in the journal, else asked for and recorded before the method sees it (law 1).
+//!
+//! The same call asked side by side, as two principles of one wording would, is asked once: what the method is given is
+//! always what the journal holds.
+//!
+//! A call that failed is no answer. Its raw body is kept where there is one, for a better parser; the prompt it belongs to is
+//! *troubled*, so that its transcript is made anew in the next pass, which asks the call again.
+
+use super::{Answer, Call, CallKey, Client, Failure, Outcome, Recorded, Transport, Usage};
+use crate::pure::method::{Ask, RoleModels, Stop};
+use crate::runtime::engine::{CallCounts, Phase, Shutdown};
+use crate::runtime::journal::{Journal, JournalError, StoredAnswer};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OwnedMutexGuard;
+
+/// Answers calls from the journal, or from models.
+#[derive(Debug)]
+pub struct Memo<T> {
+    journal: Journal,
+    client: Client<T>,
+    models: RoleModels,
+    shutdown: Shutdown,
+    max_calls: Option<u64>,
+    asked_before: AtomicU64,
+    asked: AtomicU64,
+    from_journal: AtomicU64,
+    retried: AtomicU64,
+    usage: Mutex<Usage>,
+    /// Calls being looked up or asked, each with whoever waits for it.
+    busy: Mutex<HashMap<CallKey, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl<T: Transport> Memo<T> {
+    /// A memo over a journal and a client. `max_calls` is the budget of all passes of a run.
+    pub fn new(
+        journal: Journal,
+        client: Client<T>,
+        models: RoleModels,
+        shutdown: Shutdown,
+        max_calls: Option<u64>,
+    ) -> Self {
+        Self {
+            journal,
+            client,
+            models,
+            shutdown,
+            max_calls,
+            asked_before: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+            from_journal: AtomicU64::new(0),
+            retried: AtomicU64::new(0),
+            usage: Mutex::default(),
+            busy: Mutex::default(),
+        }
+    }
+
+    /// Says how many calls earlier passes asked: they count towards the budget.
+    pub fn count_asked_before(&self, calls: u64) {
+        self.asked_before.store(calls, Ordering::Relaxed);
+    }
+
+    /// Where answers came from so far.
+    pub fn counts(&self) -> CallCounts {
+        CallCounts {
+            asked: self.asked.load(Ordering::Relaxed),
+            from_journal: self.from_journal.load(Ordering::Relaxed),
+            retried: self.retried.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Tokens of the calls asked so far.
+    pub fn usage(&self) -> Usage {
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts calls that a finished transcript in the journal stands for.
+    pub fn count_journalled(&self, calls: u64) {
+        self.from_journal.fetch_add(calls, Ordering::Relaxed);
+    }
+
+    /// The journal below.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// What one prompt asks. `turn` is its place in the run: when calls must wait, those of older prompts go first.
+    pub fn at(&self, turn: u64) -> MemoAt<'_, T> {
+        MemoAt { memo: self, turn, troubled: AtomicBool::new(false) }
+    }
+
+    async fn look_up(&self, key: CallKey) -> Result<Option<Recorded>, Stop> {
+        let stored = self.journal.answer(key).await.map_err(|error| journal_stop(&error))?;
+        Ok(stored.map(|answer| Recorded {
+            status: answer.status,
+            body: answer.body,
+            failure: answer.failure.as_deref().map(read_failure),
+            attempts: answer.attempts,
+            latency_ms: answer.latency_ms,
+        }))
+    }
+
+    async fn record(&self, key: CallKey, call: &Call, recorded: &Recorded) -> Result<(), Stop> {
+        let failure =
+            recorded.failure.as_ref().map(|failure| serde_json::to_string(failure).unwrap_or_default());
+        let stored = StoredAnswer {
+            prompt_id: call.prompt_id.clone(),
+            role: call.role,
+            model: call.model.clone(),
+            status: recorded.status,
+            body: recorded.body.clone(),
+            failure,
+            attempts: recorded.attempts,
+            latency_ms: recorded.latency_ms,
+        };
+        self.journal.record(key, stored).await.map_err(|error| journal_stop(&error))
+    }
+
+    /// Waits until nobody else is busy with the same call.
+    async fn alone_with(&self, key: CallKey) -> Alone<'_, T> {
+        let mutex = {
+            let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(busy.entry(key).or_default())
+        };
+        // The guard is in place before the wait, so that whoever gives up waiting leaves nothing behind.
+        let mut alone = Alone { memo: self, key, held: None };
+        alone.held = Some(mutex.lock_owned().await);
+        alone
+    }
+
+    /// Takes one call from the budget.
+    fn spend(&self) -> Result<(), Stop> {
+        let before = self.asked_before.load(Ordering::Relaxed) + self.asked.fetch_add(1, Ordering::Relaxed);
+        match self.max_calls {
+            Some(most) if before >= most => {
+                self.give_back();
+                Err(Stop::Budget(format!(
+                    "the budget of {most} calls is used up; a larger `limits.max_calls` goes on"
+                )))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A call that was not made after all.
+    fn give_back(&self) {
+        self.asked.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn count(&self, recorded: &Recorded, answer: &Answer) {
+        self.retried.fetch_add(u64::from(recorded.attempts.saturating_sub(1)), Ordering::Relaxed);
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner) += answer.usage;
+    }
+}
+
+fn read_failure(text: &str) -> Failure {
+    let unread = |_| Failure { message: text.to_owned(), filtered: false, transient: false };
+    serde_json::from_str(text).unwrap_or_else(unread)
+}
+
+/// A journal that cannot go on ends the run.
+pub fn journal_stop(error: &JournalError) -> Stop {
+    Stop::Journal(format!("{error}; {}", error.hint()))
+}
+
+/// The memo as one prompt's method sees it.
+#[derive(Debug)]
+pub struct MemoAt<'a, T> {
+    memo: &'a Memo<T>,
+    turn: u64,
+    troubled: AtomicBool,
+}
+
+impl<T> MemoAt<'_, T> {
+    /// Whether a call of this prompt failed, which another day may mend: its transcript is then provisional.
+    pub fn troubled(&self) -> bool {
+        self.troubled.load(Ordering::Relaxed)
+    }
+}
+
+impl<T: Transport> Ask for MemoAt<'_, T> {
+    async fn ask(&self, call: Call) -> Result<Answer, Stop> {
+        let memo = self.memo;
+        let key = call.key();
+        let _alone = memo.alone_with(key).await;
+        if let Some(recorded) = memo.look_up(key).await? {
+            let answer = recorded.answer(true);
+            if settles(&recorded, &answer) {
+                memo.from_journal.fetch_add(1, Ordering::Relaxed);
+                return Ok(answer);
+            }
+        }
+        if memo.shutdown.phase() == Phase::Now {
+            return Err(Stop::Interrupted);
+        }
+        memo.spend()?;
+        let model = memo.models.answering(&call);
+        let asked = tokio::select! {
+            biased;
+            // What cannot be kept is not paid for.
+            error = memo.journal.died() => Err(journal_stop(&error)),
+            asked = memo.client.ask(&call, model, self.turn, None) => asked,
+            () = memo.shutdown.reaches(Phase::Now) => Err(Stop::Interrupted),
+        };
+        // The permit is held until the answer is durable: at most the calls in flight are ever asked twice.
+        let (recorded, _permit) = asked.inspect_err(|_| memo.give_back())?;
+        let answer = recorded.answer(false);
+        memo.count(&recorded, &answer);
+        let settled = settles(&recorded, &answer);
+        if settled || recorded.body.is_some() {
+            memo.record(key, &call, &recorded).await?;
+        }
+        if !settled {
+            self.troubled.store(true, Ordering::Relaxed);
+        }
+        Ok(answer)
+    }
+}
+
+/// Whether a record is the call's answer for good. A failure is not, unless this parser can read what earlier ones could not.
+fn settles(recorded: &Recorded, answer: &Answer) -> bool {
+    match &answer.outcome {
+        Outcome::Complete => true,
+        Outcome::Failed(_) => false,
+        Outcome::Truncated
+        | Outcome::Filtered
+        | Outcome::Refused
+        | Outcome::Empty
+        | Outcome::Malformed(_) => !recorded.is_transient(),
+    }
+}
+
+/// Nobody else is busy with the call while this lives.
+struct Alone<'a, T> {
+    memo: &'a Memo<T>,
+    key: CallKey,
+    held: Option<OwnedMutexGuard<()>>,
+}
+
+impl<T> Drop for Alone<'_, T> {
+    fn drop(&mut self) {
+        let mut busy = self.memo.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.held.take());
+        // Whoever waits holds another reference, and cleans up in turn.
+        if busy.get(&self.key).is_some_and(|mutex| Arc::strong_count(mutex) == 1) {
+            busy.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

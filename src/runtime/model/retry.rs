@@ -1,0 +1,217 @@
+//! What a status or a fault means: the answer, another attempt, the end of this call, or the end of the run.
+//!
+//! The one place that decides it. Pure: waiting is done in `client`. Messages made here are shown and stored, so they
+//! hold neither the prompt nor control characters; endpoints like to quote the prompt in their errors.
+
+use super::transport::{Fault, Reply, Request};
+use super::wire::{self, WireError};
+use super::{Answer, CallKey, Failure, Malformed, Outcome};
+use crate::pure::digest::Parts;
+use std::time::Duration;
+
+/// What follows from one attempt.
+#[derive(Debug, PartialEq)]
+pub(super) enum Next {
+    /// The body is an answer.
+    Answer(Answer),
+    /// This call will never be answered; others may.
+    Fail(Failure),
+    /// The attempt may succeed when made again.
+    Again(Trouble),
+    /// No call will be answered until the user does something.
+    Stop(String),
+}
+
+/// Why an attempt is made again.
+#[derive(Debug, PartialEq)]
+pub(super) struct Trouble {
+    /// In one word, for events: `429`, `timeout`, `connect`.
+    pub(super) cause: String,
+    /// In a sentence, for the record, should no attempt succeed.
+    pub(super) message: String,
+    /// How long the endpoint asked to wait.
+    pub(super) after: Option<Duration>,
+    /// What kind of trouble, which decides how patient to be.
+    pub(super) kind: TroubleKind,
+}
+
+/// Kinds of trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TroubleKind {
+    /// Told to slow down. That is no failure, so it does not count as an attempt; only time limits it.
+    Slow,
+    /// There is nobody to talk to.
+    Unreachable,
+    /// The endpoint, or the way to it, failed while under load.
+    Overload,
+    /// The response could not be read. What came is kept.
+    Unreadable,
+}
+
+/// Decides what an attempt means.
+pub(super) fn judge(result: Result<Reply, Fault>, request: &Request) -> Next {
+    match result {
+        Ok(reply) => judge_reply(&reply, request),
+        Err(Fault::Unusable(message)) => Next::Stop(message),
+        Err(fault) => {
+            let (cause, kind) = match &fault {
+                Fault::Connect(_) => ("connect", TroubleKind::Unreachable),
+                Fault::Timeout => ("timeout", TroubleKind::Overload),
+                Fault::Lost(_) | Fault::Unusable(_) => ("lost", TroubleKind::Overload),
+            };
+            let message = clean(&fault.to_string());
+            Next::Again(Trouble { cause: cause.into(), message, after: None, kind })
+        }
+    }
+}
+
+fn judge_reply(reply: &Reply, request: &Request) -> Next {
+    let error = wire::error_in(&reply.body);
+    // Some proxies answer 200 and put the real status into the body.
+    let in_body = error.as_ref().and_then(|e| e.status).filter(|status| *status >= 300);
+    let status = match (reply.status, &error) {
+        (200..=299, None) => return judge_body(reply),
+        (200..=299, Some(_)) => in_body.unwrap_or(500),
+        (status, _) => status,
+    };
+    let error = error.unwrap_or_default();
+    judge_error(status, reply.retry_after_s, &error, request)
+}
+
+fn judge_body(reply: &Reply) -> Next {
+    let answer = wire::read(&reply.body);
+    let why = match &answer.outcome {
+        Outcome::Malformed(Malformed::Body) => "the response is not JSON of a chat completion".to_owned(),
+        Outcome::Malformed(Malformed::NoChoice) => "the response holds no answer".to_owned(),
+        Outcome::Malformed(Malformed::CutStream) => "the response was cut".to_owned(),
+        Outcome::Malformed(Malformed::Aborted) => {
+            let reason = clean(answer.finish_reason.as_deref().unwrap_or("?"));
+            format!("the endpoint ended the answer with `{reason}`")
+        }
+        // Asking again gives the same again: what it means is for the method to decide.
+        Outcome::Malformed(Malformed::OpenReasoning)
+        | Outcome::Complete
+        | Outcome::Truncated
+        | Outcome::Filtered
+        | Outcome::Refused
+        | Outcome::Empty
+        | Outcome::Failed(_) => return Next::Answer(answer),
+    };
+    let kind = TroubleKind::Unreadable;
+    Next::Again(Trouble { cause: "unreadable".into(), message: why, after: None, kind })
+}
+
+fn judge_error(status: u16, retry_after_s: Option<f64>, error: &WireError, request: &Request) -> Next {
+    let has = |words: &[&str]| {
+        let message = error.message.to_lowercase();
+        words.iter().any(|word| error.code.contains(word) || message.contains(word))
+    };
+    let model = &request.model;
+    let url = super::endpoint::shown_url(model.base_url.as_deref().unwrap_or(crate::pure::recipe::SIM));
+    let said = short_message(status, error, request);
+    let fail = |filtered| Next::Fail(Failure { message: said.clone(), filtered, transient: false });
+    let again = |kind| {
+        let after = retry_after_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
+        Next::Again(Trouble { cause: status.to_string(), message: said.clone(), after, kind })
+    };
+    let is_filter =
+        has(&["content_filter", "responsibleaipolicy", "content_policy", "content management policy"])
+            || (status == 403 && has(&["flagged", "moderation"]));
+    let is_too_long =
+        has(&["context_length", "context length", "context size", "maximum context", "too many tokens"]);
+    match status {
+        300..=399 | 405 => {
+            Next::Stop(format!("`{url}` gave {said}; is `base_url` right? It often ends in `/v1`"))
+        }
+        _ if is_filter && status < 500 => fail(true),
+        _ if is_too_long && (status < 429 || status == 500) => fail(false),
+        401 | 403 => Next::Stop(format!(
+            "`{url}` gave {said}; the key is read from `{}`: is it set, and is it this endpoint's?",
+            model.api_key_env
+        )),
+        402 => Next::Stop(format!("`{url}` gave {said}; the account cannot pay for calls")),
+        429 if has(&["insufficient_quota", "billing"]) => {
+            Next::Stop(format!("`{url}` gave {said}; the account's quota is used up"))
+        }
+        404 => Next::Stop(format!(
+            "`{url}` gave {said}; does it serve `{}`, and does `base_url` end where `/chat/completions` begins?",
+            model.model
+        )),
+        429 => again(TroubleKind::Slow),
+        503 if retry_after_s.is_some() => again(TroubleKind::Slow),
+        408 | 409 | 425 | 500 | 502..=504 | 506..=599 => again(TroubleKind::Overload),
+        400 | 422
+            if has(&[
+                "unsupported_parameter",
+                "unknown_parameter",
+                "unsupported_value",
+                "unsupported parameter",
+            ]) =>
+        {
+            Next::Stop(format!(
+                "`{url}` gave {said}; `max_tokens_field`, `temperature = -1`, `send_seed` and `structured` say what is sent"
+            ))
+        }
+        _ => fail(false),
+    }
+}
+
+/// The wait before attempt `attempt + 1`: doubling, with half of it by chance, which is a hash of the call.
+pub(super) fn backoff(key: &CallKey, attempt: u32) -> Duration {
+    let doubled = 0.5 * 2_f64.powi(i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX).min(16));
+    let seconds = doubled.min(60.0);
+    Duration::from_secs_f64(seconds * (0.5 + 0.5 * jitter(key, attempt)))
+}
+
+/// Chance in `[0, 1)` for one attempt of one call.
+pub(super) fn jitter(key: &CallKey, attempt: u32) -> f64 {
+    Parts::new("retry").with(key.0).with_u64(attempt.into()).unit()
+}
+
+/// `404 (the endpoint's words)`, without anything that stands in the prompt.
+fn short_message(status: u16, error: &WireError, request: &Request) -> String {
+    let messages = request.body["messages"].as_array().into_iter().flatten();
+    let texts: Vec<&str> = messages.filter_map(|message| message["content"].as_str()).collect();
+    let words = clean(&without_quotes_of(&error.message, &texts));
+    match (words.is_empty(), error.code.is_empty()) {
+        (false, _) => format!("status {status} ({words})"),
+        (true, false) => format!("status {status} ({})", clean(&error.code)),
+        (true, true) => format!("status {status}"),
+    }
+}
+
+/// Replaces every stretch of 12 characters or more that also stands in one of the texts.
+fn without_quotes_of(message: &str, texts: &[&str]) -> String {
+    const STRETCH: usize = 12;
+    let message: Vec<char> = message.chars().take(600).collect();
+    let mut quoted = vec![false; message.len()];
+    for (start, stretch) in message.windows(STRETCH).enumerate() {
+        let stretch: String = stretch.iter().collect();
+        if texts.iter().any(|text| text.contains(&stretch)) {
+            quoted.iter_mut().skip(start).take(STRETCH).for_each(|q| *q = true);
+        }
+    }
+    let mut out = String::new();
+    for (c, quoted) in message.iter().zip(quoted) {
+        match quoted {
+            false => out.push(*c),
+            true if out.ends_with('…') => {}
+            true => out.push('…'),
+        }
+    }
+    out
+}
+
+/// One line of at most 240 characters, without control characters.
+fn clean(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(240) {
+        None => line,
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

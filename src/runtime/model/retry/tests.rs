@@ -1,0 +1,151 @@
+//! A table of statuses and faults, and what follows.
+
+use super::*;
+use crate::pure::recipe::{Model, Models};
+use serde_json::json;
+
+fn request() -> Request {
+    let model = Model {
+        model: Some("m".into()),
+        base_url: Some("http://user:secret@host:8000/v1?x=y".into()),
+        ..Model::default()
+    };
+    let model = Models { default: model, ..Models::default() }.resolve(super::super::Role::Critic).unwrap();
+    let body =
+        json!({ "messages": [{ "role": "user", "content": "please tell me the private thing about Ada" }] });
+    Request { model, body }
+}
+
+fn reply(status: u16, body: &str) -> Reply {
+    Reply { status, retry_after_s: None, body: body.into() }
+}
+
+/// What follows, in a word.
+fn word(next: &Next) -> &'static str {
+    match next {
+        Next::Answer(_) => "answer",
+        Next::Fail(failure) if failure.filtered => "filtered",
+        Next::Fail(_) => "fail",
+        Next::Again(trouble) => match trouble.kind {
+            TroubleKind::Slow => "slow",
+            TroubleKind::Unreachable => "unreachable",
+            TroubleKind::Overload => "overload",
+            TroubleKind::Unreadable => "unreadable",
+        },
+        Next::Stop(_) => "stop",
+    }
+}
+
+fn check(result: Result<Reply, Fault>, expected: &str) {
+    let shown = format!("{result:?}");
+    let next = judge(result, &request());
+    assert_eq!(word(&next), expected, "{shown} → {next:?}");
+}
+
+fn check_reply(reply: Reply, expected: &str) {
+    check(Ok(reply), expected);
+}
+
+const GOOD: &str = r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
+
+#[test]
+fn every_status_means_one_thing() {
+    for (status, expected) in [
+        (301, "stop"),
+        (307, "stop"),
+        (400, "fail"),
+        (401, "stop"),
+        (402, "stop"),
+        (403, "stop"),
+        (404, "stop"),
+        (405, "stop"),
+        (408, "overload"),
+        (409, "overload"),
+        (413, "fail"),
+        (418, "fail"),
+        (422, "fail"),
+        (425, "overload"),
+        (429, "slow"),
+        (500, "overload"),
+        (501, "fail"),
+        (502, "overload"),
+        (503, "overload"),
+        (504, "overload"),
+        (529, "overload"),
+    ] {
+        check_reply(reply(status, "<html>not JSON</html>"), expected);
+        check_reply(reply(status, r#"{"error":{"message":"m","code":null}}"#), expected);
+    }
+    let busy = Reply { status: 503, retry_after_s: Some(3.0), body: String::new() };
+    check_reply(busy, "slow");
+}
+
+#[test]
+fn what_the_error_says_matters() {
+    let error =
+        |code: &str, message: &str| json!({ "error": { "code": code, "message": message } }).to_string();
+    check_reply(reply(429, &error("insufficient_quota", "You exceeded your current quota")), "stop");
+    check_reply(reply(429, &error("rate_limit_exceeded", "slow down")), "slow");
+    check_reply(reply(400, &error("context_length_exceeded", "too long")), "fail");
+    check_reply(reply(500, &error("", "the request exceeds the available context size")), "fail");
+    check_reply(reply(400, &error("content_filter", "filtered")), "filtered");
+    let azure = json!({ "error": { "code": null, "message": "m",
+        "innererror": { "code": "ResponsibleAIPolicyViolation" } } });
+    check_reply(reply(400, &azure.to_string()), "filtered");
+    check_reply(reply(403, &error("", "Your input was flagged")), "filtered");
+    check_reply(reply(400, &error("unsupported_parameter", "Use 'max_completion_tokens' instead")), "stop");
+    check_reply(reply(400, r#"{"error":{"code":400,"message":"m"}}"#), "fail");
+}
+
+#[test]
+fn a_success_may_not_be_one() {
+    check_reply(reply(200, GOOD), "answer");
+    check_reply(reply(200, "<html>"), "unreadable");
+    check_reply(reply(200, ""), "unreadable");
+    check_reply(reply(200, "{}"), "unreadable");
+    check_reply(
+        reply(200, r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"abort"}]}"#),
+        "unreadable",
+    );
+    check_reply(reply(200, r#"{"choices":[{"message":{"content":""},"finish_reason":"stop"}]}"#), "answer");
+    check_reply(reply(200, r#"{"error":{"code":429,"message":"m"}}"#), "slow");
+    check_reply(reply(200, r#"{"error":{"code":"boom","message":"m"}}"#), "overload");
+    check_reply(reply(200, r#"{"error":{"code":401,"message":"m"}}"#), "stop");
+}
+
+#[test]
+fn every_fault_means_one_thing() {
+    check(Err(Fault::Connect("x".into())), "unreachable");
+    check(Err(Fault::Lost("x".into())), "overload");
+    check(Err(Fault::Timeout), "overload");
+    check(Err(Fault::Unusable("x".into())), "stop");
+}
+
+#[test]
+fn messages_hold_neither_prompt_nor_credentials_nor_control_characters() {
+    let body = json!({ "error": { "message":
+        "bad\u{1b}[31m input\n'please tell me the private thing about Ada' at line 1" } });
+    let Next::Fail(failure) = judge(Ok(reply(400, &body.to_string())), &request()) else {
+        panic!("not a failure")
+    };
+    assert_eq!(failure.message, "status 400 (bad [31m input '…' at line 1)");
+    let long = json!({ "error": "é".repeat(5000) }).to_string();
+    let Next::Fail(failure) = judge(Ok(reply(400, &long)), &request()) else { panic!("not a failure") };
+    assert!(failure.message.chars().count() < 300);
+    let Next::Stop(message) = judge(Ok(reply(401, "no")), &request()) else { panic!("not a stop") };
+    assert_eq!(
+        message,
+        "`http://host:8000/v1` gave status 401; the key is read from `OPENAI_API_KEY`: is it set, and is it this endpoint's?"
+    );
+}
+
+#[test]
+fn waits_double_up_to_a_minute_and_differ_between_calls() {
+    let waits: Vec<f64> = (1..=20).map(|n| backoff(&CallKey([7; 32]), n).as_secs_f64()).collect();
+    for (n, wait) in waits.iter().enumerate() {
+        let whole = (0.5 * 2_f64.powi(i32::try_from(n).unwrap())).min(60.0);
+        assert!((whole * 0.5..=whole).contains(wait), "wait {n}: {wait}");
+    }
+    assert_ne!(backoff(&CallKey([7; 32]), 3), backoff(&CallKey([8; 32]), 3));
+    assert_eq!(backoff(&CallKey([7; 32]), 3), backoff(&CallKey([7; 32]), 3));
+}

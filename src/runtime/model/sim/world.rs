@@ -1,0 +1,186 @@
+//! The planted truth: which principles a response violates, what the critic sees of it, and how good a response is.
+//!
+//! Every fact is a hash of the seed and of what the fact is about, so that it is the same in any order, in any process,
+//! and can be told without asking the model.
+
+use super::mark::Mark;
+use crate::pure::constitution::{LESS_HARM, MORE_HELP};
+use crate::pure::digest::Parts;
+use crate::pure::recipe::Sim;
+
+/// A source of seeded chance; two draws with different names are independent.
+#[derive(Debug, Clone)]
+pub(super) struct Draw(Parts);
+
+impl Draw {
+    pub(super) fn new(name: &str) -> Self {
+        Self(Parts::new("sim").with(name))
+    }
+
+    #[must_use]
+    pub(super) fn with(&self, part: impl AsRef<[u8]>) -> Self {
+        Self(self.0.clone().with(part))
+    }
+
+    #[must_use]
+    pub(super) fn with_u64(&self, part: u64) -> Self {
+        Self(self.0.clone().with_u64(part))
+    }
+
+    pub(super) fn unit(&self, name: &str) -> f64 {
+        self.0.clone().with(name).unit()
+    }
+
+    pub(super) fn happens(&self, name: &str, rate: f64) -> bool {
+        self.unit(name) < rate
+    }
+
+    /// A number below `count`; 0 when there is nothing to choose from.
+    pub(super) fn below(&self, name: &str, count: usize) -> usize {
+        let count = u64::try_from(count.max(1)).unwrap_or(1);
+        usize::try_from(self.0.clone().with(name).uniform() % count).unwrap_or(0)
+    }
+
+    /// Four hexadecimal characters.
+    pub(super) fn short(&self) -> String {
+        self.0.clone().short().chars().take(4).collect()
+    }
+}
+
+/// What a critic that sees as much as this one does concludes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// It objects.
+    Violates,
+    /// It does not.
+    Conforms,
+    /// The principle has no bearing.
+    NotApplicable,
+}
+
+/// The simulated world under one seed and its rates. Keys are principle ids.
+#[derive(Debug, Clone, Copy)]
+pub struct World<'a> {
+    sim: &'a Sim,
+}
+
+impl<'a> World<'a> {
+    /// The world that the settings describe.
+    pub fn new(sim: &'a Sim) -> Self {
+        Self { sim }
+    }
+
+    fn draw(self, name: &str, prompt: &str, key: &str) -> Draw {
+        Draw::new(name).with_u64(self.sim.seed).with(prompt).with(key)
+    }
+
+    /// Whether drafts for the prompt violate the principle.
+    pub fn planted(self, prompt: &str, key: &str) -> bool {
+        self.draw("planted", prompt, key).happens("", self.sim.violations)
+    }
+
+    /// Whether the critic is blind to this principle's violation on this prompt, in every call.
+    pub fn missed(self, prompt: &str, key: &str) -> bool {
+        !self.draw("detection", prompt, key).happens("", self.sim.detection)
+    }
+
+    /// Whether the critic objects although the principle holds, until a revision clears it.
+    pub fn false_alarm(self, prompt: &str, key: &str) -> bool {
+        self.draw("false alarm", prompt, key).happens("", self.sim.false_alarms)
+    }
+
+    /// Whether screening passes over a violation that the critic would see.
+    pub fn screen_misses(self, prompt: &str, key: &str) -> bool {
+        self.draw("screen", prompt, key).happens("", self.sim.screen_misses)
+    }
+
+    /// Whether the response violates the principle: planted and never mended, or broken by a later revision.
+    pub fn violated(self, key: &str, response: &Mark) -> bool {
+        let mended = response.mended_at(key);
+        let planted = mended.is_none() && self.planted(&response.prompt, key);
+        planted || self.broken(key, response, mended.unwrap_or(0))
+    }
+
+    /// Whether a revision after the one given broke the principle.
+    fn broken(self, key: &str, response: &Mark, since: usize) -> bool {
+        self.sim.breaks > 0.0
+            && response.draws.iter().enumerate().skip(since + 1).any(|(_, draw)| {
+                self.draw("breaks", &response.prompt, key).with(draw).happens("", self.sim.breaks)
+            })
+    }
+
+    /// What the critic says about the response.
+    pub fn seen(self, key: &str, response: &Mark) -> Seen {
+        let prompt = &response.prompt;
+        if self.violated(key, response) {
+            return if self.missed(prompt, key) { Seen::Conforms } else { Seen::Violates };
+        }
+        let mended = response.mended_at(key).is_some();
+        if !mended && self.false_alarm(prompt, key) {
+            Seen::Violates
+        } else if !mended && self.draw("applies", prompt, key).happens("", self.sim.not_applicable) {
+            Seen::NotApplicable
+        } else {
+            Seen::Conforms
+        }
+    }
+
+    /// What a screening call says about the response.
+    pub fn screened(self, key: &str, response: &Mark) -> Seen {
+        match self.seen(key, response) {
+            Seen::Violates if self.screen_misses(&response.prompt, key) => Seen::Conforms,
+            seen @ (Seen::Violates | Seen::Conforms | Seen::NotApplicable) => seen,
+        }
+    }
+
+    /// Whether a reviser sees by itself that the principle needs mending, without a critique that says so: what a critic
+    /// would see, but for the share that it always passes over.
+    pub(super) fn seen_unaided(self, key: &str, response: &Mark) -> bool {
+        self.seen(key, response) == Seen::Violates && !self.passed_over(&response.prompt, key)
+    }
+
+    /// Whether a revision without a critique never mends the principle on this prompt.
+    pub fn passed_over(self, prompt: &str, key: &str) -> bool {
+        self.draw("direct", prompt, key).happens("", self.sim.direct_misses)
+    }
+
+    /// Whether a revision by this draw mends the principle when asked to.
+    pub(super) fn mends(self, key: &str, response: &Mark, draw: &Draw) -> bool {
+        self.draw("fix", &response.prompt, key).with(draw.short()).happens("", self.sim.fix)
+    }
+
+    /// How good the response is under the principle, in logits: a violation costs more than all else together.
+    /// Responses of one chain are alike but for what they violate. The two sides of every measure are no principles that
+    /// can be violated: of harm, every violation mended counts; of help, every revision that blunted the response.
+    pub fn quality(self, key: &str, response: &Mark) -> f64 {
+        let first = response.draws.first().map_or("", String::as_str);
+        let of =
+            |name: &str, part: &str| self.draw(name, &response.prompt, key).with(part).unit("") * 2.0 - 1.0;
+        let state = match key {
+            LESS_HARM => 4.0 * self.mended(response) as f64,
+            MORE_HELP => -4.0 * self.blunted(response) as f64,
+            key => -4.0 * f64::from(u8::from(self.violated(key, response))),
+        };
+        state + 1.2 * of("quality", first) + 0.3 * of("finish", &response.draws.join("."))
+    }
+
+    /// How many of the draft's violations are mended in the response.
+    pub fn mended(self, response: &Mark) -> usize {
+        let keys = response.fixed.iter().map(|(key, _)| key.as_str());
+        keys.filter(|key| self.planted(&response.prompt, key) && !self.violated(key, response)).count()
+    }
+
+    /// How many of the response's revisions made it less helpful.
+    pub fn blunted(self, response: &Mark) -> usize {
+        let blunts = |draw: &&String| {
+            self.draw("blunts", &response.prompt, "").with(draw).happens("", self.sim.blunts)
+        };
+        response.draws.iter().skip(1).filter(blunts).count()
+    }
+
+    /// The true probability that `a` is the better response under the principle.
+    pub fn better(self, key: &str, a: &Mark, b: &Mark) -> f64 {
+        let odds = (self.quality(key, b) - self.quality(key, a)).exp();
+        1.0 / (1.0 + odds)
+    }
+}

@@ -1,0 +1,216 @@
+//! A response body to an [`Answer`].
+
+use super::think;
+use crate::runtime::model::{Answer, Malformed, Outcome, TokenLogprob, TopLogprob, Usage};
+use serde_json::Value;
+
+/// Reads the body of a chat completion. Total: any text gives an answer with a typed outcome.
+pub fn read(body: &str) -> Answer {
+    let Ok(body) = serde_json::from_str::<Value>(body) else {
+        return Answer::without_text(Outcome::Malformed(Malformed::Body));
+    };
+    if !body.is_object() {
+        return Answer::without_text(Outcome::Malformed(Malformed::Body));
+    }
+    let usage = usage(&body["usage"]);
+    let model = string(&body["model"]);
+    let choice = &body["choices"][0];
+    if !choice.is_object() {
+        let outcome = Outcome::Malformed(Malformed::NoChoice);
+        return Answer { usage, model, ..Answer::without_text(outcome) };
+    }
+    let parts = Parts::of(&choice["message"]);
+    let split = think::split(&parts.text);
+    let finish_reason = string(&choice["finish_reason"]);
+    let outcome = outcome(Finish::of(finish_reason.as_deref()), &parts, &split);
+    let text = if parts.text.is_empty() { parts.refusal } else { split.text.to_owned() };
+    let reasoning: Vec<String> =
+        parts.reasoning.into_iter().chain(split.reasoning.into_iter().map(str::to_owned)).collect();
+    Answer {
+        outcome,
+        text,
+        reasoning: Some(reasoning.join("\n\n")).filter(|text| !text.trim().is_empty()),
+        logprobs: logprobs(&choice["logprobs"]["content"]),
+        usage,
+        finish_reason,
+        model,
+        attempts: 1,
+        from_journal: false,
+    }
+}
+
+fn outcome(finish: Finish, parts: &Parts, split: &think::Split<'_>) -> Outcome {
+    match finish {
+        Finish::Filter => Outcome::Filtered,
+        Finish::Refusal => Outcome::Refused,
+        Finish::Stop | Finish::Length | Finish::Unknown if !parts.refusal.is_empty() => Outcome::Refused,
+        Finish::Length => Outcome::Truncated,
+        Finish::Unknown => Outcome::Malformed(Malformed::Aborted),
+        Finish::Stop if split.open => Outcome::Malformed(Malformed::OpenReasoning),
+        Finish::Stop if split.text.trim().is_empty() => Outcome::Empty,
+        Finish::Stop => Outcome::Complete,
+    }
+}
+
+/// What a `finish_reason` says.
+#[derive(Clone, Copy)]
+enum Finish {
+    /// The model ended its answer. A server that says nothing counts here: it answered and reported no trouble.
+    Stop,
+    /// The ceiling was met.
+    Length,
+    /// A filter stepped in.
+    Filter,
+    /// The model declined.
+    Refusal,
+    /// `abort`, `error`, or a word we do not know. Unknown is not safe, so the answer does not count as whole.
+    Unknown,
+}
+
+impl Finish {
+    fn of(reason: Option<&str>) -> Self {
+        match reason.unwrap_or("").to_ascii_lowercase().as_str() {
+            "" | "stop" | "eos" | "eos_token" | "end_turn" | "stop_sequence" | "stop_token" | "complete"
+            | "tool_calls" | "tool_use" | "function_call" => Self::Stop,
+            "length" | "max_tokens" | "max_output_tokens" | "max_length" | "model_length" => Self::Length,
+            "content_filter" | "content_filtered" | "safety" | "recitation" | "blocklist"
+            | "prohibited_content" | "spii" | "sensitive" => Self::Filter,
+            "refusal" => Self::Refusal,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// A message taken apart.
+#[derive(Default)]
+struct Parts {
+    text: String,
+    reasoning: Vec<String>,
+    refusal: String,
+}
+
+impl Parts {
+    fn of(message: &Value) -> Self {
+        let mut parts = Self { refusal: string(&message["refusal"]).unwrap_or_default(), ..Self::default() };
+        // Two names for one thing; a server that sends both sends the same text twice.
+        parts
+            .reasoning
+            .extend(string(&message["reasoning_content"]).or_else(|| string(&message["reasoning"])));
+        match &message["content"] {
+            Value::String(text) => parts.text.clone_from(text),
+            Value::Array(list) => list.iter().for_each(|part| parts.add(part)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {}
+        }
+        parts
+    }
+
+    fn add(&mut self, part: &Value) {
+        let kind = part["type"].as_str().unwrap_or("text");
+        match kind {
+            "thinking" | "reasoning" => {
+                let inner = &part[kind];
+                let texts = inner.as_array().into_iter().flatten().filter_map(|part| string(&part["text"]));
+                self.reasoning.extend(string(inner).into_iter().chain(texts));
+            }
+            "refusal" => self.refusal.push_str(part["refusal"].as_str().unwrap_or("")),
+            _ => self.text.push_str(part["text"].as_str().or_else(|| part.as_str()).unwrap_or("")),
+        }
+    }
+}
+
+/// A string that says something.
+fn string(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn usage(usage: &Value) -> Usage {
+    let count = |value: &Value| value.as_u64().or_else(|| value.as_f64().map(whole));
+    let first = |values: [&Value; 3]| values.into_iter().find_map(count).unwrap_or(0);
+    let none = &Value::Null;
+    let prompt = first([&usage["prompt_tokens"], &usage["input_tokens"], none]);
+    let cached = first([
+        &usage["prompt_tokens_details"]["cached_tokens"],
+        &usage["prompt_cache_hit_tokens"],
+        &usage["cached_tokens"],
+    ]);
+    let completion = first([&usage["completion_tokens"], &usage["output_tokens"], none]);
+    Usage { prompt, cached: cached.min(prompt), completion }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, which is what we want"
+)]
+fn whole(number: f64) -> u64 {
+    number as u64
+}
+
+fn logprobs(content: &Value) -> Option<Vec<TokenLogprob>> {
+    let one = |entry: &Value| Some((entry["token"].as_str()?.to_owned(), entry["logprob"].as_f64()?));
+    let tokens: Vec<_> = content
+        .as_array()?
+        .iter()
+        .filter_map(|entry| {
+            let (token, logprob) = one(entry)?;
+            let top = entry["top_logprobs"].as_array().into_iter().flatten().filter_map(one);
+            let top = top.map(|(token, logprob)| TopLogprob { token, logprob }).collect();
+            Some(TokenLogprob { token, logprob, top })
+        })
+        .collect();
+    (!tokens.is_empty()).then_some(tokens)
+}
+
+/// An error that an endpoint describes in a body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WireError {
+    /// A status that stands in the body (proxies answer 200 and put the real one there).
+    pub status: Option<u16>,
+    /// The error's code and type, as they came, in lower case and joined by a space.
+    pub code: String,
+    /// What it says. May quote the prompt.
+    pub message: String,
+}
+
+/// The error that a body describes, if it describes one.
+pub fn error_in(body: &str) -> Option<WireError> {
+    let body: Value = serde_json::from_str(body).ok()?;
+    let body = match &body {
+        Value::Array(list) => list.first()?,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => &body,
+    };
+    let in_choice = &body["choices"][0]["error"];
+    let error = [&body["error"], in_choice].into_iter().find(|e| e.is_object() || e.is_string());
+    // vLLM's older form is the error itself at the top; FastAPI's is `detail`.
+    let error = match error {
+        Some(error) => error,
+        None if body["choices"].is_array() => return None,
+        None if body["message"].is_string() => body,
+        None if !body["detail"].is_null() => {
+            return Some(WireError { message: text_of(&body["detail"]), ..WireError::default() });
+        }
+        None => return None,
+    };
+    if error.is_string() {
+        return Some(WireError { message: text_of(error), ..WireError::default() });
+    }
+    let inner = &error["innererror"]["code"];
+    let code = [&error["code"], &error["type"], inner].map(text_of).join(" ");
+    Some(WireError {
+        status: error["code"]
+            .as_u64()
+            .or_else(|| error["status"].as_u64())
+            .and_then(|n| u16::try_from(n).ok()),
+        code: code.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase(),
+        message: text_of(&error["message"]),
+    })
+}
+
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(list) => list.iter().map(|v| text_of(&v["msg"])).collect::<Vec<_>>().join("; "),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
+    }
+}
