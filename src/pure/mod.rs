@@ -3,13 +3,18 @@
 //! Nothing here uses tokio, reads files or the environment, tells the time, or prints. Callers hand in texts and
 //! answers. So every rule can be tested by calling it. The floor above is [`crate::runtime`].
 
+pub mod answer;
+pub mod ask;
+pub mod call;
 pub mod compare;
 pub mod constitution;
 pub mod diagnostic;
 pub mod digest;
 pub mod method;
+pub mod pairing;
 pub mod prompt;
 pub mod recipe;
+pub mod reject;
 pub mod taxonomy;
 pub mod template;
 pub mod text;

@@ -3,8 +3,9 @@
 //! Flat lists that refer to each other by index, so that every export, gate and report is a walk over them.
 //! It is stored in the journal as JSON, and must stay readable there: fields are added with a default, never renamed.
 
+use crate::pure::answer::Usage;
+use crate::pure::call::Role;
 use crate::pure::prompt::Prompt;
-use crate::runtime::model::{Role, Usage};
 use serde::{Deserialize, Serialize};
 
 /// What a critique concludes.

@@ -7,3 +7,5 @@ pub mod dataset;
 pub mod engine;
 pub mod journal;
 pub mod model;
+pub mod project;
+pub mod sim;

@@ -1,7 +1,7 @@
 //! `amend label` over the simulated judge, whose truth is planted: pairs of a file in, labels and the judge's report out.
 
 use crate::support::{Scratch, Sim, adds_up, bytes, real_data};
-use amend::runtime::model::sim::{Mark, World};
+use amend::runtime::sim::{Mark, World};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

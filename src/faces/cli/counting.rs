@@ -1,9 +1,10 @@
 //! Counts what a piece of work asks, by role, and what of it came from the journal.
 
 use super::asking;
-use crate::pure::method::{Ask, Stop};
+use crate::pure::answer::Answer;
+use crate::pure::ask::{Ask, Stop};
+use crate::pure::call::{Call, CallKey};
 use crate::runtime::engine::plan::{ByRole, Used, place};
-use crate::runtime::model::{Answer, Call, CallKey};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;

@@ -100,8 +100,8 @@ pub fn journal_failure(error: &crate::runtime::journal::JournalError) -> Failure
 }
 
 /// A run or an answer that broke off.
-pub fn stopped(stop: &crate::pure::method::Stop) -> Failure {
-    use crate::pure::method::Stop;
+pub fn stopped(stop: &crate::pure::ask::Stop) -> Failure {
+    use crate::pure::ask::Stop;
     let kind = match stop {
         Stop::Interrupted => Kind::Interrupted,
         Stop::Journal(_) => Kind::Disk,

@@ -1,9 +1,10 @@
 //! The models of a recipe, ready to be asked. The one place that reads keys from the environment.
 
 use super::Failure;
-use crate::pure::method::RoleModels;
 use crate::pure::recipe::Recipe;
-use crate::runtime::model::{Client, KeyLookup, OnRetry, Transports};
+use crate::pure::recipe::RoleModels;
+use crate::runtime::model::{Client, KeyLookup, OnRetry};
+use crate::runtime::project::Transports;
 use secrecy::SecretString;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ pub fn resolve(recipe: &Recipe) -> Result<RoleModels, Failure> {
             "give `--model NAME` with `--base-url URL`, or `--model sim` for the built-in simulated model",
         )
     })?;
-    for role in crate::runtime::model::Role::ALL {
+    for role in crate::pure::call::Role::ALL {
         let model = models.of(role);
         if !model.is_sim() && model.base_url.is_none() {
             return Err(Failure::usage(format!("the model `{}` has no base URL", model.model))

@@ -225,8 +225,8 @@ pub(super) fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pure::answer::Usage;
     use crate::runtime::engine::CallCounts;
-    use crate::runtime::model::Usage;
 
     #[test]
     fn numbers_read_well() {

@@ -5,8 +5,9 @@ use super::inputs::Inputs;
 use super::settings::RecipeArgs;
 use crate::pure::constitution::Constitution;
 use crate::pure::diagnostic::SourceFile;
-use crate::pure::method::{MethodContext, RoleModels};
+use crate::pure::method::MethodContext;
 use crate::pure::recipe::Recipe;
+use crate::pure::recipe::RoleModels;
 use crate::pure::taxonomy::Taxonomy;
 use crate::pure::template::Templates;
 

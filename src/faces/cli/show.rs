@@ -116,7 +116,7 @@ fn outline_line(id: &PromptId, outline: &Outline, style: Style) -> String {
     )
 }
 
-fn reject_line(reject: &crate::runtime::dataset::Reject, style: Style) -> String {
+fn reject_line(reject: &crate::pure::reject::Reject, style: Style) -> String {
     let place = reject.at.as_deref().or(reject.prompt_id.as_ref().map(|id| id.0.as_str())).unwrap_or("?");
     let head = format!("{}  {}", one_line(place, style.width), style.bad(&reject.reason));
     let room = style.width.saturating_sub(columns(&head) + 2).max(20);

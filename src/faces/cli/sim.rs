@@ -7,7 +7,7 @@ use crate::pure::prompt::Prompt;
 use crate::pure::recipe::Sim;
 use crate::pure::taxonomy::Taxonomy;
 use crate::runtime::journal::Reader;
-use crate::runtime::model::sim::{Score, Server, World, truth};
+use crate::runtime::sim::{Score, Server, World, truth};
 use secrecy::SecretString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

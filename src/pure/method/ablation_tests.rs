@@ -9,7 +9,7 @@ use crate::pure::constitution::{LESS_HARM, MORE_HELP};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Method, Schedule, Sim};
 use crate::pure::transcript::Transcript;
-use crate::runtime::model::sim::{Mark, Seen, World};
+use crate::runtime::sim::{Mark, Seen, World};
 use std::collections::BTreeMap;
 
 const EIGHT: [&str; 8] = ["kind", "safe", "plain", "true", "brief", "fair", "calm", "open"];

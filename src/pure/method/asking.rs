@@ -3,13 +3,15 @@
 //!
 //! It decides when asking again may help, not what an answer means.
 
+use super::MethodContext;
 use super::chain::Answers;
-use super::{Ask, MethodContext, Stop};
+use crate::pure::answer::{Answer, Outcome};
+use crate::pure::ask::{Ask, Stop};
+use crate::pure::call::{Call, ResponseFormat, Role};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::is_simulated;
 use crate::pure::transcript::{Response, Tally};
 use crate::runtime::dataset::gates::{Candidate, Verdict as Gate, check_response};
-use crate::runtime::model::{Answer, Call, Outcome, ResponseFormat, Role};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 

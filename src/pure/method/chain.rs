@@ -1,12 +1,13 @@
 //! One prompt's chain in the making: its revisions with their gates, retries and roll-back, and its records.
 
+use super::MethodContext;
 use super::asking::{Asking, is_final, response};
 use super::criticise::Judged;
-use super::{Ask, MethodContext, Stop};
+use crate::pure::ask::{Ask, Stop};
+use crate::pure::call::Role;
 use crate::pure::constitution::Principle;
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::transcript::{Critique, Ended, Revision, RevisionFate, Tally, Transcript, Verdict};
-use crate::runtime::model::Role;
 
 /// A transcript that still grows. Its last response is the one that stands.
 #[derive(Debug)]

@@ -4,12 +4,13 @@ use super::MethodContext;
 use super::choice_report::{ChoiceReport, ChoiceReporter};
 use super::eval::{Graded, grade};
 use super::scripted::{Scripted, Simulated, block_on, chooses, context, ends, prompt, request, says};
+use crate::pure::answer::Outcome;
+use crate::pure::call::{Call, Role};
 use crate::pure::digest::Parts;
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Judge, Label, LabelHow, Method, Sim};
 use crate::pure::transcript::Undecided;
 use crate::runtime::dataset::questions::{Choice, Question};
-use crate::runtime::model::{Call, Outcome, Role};
 use proptest::prelude::*;
 
 fn asking(label: Label) -> MethodContext {

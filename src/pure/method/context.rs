@@ -3,63 +3,13 @@
 //! Everything a method asks is built here, so that every call of one prompt begins with the same bytes (law 5) and every
 //! choice that looks like chance is a hash of the run's seed, the prompt's id and the step.
 
-use super::Stop;
+use crate::pure::call::{Call, ResponseFormat, Role};
 use crate::pure::constitution::{Constitution, Principle};
 use crate::pure::digest::Parts;
 use crate::pure::prompt::{Message, Prompt, Speaker};
-use crate::pure::recipe::ResolvedModel;
-use crate::pure::recipe::{Gates, Label, Method, Models};
+use crate::pure::recipe::{Gates, Label, Method, RoleModels};
 use crate::pure::taxonomy::Taxonomy;
 use crate::pure::template::{TemplateError, Templates};
-use crate::runtime::model::{Call, ResponseFormat, Role};
-
-/// The model of every role, with nothing left open.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RoleModels {
-    /// Who drafts.
-    pub generator: ResolvedModel,
-    /// Who criticises.
-    pub critic: ResolvedModel,
-    /// Who revises.
-    pub reviser: ResolvedModel,
-    /// Who compares.
-    pub judge: ResolvedModel,
-}
-
-impl RoleModels {
-    /// The models that a recipe names; `Err` is the first role for which it names none.
-    pub fn resolve(models: &Models) -> Result<Self, Role> {
-        let of = |role| models.resolve(role).ok_or(role);
-        Ok(Self {
-            generator: of(Role::Generator)?,
-            critic: of(Role::Critic)?,
-            reviser: of(Role::Reviser)?,
-            judge: of(Role::Judge)?,
-        })
-    }
-
-    /// One model for every role.
-    pub fn all(model: &ResolvedModel) -> Self {
-        let model = || model.clone();
-        Self { generator: model(), critic: model(), reviser: model(), judge: model() }
-    }
-
-    /// The role's model.
-    pub fn of(&self, role: Role) -> &ResolvedModel {
-        match role {
-            Role::Generator => &self.generator,
-            Role::Critic => &self.critic,
-            Role::Reviser => &self.reviser,
-            Role::Judge => &self.judge,
-        }
-    }
-
-    /// The model that answers a call: the role's own, or its fallback.
-    pub fn answering(&self, call: &Call) -> &ResolvedModel {
-        let own = self.of(call.role);
-        own.fallback.as_deref().filter(|_| call.fallback).unwrap_or(own)
-    }
-}
 
 /// What the methods of one run share.
 #[derive(Debug, Clone)]
@@ -204,11 +154,5 @@ impl MethodContext {
     /// Thirty-one bits: some servers take no larger seed.
     fn call_seed(&self, prompt: &Prompt, draw: u32) -> u64 {
         self.chance("seed", prompt).with_u64(draw.into()).uniform() >> 33
-    }
-}
-
-impl From<TemplateError> for Stop {
-    fn from(error: TemplateError) -> Self {
-        Self::Template(error.to_string())
     }
 }

@@ -2,12 +2,12 @@
 
 use super::asking::Asking;
 use super::verdict::{Reading, read_critique, read_screen, read_verdict};
-use super::{Ask, Stop};
+use crate::pure::ask::{Ask, Stop};
+use crate::pure::call::Role;
 use crate::pure::constitution::Principle;
 use crate::pure::prompt::Message;
 use crate::pure::template::{screen_schema, verdict_schema};
 use crate::pure::transcript::{Critique, Undecided, Verdict};
-use crate::runtime::model::Role;
 use futures::future::join_all;
 
 /// A verdict on a response, with the conversation in which it was reached.

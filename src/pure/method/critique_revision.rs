@@ -19,9 +19,10 @@
 //! In `panel` the critiques of a revision are the next round's critiques, so a re-check costs nothing, except after the
 //! last round's revision: it is criticised too, so that it can be rolled back and the transcript says what is left.
 
+use super::MethodContext;
 use super::chain::{Answers, Chain, Revised, Wanted};
 use super::criticise::Judged;
-use super::{Ask, MethodContext, Stop};
+use crate::pure::ask::{Ask, Stop};
 use crate::pure::constitution::Principle;
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Choose, Schedule};

@@ -2,14 +2,16 @@
 //!
 //! It asks and reads one question; what many come to is [`super::choice_report`].
 
+use super::MethodContext;
 use super::asking::Asking;
 use super::label::{option_odds, read_option};
-use super::{Ask, MethodContext, Stop};
+use crate::pure::answer::Answer;
+use crate::pure::ask::{Ask, Stop};
+use crate::pure::call::Role;
 use crate::pure::recipe::LabelHow;
 use crate::pure::template::conversation_text;
 use crate::pure::transcript::Undecided;
 use crate::runtime::dataset::questions::{Choice, Question};
-use crate::runtime::model::{Answer, Role};
 
 /// How a question was answered.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,11 +6,11 @@
 
 use super::estimate::{Mean, Rate, Summing};
 use crate::pure::constitution::Constitution;
+use crate::pure::pairing::judge;
 use crate::pure::prompt::GivenLabel;
 use crate::pure::recipe::Pairs;
 use crate::pure::text::words;
 use crate::pure::transcript::{Comparison, Critique, Revision, RevisionFate, Transcript, Verdict};
-use crate::runtime::dataset::rows::judge;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

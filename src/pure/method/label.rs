@@ -4,17 +4,19 @@
 //! Both orders are always asked and averaged, because judges prefer what stands first. A label that cannot be read in
 //! both orders is undecided and never a label; what was read is kept as it was.
 
+use super::MethodContext;
 use super::asking::{Answered, Asking};
-use super::{Ask, MethodContext, Stop};
+use crate::pure::answer::{Outcome, TokenLogprob};
+use crate::pure::ask::{Ask, Stop};
+use crate::pure::call::Role;
 use crate::pure::constitution::Principle;
 use crate::pure::digest::Parts;
+use crate::pure::pairing::{has_direction, objections};
 use crate::pure::prompt::{Given, Prompt};
 use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource};
 use crate::pure::template::Pair;
 use crate::pure::transcript::{Comparison, Ended, Response, Tally, Transcript};
 use crate::runtime::dataset::questions::option_letter;
-use crate::runtime::dataset::rows::{has_direction, objections};
-use crate::runtime::model::{Outcome, Role, TokenLogprob};
 use futures::future::join_all;
 
 /// Samples several drafts of a prompt and compares them.

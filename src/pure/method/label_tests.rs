@@ -3,12 +3,13 @@
 use super::judge_report::{JudgeReport, JudgeReporter, estimate_position_bias};
 use super::scripted::{Scripted, Simulated, block_on, chooses, context, ends, prompt, request, says};
 use super::{MethodContext, label_responses, label_samples, option_odds, read_option};
+use crate::pure::answer::{Answer, Outcome, TokenLogprob, TopLogprob};
+use crate::pure::call::{Call, Role};
 use crate::pure::digest::Parts;
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::{Judge, Label, LabelHow, LabelPairs, Method, Sim};
 use crate::pure::transcript::{Ended, Response, Transcript};
-use crate::runtime::model::sim::{Mark, World};
-use crate::runtime::model::{Answer, Call, Outcome, Role, TokenLogprob, TopLogprob};
+use crate::runtime::sim::{Mark, World};
 
 fn response(text: impl Into<String>, model: &str) -> Response {
     Response {

@@ -5,10 +5,11 @@
 //! There is no preference model to score with, as the paper had, so harm and help are each seen from two sides that
 //! need no training: verdicts on every principle and a judge's comparison with the draft; refusals and the same judge.
 
+use super::MethodContext;
 use super::asking::Asking;
 use super::judge_report::share_changed;
 use super::label::label_responses;
-use super::{Ask, MethodContext, Stop};
+use crate::pure::ask::{Ask, Stop};
 use crate::pure::constitution::{LESS_HARM, sides};
 use crate::pure::recipe::LabelPairs;
 use crate::pure::transcript::{Response, Transcript, Verdict};

@@ -29,32 +29,17 @@ mod test_cases;
 mod tests;
 pub mod verdict;
 
-pub use context::{MethodContext, RoleModels};
+pub use context::MethodContext;
 pub use critique_revision::critique_revision;
 pub use label::{
     GIVEN, label_chain, label_given, label_responses, label_samples, option_odds, pairs, read_option,
 };
 pub use test_cases::criticise_case;
 
+use crate::pure::ask::{Ask, Stop};
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::LabelSource;
 use crate::pure::transcript::Transcript;
-use crate::runtime::model::{Answer, Call};
-
-/// Something that answers calls: the whole stack below a method.
-///
-/// An answer that went wrong (truncated, filtered, failed …) is an `Ok` with its typed outcome, and the method
-/// decides what it means. An `Err` ends the whole run.
-pub trait Ask: Sync {
-    /// Answers one call.
-    fn ask(&self, call: Call) -> impl Future<Output = Result<Answer, Stop>> + Send;
-}
-
-impl<A: Ask> Ask for &A {
-    fn ask(&self, call: Call) -> impl Future<Output = Result<Answer, Stop>> + Send {
-        (**self).ask(call)
-    }
-}
 
 /// What a run does with one prompt, as its recipe says: critique and revision, preference labels, or one after the other.
 pub async fn make_transcript(
@@ -70,27 +55,4 @@ pub async fn make_transcript(
             label_chain(ask, cx, critique_revision(ask, cx, prompt).await?).await
         }
     }
-}
-
-/// Why no further call can be answered. Whatever was answered before is in the journal.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Stop {
-    /// The user asked to stop; the prompt stays unfinished.
-    #[error("interrupted")]
-    Interrupted,
-    /// The journal cannot store answers; going on would lose what is paid for.
-    #[error("{0}")]
-    Journal(String),
-    /// The provider will not answer any call of this run: key, quota, unknown model.
-    #[error("{0}")]
-    Provider(String),
-    /// A template cannot be rendered.
-    #[error("{0}")]
-    Template(String),
-    /// The budget of the recipe is used up.
-    #[error("{0}")]
-    Budget(String),
-    /// Something that cannot happen has happened.
-    #[error("{0}")]
-    Bug(String),
 }

@@ -254,10 +254,11 @@ impl StageSums {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pure::answer::Outcome;
+    use crate::pure::call::Role;
     use crate::pure::method::critique_revision;
     use crate::pure::method::scripted::{Scripted, block_on, context, ends, prompt, says};
     use crate::pure::recipe::Method;
-    use crate::runtime::model::{Outcome, Role};
     use proptest::prelude::*;
 
     const REFUSAL: &str = "I'm sorry, but I can't help with that.";

@@ -1,16 +1,18 @@
 //! A scripted model for tests: a function from a call to an answer, a record of what was asked, and answers that come
 //! back in any order.
 
-use super::{Ask, MethodContext, RoleModels, Stop};
+use super::MethodContext;
+use crate::pure::answer::{Answer, Outcome, TokenLogprob, TopLogprob, Usage};
+use crate::pure::ask::{Ask, Stop};
+use crate::pure::call::{Call, Role};
 use crate::pure::constitution::{Constitution, Principle, When};
 use crate::pure::digest::Parts;
 use crate::pure::prompt::{Message, Prompt};
+use crate::pure::recipe::RoleModels;
 use crate::pure::recipe::{Gates, Method, Model, Models, Sim};
 use crate::pure::template::Templates;
-use crate::runtime::model::sim::SimTransport;
-use crate::runtime::model::{
-    Answer, Call, Outcome, Request, Role, TokenLogprob, TopLogprob, Transport, Usage, wire,
-};
+use crate::runtime::model::{Request, Transport, wire};
+use crate::runtime::sim::SimTransport;
 use std::sync::Mutex;
 
 type Script<'s> = Box<dyn Fn(&Call) -> Answer + Send + Sync + 's>;

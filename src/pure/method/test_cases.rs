@@ -1,7 +1,8 @@
 //! A constitution's own test cases, each judged by the critic as in a run. It asks; what a rate means is the caller's.
 
+use super::MethodContext;
 use super::asking::Asking;
-use super::{Ask, MethodContext, Stop};
+use crate::pure::ask::{Ask, Stop};
 use crate::pure::constitution::{Principle, TestCase};
 use crate::pure::prompt::Prompt;
 use crate::pure::transcript::Critique;

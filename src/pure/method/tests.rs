@@ -5,11 +5,12 @@
 use super::judge_report::JudgeReporter;
 use super::scripted::{Scripted, about, context, ends, kind, named, prompt, says};
 use super::{MethodContext, critique_revision};
+use crate::pure::answer::{Answer, Malformed, Outcome};
+use crate::pure::call::{Call, Role};
 use crate::pure::digest::Parts;
 use crate::pure::prompt::{Message, Prompt, Speaker};
 use crate::pure::recipe::{Choose, Method, Schedule};
 use crate::pure::transcript::{Ended, RevisionFate, Transcript, Undecided, Verdict};
-use crate::runtime::model::{Answer, Call, Malformed, Outcome, Role};
 use proptest::prelude::*;
 
 const FOUR: [&str; 4] = ["kind", "safe", "plain", "true"];

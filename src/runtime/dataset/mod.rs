@@ -5,9 +5,6 @@ pub mod gates;
 mod phrases;
 pub mod prompts;
 pub mod questions;
-mod reject;
 pub mod rows;
 pub mod splits;
 pub mod table;
-
-pub use reject::Reject;

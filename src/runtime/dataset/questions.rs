@@ -3,11 +3,11 @@
 //! Right and wrong answers are lists of texts: a list, a list in JSON (CSV has no lists of its own), or one text. A row
 //! that makes no question is a [`Reject`] with its line and a reason code. Pure: who asks is not decided here.
 
-use super::Reject;
 use super::prompts::{BadPrompt, of_value};
 use super::table::{Row, type_name};
 use crate::pure::digest::Parts;
 use crate::pure::prompt::{Prompt, PromptId};
+use crate::pure::reject::Reject;
 use serde_json::Value;
 
 /// The column of right answers.

@@ -2,8 +2,8 @@
 //!
 //! A receiver that fails never stops a run. Events carry ids, names and counts; never a prompt or an answer.
 
+use crate::pure::answer::Usage;
 use crate::pure::method::judge_report::JudgeReport;
-use crate::runtime::model::Usage;
 use serde::Serialize;
 
 /// Something that happened in a run.

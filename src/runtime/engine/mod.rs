@@ -1,6 +1,7 @@
 //! Runs a method over many prompts: scheduling, shutdown, events.
 
 mod event;
+pub mod memo;
 pub mod plan;
 mod run;
 mod shutdown;

@@ -2,12 +2,12 @@
 //!
 //! Pure arithmetic. It reads no prompts, asks no model and knows no clock; callers hand it what they counted.
 
+use crate::pure::call::Role;
 use crate::pure::constitution::Principle;
 use crate::pure::method::{MethodContext, pairs};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource, Price, Schedule};
 use crate::pure::template::{Objection, Pair, TemplateError};
-use crate::runtime::model::Role;
 use serde::Serialize;
 
 /// Bytes that make about one token. Languages and tokenizers differ; a probe counts what the endpoint counts.

@@ -5,14 +5,15 @@
 //! wait, those of older prompts go first. That is what prefix caches need, and what keeps memory flat.
 
 use super::{Event, Phase, Shutdown, Summary};
-use crate::pure::method::{MethodContext, Stop, make_transcript};
+use crate::pure::ask::Stop;
+use crate::pure::method::{MethodContext, make_transcript};
 use crate::pure::prompt::{Prompt, PromptId};
+use crate::pure::reject::Reject;
 use crate::pure::transcript::{Ended, Transcript};
-use crate::runtime::dataset::Reject;
 use crate::runtime::dataset::prompts::Row as InputRow;
+use crate::runtime::engine::memo::{Memo, journal_stop};
 use crate::runtime::journal::{Admission, Arrival, Outline, Row};
 use crate::runtime::model::Transport;
-use crate::runtime::model::memo::{Memo, journal_stop};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;

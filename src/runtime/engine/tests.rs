@@ -1,20 +1,22 @@
 //! The laws of a run, in one process and on virtual time: the simulated model answers, the journal works inline.
 
 use super::*;
+use crate::pure::ask::Stop;
 use crate::pure::constitution::{Constitution, read};
 use crate::pure::diagnostic::SourceFile;
 use crate::pure::digest::Parts;
-use crate::pure::method::{MethodContext, RoleModels, Stop};
+use crate::pure::method::MethodContext;
 use crate::pure::prompt::Prompt;
+use crate::pure::recipe::RoleModels;
 use crate::pure::recipe::{Concurrency, Gates, Limits, Method, Model, Models, Sim};
+use crate::pure::reject::Reject;
 use crate::pure::template::Templates;
 use crate::pure::transcript::{Ended, Transcript};
-use crate::runtime::dataset::Reject;
 use crate::runtime::dataset::prompts::Row as Input;
+use crate::runtime::engine::memo::Memo;
 use crate::runtime::journal::{AtCommit, CommitHook, Durability, Journal, Options, Reader, Row, Writing};
-use crate::runtime::model::memo::Memo;
-use crate::runtime::model::sim::{SimTransport, Stats};
 use crate::runtime::model::{Client, Fault, OnDelta, Reply, Request, Transport};
+use crate::runtime::sim::{SimTransport, Stats};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

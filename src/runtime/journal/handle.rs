@@ -3,9 +3,9 @@
 use super::store::{Packed, Store};
 use super::writer::{Committer, Death, Job, Writer};
 use super::{Admission, Arrival, JournalError, Options, Outline, PassInfo, StoredAnswer};
+use crate::pure::call::CallKey;
+use crate::pure::reject::Reject;
 use crate::pure::transcript::Transcript;
-use crate::runtime::dataset::Reject;
-use crate::runtime::model::CallKey;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::{SetOnce, oneshot};

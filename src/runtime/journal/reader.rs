@@ -5,8 +5,8 @@
 use super::store::{meta, pass};
 use super::{JournalError, Outline, schema};
 use crate::pure::prompt::PromptId;
+use crate::pure::reject::Reject;
 use crate::pure::transcript::Transcript;
-use crate::runtime::dataset::Reject;
 use rusqlite::{Connection, params};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};

@@ -3,9 +3,9 @@
 use super::lock::Lock;
 use super::outline::{Outline, Row};
 use super::{JournalError, schema};
+use crate::pure::call::{CallKey, Role};
 use crate::pure::prompt::PromptId;
-use crate::runtime::dataset::Reject;
-use crate::runtime::model::{CallKey, Role};
+use crate::pure::reject::Reject;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::path::{Path, PathBuf};
 

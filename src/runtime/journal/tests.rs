@@ -1,10 +1,10 @@
 //! Laws of the journal.
 
 use super::*;
+use crate::pure::call::{CallKey, Role};
 use crate::pure::prompt::{Prompt, PromptId};
+use crate::pure::reject::Reject;
 use crate::pure::transcript::{Ended, Response, Tally, Transcript};
-use crate::runtime::dataset::Reject;
-use crate::runtime::model::{CallKey, Role};
 use std::path::Path;
 use std::sync::Arc;
 

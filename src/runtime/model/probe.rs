@@ -5,7 +5,9 @@
 
 use super::retry::{Next, judge};
 use super::transport::{Fault, Request, Transport};
-use super::{Answer, Call, Http, ResponseFormat, Role, Sampling, wire};
+use super::{Http, wire};
+use crate::pure::answer::Answer;
+use crate::pure::call::{Call, ResponseFormat, Role, Sampling};
 use crate::pure::prompt::{Message, PromptId, Speaker};
 use crate::pure::recipe::ResolvedModel;
 use serde::Serialize;

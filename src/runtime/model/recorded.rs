@@ -2,7 +2,8 @@
 //!
 //! This is what the journal stores. [`Recorded::answer`] reads it, now or years later with a better parser.
 
-use super::{Answer, Malformed, Outcome, Usage, wire};
+use super::wire;
+use crate::pure::answer::{Answer, Malformed, Outcome, Usage};
 use serde::{Deserialize, Serialize};
 
 /// How a call ended, as raw as it came.

@@ -3,9 +3,11 @@
 //! The one place that decides it. Pure: waiting is done in `client`. Messages made here are shown and stored, so they
 //! hold neither the prompt nor control characters; endpoints like to quote the prompt in their errors.
 
+use super::Failure;
 use super::transport::{Fault, Reply, Request};
 use super::wire::{self, WireError};
-use super::{Answer, CallKey, Failure, Malformed, Outcome};
+use crate::pure::answer::{Answer, Malformed, Outcome};
+use crate::pure::call::CallKey;
 use crate::pure::digest::Parts;
 use std::time::Duration;
 

@@ -6,9 +6,9 @@
 use super::session::plural;
 use crate::faces::cli::flow::flowed;
 use crate::faces::cli::style::{Style, printable};
+use crate::pure::answer::Answer;
 use crate::pure::method::verdict::{read_critique, read_screen};
 use crate::pure::transcript::Verdict;
-use crate::runtime::model::Answer;
 
 /// How an answer came by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,7 +167,7 @@ pub(super) fn principles_in(request: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::model::Outcome;
+    use crate::pure::answer::Outcome;
 
     fn answer(text: &str) -> Answer {
         Answer { text: text.into(), ..Answer::without_text(Outcome::Complete) }

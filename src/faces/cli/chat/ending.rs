@@ -132,7 +132,8 @@ pub(super) fn bill(spent: &Spent, models: &Models) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::model::{Role, Usage};
+    use crate::pure::answer::Usage;
+    use crate::pure::call::Role;
 
     #[test]
     fn money_is_told_where_the_recipe_has_prices() {

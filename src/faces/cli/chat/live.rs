@@ -5,10 +5,14 @@
 
 use super::critics::Came;
 use super::screen::Screen;
-use crate::pure::method::{Ask, RoleModels, Stop};
+use crate::pure::answer::{Answer, Usage};
+use crate::pure::ask::{Ask, Stop};
+use crate::pure::call::{Call, CallKey, Role};
 use crate::pure::recipe::Models;
+use crate::pure::recipe::RoleModels;
 use crate::runtime::engine::plan::Used;
-use crate::runtime::model::{Answer, Call, CallKey, Client, Recorded, Role, Transports, Usage};
+use crate::runtime::model::{Client, Recorded};
+use crate::runtime::project::Transports;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -13,7 +13,7 @@ use crate::pure::diagnostic::SourceFile;
 use crate::pure::recipe::{Export, Recipe};
 use crate::pure::text::language;
 use crate::pure::transcript::Transcript;
-use crate::runtime::dataset::phrases::Boilerplate;
+use crate::runtime::dataset::rows::Boilerplate;
 use crate::runtime::dataset::rows::{Config, Context, Drop, Passport, Row, rows_of};
 use crate::runtime::dataset::splits::SPLITS;
 use serde_json::{Value, json};

@@ -9,8 +9,10 @@ use super::critics::{Came, Critics, principles_in, screened};
 use crate::faces::cli::flow::{Flow, Words, flowed};
 use crate::faces::cli::style::{Printable, Style, one_line, printable};
 use crate::faces::cli::wording::word_diff;
+use crate::pure::answer::{Answer, Outcome};
+use crate::pure::call::{Call, Role};
 use crate::runtime::model::wire::Unmixed;
-use crate::runtime::model::{Answer, Call, Delta, Outcome, Retrying, Role};
+use crate::runtime::model::{Delta, Retrying};
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 

@@ -9,12 +9,15 @@ use crate::faces::cli::failure::stopped;
 use crate::faces::cli::project::Project;
 use crate::faces::cli::style::printable;
 use crate::faces::cli::{Failure, models};
+use crate::pure::ask::Stop;
 use crate::pure::constitution::Constitution;
-use crate::pure::method::{RoleModels, Stop, critique_revision};
+use crate::pure::method::critique_revision;
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::Recipe;
+use crate::pure::recipe::RoleModels;
 use crate::pure::transcript::Transcript;
-use crate::runtime::model::{Client, Transports};
+use crate::runtime::model::Client;
+use crate::runtime::project::Transports;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,6 +1,7 @@
 //! What an export must hold: the counts add up, bytes repeat, families stay whole, damage is found.
 
 use super::*;
+use crate::pure::call::Role;
 use crate::pure::constitution::{Principle, When};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Pairs, SoftLabels};
@@ -8,7 +9,6 @@ use crate::pure::transcript::{Comparison, Critique, Response, Revision, Revision
 use crate::runtime::dataset::gates::Verdict as Gate;
 use crate::runtime::dataset::rows::Context;
 use crate::runtime::dataset::splits::SPLITS;
-use crate::runtime::model::Role;
 use std::collections::{HashMap, HashSet};
 
 fn constitution() -> Constitution {

@@ -5,7 +5,7 @@ use super::conversation::{BadPrompt, of_pair, of_value};
 use super::responses::Responses;
 use crate::pure::prompt::{Given, Message, Prompt};
 use crate::pure::recipe::Input;
-use crate::runtime::dataset::Reject;
+use crate::pure::reject::Reject;
 use crate::runtime::dataset::table::{self, File, Kind, OpenError, TEXT_COLUMN};
 use serde_json::{Map, Value};
 

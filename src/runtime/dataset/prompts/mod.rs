@@ -31,10 +31,10 @@ pub(super) use conversation::{BadPrompt, of_value};
 pub use responses::RESPONSE_COLUMNS;
 pub(crate) use sample::Sample;
 
-use super::Reject;
 use super::table::{self, File, FileRows, OpenError, Settings, Source};
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::Input;
+use crate::pure::reject::Reject;
 use std::collections::VecDeque;
 
 /// A row of the input.

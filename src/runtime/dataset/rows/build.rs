@@ -3,10 +3,10 @@
 //! Every text passes the gates once more before it becomes a row; what a gate objects to is a [`Drop`] with its
 //! reason, never a silent gap. `latency_ms` is not a column: measured times would make two exports of one run differ.
 
-use super::pairs::objections;
 use super::schema::{Chat, Config, Row, Value};
 use crate::pure::constitution::Constitution;
 use crate::pure::digest::Parts;
+use crate::pure::pairing::objections;
 use crate::pure::prompt::Message;
 use crate::pure::recipe::{Export, Gates, is_simulated};
 use crate::pure::transcript::{Critique, Ended, Response, RevisionFate, Transcript};
@@ -334,7 +334,7 @@ pub(super) fn critic_of(transcript: &Transcript) -> Option<&str> {
         transcript
             .models
             .iter()
-            .find(|(role, _)| *role == crate::runtime::model::Role::Critic)
+            .find(|(role, _)| *role == crate::pure::call::Role::Critic)
             .map(|(_, m)| m.as_str())
     })
 }

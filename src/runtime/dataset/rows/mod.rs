@@ -3,10 +3,8 @@
 mod build;
 mod of_critiques;
 mod of_pairs;
-mod pairs;
 mod schema;
 
 pub use super::phrases::Boilerplate;
 pub use build::{Context, Drop, Passport, pairs_of, rows_of, why_no_row};
-pub use pairs::{Judged, Pair, has_direction, judge, objections};
 pub use schema::{Chat, Column, Config, Kind, Row, Value};

@@ -1,8 +1,8 @@
 //! From a transcript's critiques to rows: what trains a critic or a classifier, and the audit of everything.
 
 use super::build::{Maker, Origin, critic_of, distinct};
-use super::pairs::subject;
 use super::schema::{Chat, Config, Value};
+use crate::pure::pairing::subject;
 use crate::pure::prompt::{Message, Speaker};
 use crate::pure::transcript::{Critique, Ended, Response, Revision, RevisionFate, Transcript, Verdict};
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! From a transcript's pairs to rows: the configs of preferences, of margins and of single labelled replies.
 
 use super::build::{Maker, Origin, chat_values, distinct};
-use super::pairs::{Judged, Pair, judge};
 use super::schema::{Chat, Config, Value};
 use crate::pure::digest::Parts;
+use crate::pure::pairing::{Judged, Pair, judge};
 use crate::pure::prompt::{GivenLabel, Message, Speaker};
 use crate::pure::recipe::SoftLabels;
 use crate::runtime::dataset::gates::{Code, check_pair};

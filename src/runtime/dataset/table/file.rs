@@ -7,7 +7,7 @@ use super::lines::Lines;
 use super::parquet::ParquetRows;
 use super::source::data_files;
 use super::{Numbered, OpenError, ReadRows, Row, Settings, Source, TEXT_COLUMN};
-use crate::runtime::dataset::Reject;
+use crate::pure::reject::Reject;
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write as _};

@@ -21,8 +21,8 @@ pub use kind::Kind;
 pub(crate) use lines::type_name;
 pub use source::{Source, sources};
 
-use super::Reject;
 use crate::pure::recipe::Format;
+use crate::pure::reject::Reject;
 use serde_json::{Map, Value};
 
 /// The name of the only column of a plain text file.

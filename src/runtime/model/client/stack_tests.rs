@@ -2,9 +2,10 @@
 
 use super::tests::{call, model};
 use super::*;
+use crate::pure::answer::Answer;
 use crate::pure::recipe::Sim;
-use crate::runtime::model::sim::{Server, SimTransport};
-use crate::runtime::model::{Answer, Http};
+use crate::runtime::model::Http;
+use crate::runtime::sim::{Server, SimTransport};
 use tokio::task::JoinSet;
 
 /// Asks `n` different calls at once; gives the answers in order, and how many attempts were made again.
@@ -35,7 +36,7 @@ async fn ask_all<T: Transport + 'static>(
 }
 
 /// What an answer is apart from how it came.
-fn essence(answers: &[Answer]) -> Vec<(&crate::runtime::model::Outcome, &str)> {
+fn essence(answers: &[Answer]) -> Vec<(&crate::pure::answer::Outcome, &str)> {
     answers.iter().map(|answer| (&answer.outcome, answer.text.as_str())).collect()
 }
 

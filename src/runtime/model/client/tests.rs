@@ -1,9 +1,11 @@
 //! The whole stack over a scripted transport, on virtual time.
 
 use super::*;
+use crate::pure::answer::{Answer, Outcome};
+use crate::pure::call::Sampling;
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Model, Models};
-use crate::runtime::model::{Answer, Outcome, Reply, Sampling};
+use crate::runtime::model::Reply;
 use proptest::prelude::*;
 
 const GOOD: &str = r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#;

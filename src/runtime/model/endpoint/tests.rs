@@ -1,8 +1,9 @@
 //! A server on this machine that sends exactly the bytes it is told to.
 
 use super::*;
+use crate::pure::call::Role;
 use crate::pure::recipe::{Model, Models};
-use crate::runtime::model::{Delta, Role};
+use crate::runtime::model::Delta;
 use std::sync::atomic::AtomicUsize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};

@@ -8,7 +8,7 @@
 mod adapt;
 mod window;
 
-use super::Usage;
+use crate::pure::answer::Usage;
 use crate::pure::recipe::{Concurrency, Limits};
 use adapt::Adapt;
 use std::collections::BTreeMap;

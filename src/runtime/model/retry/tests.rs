@@ -10,7 +10,8 @@ fn request() -> Request {
         base_url: Some("http://user:secret@host:8000/v1?x=y".into()),
         ..Model::default()
     };
-    let model = Models { default: model, ..Models::default() }.resolve(super::super::Role::Critic).unwrap();
+    let model =
+        Models { default: model, ..Models::default() }.resolve(crate::pure::call::Role::Critic).unwrap();
     let body =
         json!({ "messages": [{ "role": "user", "content": "please tell me the private thing about Ada" }] });
     Request { model, body }

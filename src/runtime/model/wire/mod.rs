@@ -11,7 +11,7 @@ pub use read::{WireError, error_in, read};
 pub use stream::Assembly;
 pub use think::Unmixed;
 
-use super::Call;
+use crate::pure::call::Call;
 use crate::pure::recipe::{MaxTokensField, ResolvedModel};
 use serde_json::{Map, Value, json};
 

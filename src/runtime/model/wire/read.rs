@@ -1,7 +1,7 @@
 //! A response body to an [`Answer`].
 
 use super::think;
-use crate::runtime::model::{Answer, Malformed, Outcome, TokenLogprob, TopLogprob, Usage};
+use crate::pure::answer::{Answer, Malformed, Outcome, TokenLogprob, TopLogprob, Usage};
 use serde_json::Value;
 
 /// Reads the body of a chat completion. Total: any text gives an answer with a typed outcome.

@@ -1,9 +1,10 @@
 //! Bodies as servers send them, and what they must be read as.
 
 use super::*;
+use crate::pure::answer::{Answer, Malformed, Outcome, Usage};
+use crate::pure::call::{ResponseFormat, Role, Sampling};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Model, Models};
-use crate::runtime::model::{Answer, Malformed, Outcome, ResponseFormat, Role, Sampling, Usage};
 use proptest::prelude::*;
 
 fn call() -> Call {

@@ -1,10 +1,10 @@
 //! The HTTP shell against the one in process, over loopback with a client of a few lines.
 
 use super::*;
+use crate::pure::call::Role;
 use crate::pure::recipe::{Models, Sim};
-use crate::runtime::model::Role;
-use crate::runtime::model::transport::{Request, Transport as _};
 use crate::runtime::model::wire::Assembly;
+use crate::runtime::model::{Request, Transport as _};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

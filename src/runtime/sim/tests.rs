@@ -8,7 +8,7 @@ use crate::pure::prompt::Message;
 use crate::pure::recipe::{Judge, Models, Sim};
 use crate::pure::template::{Objection, Pair, Templates, screen_schema, verdict_schema};
 use crate::pure::transcript::Verdict;
-use crate::runtime::model::transport::{Delta, Fault, Reply, Request, Transport as _};
+use crate::runtime::model::{Delta, Fault, Reply, Request, Transport as _};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::{LazyLock, Mutex};
@@ -42,7 +42,7 @@ fn body(messages: &[Message]) -> Value {
 fn request(body: Value) -> Request {
     let mut models = Models::default();
     models.default.model = Some("sim".into());
-    Request { model: models.resolve(crate::runtime::model::Role::Critic).unwrap(), body }
+    Request { model: models.resolve(crate::pure::call::Role::Critic).unwrap(), body }
 }
 
 async fn send(sim: &SimTransport, body: Value) -> Result<Reply, Fault> {

@@ -1,9 +1,9 @@
 //! Every transport of a run: the simulated model in process, and endpoints over HTTP.
 
-use super::endpoint::{Http, KeyLookup};
-use super::sim::SimTransport;
-use super::transport::{Fault, OnDelta, Reply, Request, Transport};
 use crate::pure::recipe::Sim;
+use crate::runtime::model::{Fault, OnDelta, Reply, Request, Transport};
+use crate::runtime::model::{Http, KeyLookup};
+use crate::runtime::sim::SimTransport;
 
 /// Sends each request where its model lives; a run may mix roles that are simulated with roles that are not.
 #[derive(Debug)]

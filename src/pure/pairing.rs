@@ -261,10 +261,7 @@ pub fn objections(transcript: &Transcript, k: usize) -> BTreeSet<&str> {
 }
 
 /// The index of the response that a critique is about; `None` for a revision that was not kept.
-pub(super) fn subject(
-    transcript: &Transcript,
-    critique: &crate::pure::transcript::Critique,
-) -> Option<usize> {
+pub fn subject(transcript: &Transcript, critique: &crate::pure::transcript::Critique) -> Option<usize> {
     match critique.revision {
         None => Some(critique.response),
         Some(at) => match &transcript.revisions.get(at)?.fate {

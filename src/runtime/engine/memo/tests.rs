@@ -1,11 +1,12 @@
 //! Laws of the memo, over a scripted transport.
 
 use super::*;
+use crate::pure::call::{Role, Sampling};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Limits, Model, Models};
 use crate::runtime::engine::shutdown;
 use crate::runtime::journal::{Durability, Options, Writing};
-use crate::runtime::model::{Fault, OnDelta, Reply, Request, Role, Sampling};
+use crate::runtime::model::{Fault, OnDelta, Reply, Request};
 use futures::future::join_all;
 use std::path::Path;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use super::plan::ErrorReply;
 use super::service::{Outgoing, Service, Stats};
 use super::wire::{Completion, tokens};
 use crate::pure::recipe::Sim;
-use crate::runtime::model::transport::{Delta, Fault, OnDelta, Reply, Request, Transport};
+use crate::runtime::model::{Delta, Fault, OnDelta, Reply, Request, Transport};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,0 +1,119 @@
+//! `[limits]`: how hard endpoints are pressed, and for how long.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How many calls may be in flight: a number, or `"auto"` to find out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Concurrency {
+    /// Grow while the endpoint keeps up, shrink when it pushes back.
+    #[default]
+    Auto,
+    /// Exactly this many at most.
+    Fixed(u32),
+}
+
+impl Concurrency {
+    /// How many prompts are worked on side by side: enough to keep so many calls in flight, and few enough that memory
+    /// stays flat.
+    pub fn width(self) -> usize {
+        match self {
+            Self::Fixed(n) => usize::try_from(n).unwrap_or(usize::MAX).min(4096),
+            Self::Auto => 256,
+        }
+    }
+}
+
+impl std::str::FromStr for Concurrency {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse::<u32>()) {
+            ("auto", _) => Ok(Self::Auto),
+            (_, Ok(n)) if n > 0 => Ok(Self::Fixed(n)),
+            (_, _) => Err(format!("`{text}` is neither `auto` nor a number above 0")),
+        }
+    }
+}
+
+impl Serialize for Concurrency {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => to.serialize_str("auto"),
+            Self::Fixed(n) => to.serialize_u32(*n),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Concurrency {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl serde::de::Visitor<'_> for Visit {
+            type Value = Concurrency;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a number above 0, or \"auto\"")
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, n: i64) -> Result<Concurrency, E> {
+                match u32::try_from(n) {
+                    Ok(n) if n > 0 => Ok(Concurrency::Fixed(n)),
+                    Ok(_) | Err(_) => Err(E::invalid_value(serde::de::Unexpected::Signed(n), &self)),
+                }
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<Concurrency, E> {
+                self.visit_i64(i64::try_from(n).unwrap_or(i64::MAX))
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Concurrency, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        from.deserialize_any(Visit)
+    }
+}
+
+impl JsonSchema for Concurrency {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Concurrency".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1 }, { "const": "auto" }] })
+    }
+}
+
+/// `[limits]`: how hard endpoints are pressed, per endpoint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Calls in flight.
+    pub concurrency: Concurrency,
+    /// Requests per minute; no limit when absent.
+    pub rpm: Option<u32>,
+    /// Tokens per minute, prompt and completion together; no limit when absent.
+    pub tpm: Option<u32>,
+    /// Seconds one attempt may take.
+    pub timeout_s: f64,
+    /// Attempts per call, the first included. Being told to slow down (429) is not counted.
+    pub attempts: u32,
+    /// Seconds that all attempts of one call and the waits between them may take together.
+    pub elapsed_s: f64,
+    /// Calls a run may ask in all; it stops there, and running again with a larger number goes on.
+    pub max_calls: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            concurrency: Concurrency::Auto,
+            rpm: None,
+            tpm: None,
+            timeout_s: 120.0,
+            attempts: 6,
+            elapsed_s: 900.0,
+            max_calls: None,
+        }
+    }
+}
