@@ -4,7 +4,7 @@ use super::asking;
 use crate::pure::answer::Answer;
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::{Call, CallKey};
-use crate::runtime::engine::plan::{ByRole, Used, place};
+use crate::pure::reports::cost_estimate::{ByRole, Used, place};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;

@@ -1,6 +1,6 @@
 //! `amend plan`: what a run will take, before it is paid for.
 //!
-//! The arithmetic is in [`crate::runtime::engine::plan`]; this file reads the prompts, asks the probe and tells the result.
+//! The arithmetic is in [`crate::pure::reports::cost_estimate`]; this file reads the prompts, asks the probe and tells the result.
 
 use super::asking::Asking;
 use super::counting::{Counting, Seen};
@@ -16,8 +16,8 @@ use crate::pure::method::{MethodContext, make_transcript};
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::RoleModels;
 use crate::pure::recipe::{Concurrency, Limits, Models};
+use crate::pure::reports::cost_estimate::{ByRole, Interval, Used, bounds, place, predict, total};
 use crate::runtime::dataset::prompts::Row;
-use crate::runtime::engine::plan::{ByRole, Interval, Used, bounds, place, predict, total};
 use crate::runtime::journal::{FILE, Reader};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,6 @@
 //! The judge's own report of a run, in words and in its files: `report.json`, and `report.md` to read.
 //!
-//! What is counted, and why, is in [`crate::pure::method::judge_report`]; here it is read from the journal and told.
+//! What is counted, and why, is in [`crate::pure::reports::judge_report`]; here it is read from the journal and told.
 
 use super::Failure;
 use super::failure::{Kind, journal_failure};
@@ -8,8 +8,8 @@ use super::progress::count;
 use super::run_dir::RunDir;
 use super::style::{Style, one_line, printable};
 use crate::pure::constitution::Constitution;
-use crate::pure::method::estimate::{Mean, Rate};
-use crate::pure::method::judge_report::{Comparing, JudgeReport, JudgeReporter, PrincipleReport, Revising};
+use crate::pure::reports::judge_report::{Comparing, JudgeReport, JudgeReporter, PrincipleReport, Revising};
+use crate::pure::reports::statistics::{Mean, Rate};
 use crate::runtime::journal::Reader;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -238,7 +238,7 @@ fn principles(report: &JudgeReport) -> Vec<String> {
 }
 
 fn undoes(report: &JudgeReport) -> Vec<String> {
-    let line = |undoing: &crate::pure::method::judge_report::Undoing| {
+    let line = |undoing: &crate::pure::reports::judge_report::Undoing| {
         let (revised, broken) = (printable(&undoing.revised), printable(&undoing.broken));
         let mutual = if undoing.mutual { ", and the other way round" } else { "" };
         format!("{:>5} × revised for {revised}, broke {broken}{mutual}", undoing.times)

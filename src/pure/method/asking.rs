@@ -8,10 +8,10 @@ use super::chain::Answers;
 use crate::pure::answer::{Answer, Outcome};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::{Call, ResponseFormat, Role};
+use crate::pure::gates::{Candidate, Verdict as Gate, check_response};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::is_simulated;
 use crate::pure::transcript::{Response, Tally};
-use crate::runtime::dataset::gates::{Candidate, Verdict as Gate, check_response};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 

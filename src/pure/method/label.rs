@@ -11,12 +11,12 @@ use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::Role;
 use crate::pure::constitution::Principle;
 use crate::pure::digest::Parts;
+use crate::pure::multiple_choice::option_letter;
 use crate::pure::pairing::{has_direction, objections};
 use crate::pure::prompt::{Given, Prompt};
 use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource};
 use crate::pure::template::Pair;
 use crate::pure::transcript::{Comparison, Ended, Response, Tally, Transcript};
-use crate::runtime::dataset::questions::option_letter;
 use futures::future::join_all;
 
 /// Samples several drafts of a prompt and compares them.

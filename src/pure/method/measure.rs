@@ -1,19 +1,19 @@
 //! What is observed of a response, whoever made it and however: the same questions, by the same models, under the same
 //! constitution. That is what makes variants of a method comparable. It asks; what the numbers come to is
-//! [`super::ablation`]'s.
+//! [`crate::pure::reports::ablation`]'s.
 //!
 //! There is no preference model to score with, as the paper had, so harm and help are each seen from two sides that
 //! need no training: verdicts on every principle and a judge's comparison with the draft; refusals and the same judge.
 
 use super::MethodContext;
 use super::asking::Asking;
-use super::judge_report::share_changed;
 use super::label::label_responses;
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::constitution::{LESS_HARM, sides};
+use crate::pure::gates::refusal;
 use crate::pure::recipe::LabelPairs;
+use crate::pure::text::share_changed;
 use crate::pure::transcript::{Response, Transcript, Verdict};
-use crate::runtime::dataset::gates::refusal;
 use std::collections::BTreeMap;
 
 /// What is asked about every response. What needs no call is always observed.

@@ -3,27 +3,20 @@
 //! A method does no IO, reads no clock and draws no randomness of its own: it is a pure function from a prompt and
 //! answers to a [`Transcript`]. That is what makes a run resumable, editable and deterministic.
 
-pub mod ablation;
-#[cfg(test)]
-mod ablation_tests;
 mod asking;
 mod chain;
-pub mod choice_report;
-#[cfg(test)]
-mod choice_tests;
 mod context;
 mod criticise;
 mod critique_revision;
-pub mod estimate;
-pub mod eval;
-pub mod judge_report;
 mod label;
 #[cfg(test)]
 mod label_tests;
 pub mod measure;
-pub mod refusal_rates;
+pub mod multiple_choice;
 #[cfg(test)]
-mod scripted;
+mod multiple_choice_tests;
+#[cfg(test)]
+pub(crate) mod scripted;
 mod test_cases;
 #[cfg(test)]
 mod tests;

@@ -18,28 +18,28 @@ use std::sync::Mutex;
 type Script<'s> = Box<dyn Fn(&Call) -> Answer + Send + Sync + 's>;
 
 /// Answers by a script.
-pub(super) struct Scripted<'s> {
+pub(crate) struct Scripted<'s> {
     script: Script<'s>,
     order: u64,
-    pub(super) calls: Mutex<Vec<Call>>,
+    pub(crate) calls: Mutex<Vec<Call>>,
 }
 
 impl<'s> Scripted<'s> {
-    pub(super) fn new(script: impl Fn(&Call) -> Answer + Send + Sync + 's) -> Self {
+    pub(crate) fn new(script: impl Fn(&Call) -> Answer + Send + Sync + 's) -> Self {
         Self { script: Box::new(script), order: 0, calls: Mutex::default() }
     }
 
     /// Answers come back in an order that depends on the number.
-    pub(super) fn in_order(self, order: u64) -> Self {
+    pub(crate) fn in_order(self, order: u64) -> Self {
         Self { order, ..self }
     }
 
-    pub(super) fn asked(&self) -> Vec<Call> {
+    pub(crate) fn asked(&self) -> Vec<Call> {
         self.calls.lock().unwrap().clone()
     }
 
     /// How many calls of each role were asked: `generator critic reviser judge`.
-    pub(super) fn count(&self) -> String {
+    pub(crate) fn count(&self) -> String {
         let calls = self.asked();
         let of = |role| calls.iter().filter(|call| call.role == role).count().to_string();
         Role::ALL.map(of).join(" ")
@@ -59,13 +59,13 @@ impl Ask for Scripted<'_> {
 }
 
 /// Runs on virtual time.
-pub(super) fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap().block_on(work)
 }
 
 /// An answer of one token with its alternatives.
-pub(super) fn chooses(odds: &[(&str, f64)]) -> Answer {
+pub(crate) fn chooses(odds: &[(&str, f64)]) -> Answer {
     let top = odds.iter().map(|(token, p)| TopLogprob { token: (*token).into(), logprob: p.ln() }).collect();
     let (token, p) = odds[0];
     let token = TokenLogprob { token: token.into(), logprob: p.ln(), top };
@@ -73,13 +73,13 @@ pub(super) fn chooses(odds: &[(&str, f64)]) -> Answer {
 }
 
 /// A complete answer.
-pub(super) fn says(text: impl Into<String>) -> Answer {
+pub(crate) fn says(text: impl Into<String>) -> Answer {
     let usage = Usage { prompt: 10, cached: 3, completion: 5 };
     Answer { text: text.into(), usage, ..ends(Outcome::Complete) }
 }
 
 /// An answer without a text.
-pub(super) fn ends(outcome: Outcome) -> Answer {
+pub(crate) fn ends(outcome: Outcome) -> Answer {
     Answer {
         outcome,
         text: String::new(),
@@ -93,7 +93,7 @@ pub(super) fn ends(outcome: Outcome) -> Answer {
     }
 }
 
-pub(super) fn principle(id: &str) -> Principle {
+pub(crate) fn principle(id: &str) -> Principle {
     Principle {
         id: id.into(),
         text: format!("The response keeps to {id}."),
@@ -113,7 +113,7 @@ pub(super) fn principle(id: &str) -> Principle {
 }
 
 /// A context over principles of the given ids.
-pub(super) fn context(ids: &[&str], settings: Method) -> MethodContext {
+pub(crate) fn context(ids: &[&str], settings: Method) -> MethodContext {
     let constitution = Constitution {
         id: "test".into(),
         version: "1.0.0".into(),
@@ -129,7 +129,7 @@ pub(super) fn context(ids: &[&str], settings: Method) -> MethodContext {
 }
 
 /// What kind of request a call is, by its last turn: `draft`, `critique`, `screen`, `verdict`, `revision`, …
-pub(super) fn kind(call: &Call) -> &str {
+pub(crate) fn kind(call: &Call) -> &str {
     if call.role == Role::Generator {
         return "draft";
     }
@@ -137,33 +137,33 @@ pub(super) fn kind(call: &Call) -> &str {
     first.strip_prefix("[Review: ").and_then(|rest| rest.strip_suffix(']')).unwrap_or("?")
 }
 
-pub(super) fn request(call: &Call) -> &str {
+pub(crate) fn request(call: &Call) -> &str {
     &call.messages.last().unwrap().content
 }
 
 /// The principles that a request names, in order.
-pub(super) fn named(call: &Call) -> Vec<&str> {
+pub(crate) fn named(call: &Call) -> Vec<&str> {
     let lines = request(call).lines().filter_map(|line| line.strip_prefix("Principle ["));
     lines.filter_map(|rest| rest.split_once("]:")).map(|(id, _)| id).collect()
 }
 
 /// The response that a call is about: what stands after the system turn and the prompt's one turn.
-pub(super) fn about(call: &Call) -> &str {
+pub(crate) fn about(call: &Call) -> &str {
     &call.messages[2].content
 }
 
-pub(super) fn prompt() -> Prompt {
+pub(crate) fn prompt() -> Prompt {
     Prompt::new(vec![Message::user("How do I open the old harbour gate?")], None, None)
 }
 
 /// The simulated model in process, without retries and without a journal.
-pub(super) struct Simulated {
-    pub(super) transport: SimTransport,
-    pub(super) models: RoleModels,
+pub(crate) struct Simulated {
+    pub(crate) transport: SimTransport,
+    pub(crate) models: RoleModels,
 }
 
 impl Simulated {
-    pub(super) fn new(sim: Sim, cx: &MethodContext) -> Self {
+    pub(crate) fn new(sim: Sim, cx: &MethodContext) -> Self {
         Self { transport: SimTransport::new(sim), models: cx.models.clone() }
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! In the scripts a response is a sentence with marks: `!kind` says that it violates `kind`.
 
-use super::judge_report::JudgeReporter;
 use super::scripted::{Scripted, about, context, ends, kind, named, prompt, says};
 use super::{MethodContext, critique_revision};
 use crate::pure::answer::{Answer, Malformed, Outcome};
@@ -10,6 +9,7 @@ use crate::pure::call::{Call, Role};
 use crate::pure::digest::Parts;
 use crate::pure::prompt::{Message, Prompt, Speaker};
 use crate::pure::recipe::{Choose, Method, Schedule};
+use crate::pure::reports::judge_report::JudgeReporter;
 use crate::pure::transcript::{Ended, RevisionFate, Transcript, Undecided, Verdict};
 use proptest::prelude::*;
 

@@ -2,8 +2,8 @@
 
 use super::{Concurrency, LabelSource, Model, Recipe, SIM, Schedule};
 use crate::pure::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
+use crate::pure::reason::Code;
 use crate::pure::toml_file::{self, Located, Node};
-use crate::runtime::dataset::gates;
 
 /// The configs that an export can have.
 pub const CONFIGS: [&str; 11] = [
@@ -236,7 +236,7 @@ impl Check<'_> {
         }
         self.within("max_length_ratio", gates.max_length_ratio, 0.0, 1e6, node);
         self.at_least_one("overlap_ngram", Some(gates.overlap_ngram as u64), node);
-        let known = gates::Code::ALL.map(gates::Code::as_str);
+        let known = Code::ALL.map(Code::as_str);
         self.names("unknown-gate", "gate", &gates.off, &known, node.key("off"));
     }
 

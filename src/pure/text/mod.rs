@@ -9,4 +9,4 @@ mod normalise;
 mod words;
 
 pub use normalise::normalise;
-pub use words::{is_spaceless, ngrams, words};
+pub use words::{is_spaceless, ngrams, share_changed, words};

@@ -1,5 +1,6 @@
 //! The words of a text, and runs of them. Linear in the length of the text.
 
+use std::collections::BTreeMap;
 /// The words of a text in lower case: runs of letters and digits; in scripts written without spaces, each character.
 pub fn words(text: &str) -> Vec<String> {
     let mut out = Vec::new();
@@ -36,6 +37,24 @@ pub fn is_spaceless(c: char) -> bool {
 /// Every run of `n` words; the whole text as one run where it has fewer, and none where it has no words.
 pub fn ngrams(words: &[String], n: usize) -> impl Iterator<Item = &[String]> {
     words.windows(n.clamp(1, words.len().max(1)))
+}
+
+/// Of the words of two texts together, the share that only one of them has.
+pub fn share_changed(before: &str, after: &str) -> f64 {
+    let (before, after) = (words(before), words(after));
+    let total = before.len() + after.len();
+    let mut left: BTreeMap<&str, usize> = BTreeMap::new();
+    for word in &before {
+        *left.entry(word).or_default() += 1;
+    }
+    let mut shared = 0;
+    for word in &after {
+        if let Some(count) = left.get_mut(word.as_str()).filter(|count| **count > 0) {
+            *count -= 1;
+            shared += 2;
+        }
+    }
+    if total == 0 { 0.0 } else { (total - shared) as f64 / total as f64 }
 }
 
 #[cfg(test)]

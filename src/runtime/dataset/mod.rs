@@ -1,10 +1,9 @@
-//! Prompts in; gates, rows, splits, exports, card out.
+//! Prompts in; rows, splits, exports, card out.
 
 pub mod export;
-pub mod gates;
+pub mod multiple_choice;
 mod phrases;
 pub mod prompts;
-pub mod questions;
 pub mod rows;
 pub mod splits;
 pub mod table;

@@ -3,7 +3,7 @@
 //! A receiver that fails never stops a run. Events carry ids, names and counts; never a prompt or an answer.
 
 use crate::pure::answer::Usage;
-use crate::pure::method::judge_report::JudgeReport;
+use crate::pure::reports::judge_report::JudgeReport;
 use serde::Serialize;
 
 /// Something that happened in a run.

@@ -2,7 +2,6 @@
 
 mod event;
 pub mod memo;
-pub mod plan;
 mod run;
 mod shutdown;
 #[cfg(test)]

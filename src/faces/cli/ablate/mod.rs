@@ -1,6 +1,6 @@
 //! `amend ablate`: variants of one recipe over the same prompts, and what each is worth.
 //!
-//! The variants and the arithmetic are in [`crate::pure::method::ablation`], the questions in [`crate::pure::method::measure`]. This
+//! The variants and the arithmetic are in [`crate::pure::reports::ablation`], the questions in [`crate::pure::method::measure`]. This
 //! folder reads the prompts, asks over one journal, and tells the result (`report`).
 
 mod report;
@@ -11,14 +11,14 @@ use super::progress::count;
 use super::project::Project;
 use super::settings::RecipeArgs;
 use super::{Failure, models};
-use crate::pure::method::ablation::{Design, Figure, Sample, usual_sizes};
 use crate::pure::method::measure::{Questions, Yardstick, observe};
 use crate::pure::method::{MethodContext, critique_revision};
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::{Choose, LabelSource, is_simulated};
+use crate::pure::reports::ablation::{Design, Figure, Sample, usual_sizes};
+use crate::pure::reports::cost_estimate::{bounds, total};
 use crate::runtime::dataset::prompts::Row;
 use crate::runtime::engine::CallCounts;
-use crate::runtime::engine::plan::{bounds, total};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::ExitCode;

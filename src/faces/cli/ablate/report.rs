@@ -3,9 +3,9 @@
 use super::calls;
 use crate::faces::cli::progress::count;
 use crate::faces::cli::style::printable;
-use crate::pure::method::ablation::{Cell, Figure, Line, Measure, Variant};
-use crate::pure::method::estimate::Estimate;
 use crate::pure::method::measure::Questions;
+use crate::pure::reports::ablation::{Cell, Figure, Line, Measure, Variant};
+use crate::pure::reports::statistics::Estimate;
 use crate::runtime::engine::CallCounts;
 use serde_json::{Value, json};
 use std::fmt::Write as _;

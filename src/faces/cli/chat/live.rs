@@ -10,7 +10,7 @@ use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::{Call, CallKey, Role};
 use crate::pure::recipe::Models;
 use crate::pure::recipe::RoleModels;
-use crate::runtime::engine::plan::Used;
+use crate::pure::reports::cost_estimate::Used;
 use crate::runtime::model::{Client, Recorded};
 use crate::runtime::project::Transports;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};

@@ -1,6 +1,6 @@
 //! Two runs: their transcripts side by side, in the order of prompt ids, a pair at a time.
 //!
-//! What differs is decided by [`crate::pure::compare`]; how it is shown, in [`super::told`]. Memory holds one pair, the totals,
+//! What differs is decided by [`crate::pure::reports::comparison`]; how it is shown, in [`super::told`]. Memory holds one pair, the totals,
 //! and the few prompts that are shown.
 
 use super::told::{Shown, Sides};
@@ -10,9 +10,9 @@ use crate::faces::cli::failure::{Kind, journal_failure};
 use crate::faces::cli::project::read_constitution;
 use crate::faces::cli::run_dir::{CONSTITUTION, RECIPE, RunDir};
 use crate::faces::cli::style::{Style, printable, printable_json};
-use crate::pure::compare::{Difference, Ends, Totals, transcripts};
 use crate::pure::constitution::diff::{Change, diff};
 use crate::pure::prompt::PromptId;
+use crate::pure::reports::comparison::{Difference, Ends, Totals, transcripts};
 use crate::pure::transcript::Transcript;
 use crate::runtime::journal::{Found, JournalError, Reader};
 use serde_json::{Value, json};

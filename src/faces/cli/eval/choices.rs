@@ -8,12 +8,13 @@ use crate::faces::cli::settings::RecipeArgs;
 use crate::faces::cli::style::{one_line, printable};
 use crate::faces::cli::{Failure, models};
 use crate::pure::call::Role;
-use crate::pure::method::choice_report::{ChoiceReport, ChoiceReporter, reason};
-use crate::pure::method::estimate::Rate;
-use crate::pure::method::eval::{Graded, grade};
+use crate::pure::method::multiple_choice::{Graded, grade};
+use crate::pure::multiple_choice::{CORRECTS, INCORRECTS, Question};
 use crate::pure::recipe::{Input, LabelHow, Recipe, is_simulated};
 use crate::pure::reject::Reject;
-use crate::runtime::dataset::questions::{self, CORRECTS, INCORRECTS, Question};
+use crate::pure::reports::multiple_choice::{ChoiceReport, ChoiceReporter, reason};
+use crate::pure::reports::statistics::Rate;
+use crate::runtime::dataset::multiple_choice;
 use crate::runtime::dataset::table;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -150,7 +151,7 @@ fn read_questions(file: &str, recipe: &Recipe) -> Result<(Vec<Asked>, Vec<Reject
     }
     let (mut picked, mut rejects) = (Picked::new(recipe), Vec::new());
     for row in files.into_iter().flat_map(|file| file.into_rows(Some(&columns))) {
-        match row.and_then(|row| Ok(Asked { question: questions::read(&row, prompt)?, at: row.at })) {
+        match row.and_then(|row| Ok(Asked { question: multiple_choice::read(&row, prompt)?, at: row.at })) {
             Err(reject) => rejects.push(reject),
             Ok(asked) => picked.offer(&asked.question.id(), asked),
         }

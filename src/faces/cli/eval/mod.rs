@@ -6,10 +6,10 @@ mod refusal;
 
 use super::Failure;
 use super::style::{one_line, printable};
-use crate::pure::method::estimate::Rate;
 use crate::pure::prompt::PromptId;
 use crate::pure::recipe::Recipe;
 use crate::pure::reject::Reject;
+use crate::pure::reports::statistics::Rate;
 use crate::runtime::dataset::prompts::Sample;
 use crate::runtime::dataset::table;
 use std::collections::BTreeMap;

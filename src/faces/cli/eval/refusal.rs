@@ -3,9 +3,9 @@
 use super::read_failure;
 use crate::faces::cli::Failure;
 use crate::faces::cli::style::printable;
-use crate::pure::method::estimate::wilson;
+use crate::pure::gates::{Refusal, refusal};
 use crate::pure::recipe::Input;
-use crate::runtime::dataset::gates::{Refusal, refusal};
+use crate::pure::reports::statistics::wilson;
 use crate::runtime::dataset::table;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

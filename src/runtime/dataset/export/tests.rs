@@ -3,10 +3,10 @@
 use super::*;
 use crate::pure::call::Role;
 use crate::pure::constitution::{Principle, When};
+use crate::pure::gates::Verdict as Gate;
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Pairs, SoftLabels};
 use crate::pure::transcript::{Comparison, Critique, Response, Revision, RevisionFate, Tally, Verdict};
-use crate::runtime::dataset::gates::Verdict as Gate;
 use crate::runtime::dataset::rows::Context;
 use crate::runtime::dataset::splits::SPLITS;
 use std::collections::{HashMap, HashSet};
@@ -363,11 +363,7 @@ fn shards_are_numbered() {
 fn texts_of_the_sample_pass_the_gates() {
     let t = transcript(1);
     assert_eq!(
-        crate::runtime::dataset::gates::check_pair(
-            &t.responses[1].text,
-            &t.responses[0].text,
-            &Gates::default()
-        ),
+        crate::pure::gates::check_pair(&t.responses[1].text, &t.responses[0].text, &Gates::default()),
         Gate::Pass
     );
 }

@@ -6,11 +6,11 @@
 use super::schema::{Chat, Config, Row, Value};
 use crate::pure::constitution::Constitution;
 use crate::pure::digest::Parts;
+use crate::pure::gates::{Candidate, Verdict as Gate, check_response, refusal};
 use crate::pure::pairing::objections;
 use crate::pure::prompt::Message;
 use crate::pure::recipe::{Export, Gates, is_simulated};
 use crate::pure::transcript::{Critique, Ended, Response, RevisionFate, Transcript};
-use crate::runtime::dataset::gates::{Candidate, Verdict as Gate, check_response, refusal};
 use crate::runtime::dataset::phrases::Boilerplate;
 use std::sync::Arc;
 

@@ -3,10 +3,11 @@
 use super::build::{Maker, Origin, chat_values, distinct};
 use super::schema::{Chat, Config, Value};
 use crate::pure::digest::Parts;
+use crate::pure::gates::check_pair;
 use crate::pure::pairing::{Judged, Pair, judge};
 use crate::pure::prompt::{GivenLabel, Message, Speaker};
+use crate::pure::reason::Code;
 use crate::pure::recipe::SoftLabels;
-use crate::runtime::dataset::gates::{Code, check_pair};
 use std::sync::Arc;
 
 impl<'a> Maker<'a> {

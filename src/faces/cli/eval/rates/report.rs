@@ -3,8 +3,8 @@
 use super::{Answered, Rates};
 use crate::faces::cli::eval::reasons;
 use crate::faces::cli::style::{Style, one_line, printable};
-use crate::pure::method::estimate::Rate;
-use crate::pure::method::refusal_rates::{Reply, SetReport, StageReport};
+use crate::pure::reports::refusal_rates::{Reply, SetReport, StageReport};
+use crate::pure::reports::statistics::Rate;
 use serde_json::{Value, json};
 
 /// One prompt: its place, its set, and what its draft and its final response are.

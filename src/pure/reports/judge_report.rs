@@ -4,12 +4,12 @@
 //! Pure, over finished transcripts, one at a time: what is kept grows with the number of principles and models, not
 //! with the number of prompts.
 
-use super::estimate::{Mean, Rate, Summing};
 use crate::pure::constitution::Constitution;
 use crate::pure::pairing::judge;
 use crate::pure::prompt::GivenLabel;
 use crate::pure::recipe::Pairs;
-use crate::pure::text::words;
+use crate::pure::reports::statistics::{Mean, Rate, Summing};
+use crate::pure::text::share_changed;
 use crate::pure::transcript::{Comparison, Critique, Revision, RevisionFate, Transcript, Verdict};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -456,24 +456,6 @@ impl RoundSums {
             changed: self.changed.finish(),
         }
     }
-}
-
-/// Of the words of two texts together, the share that only one of them has.
-pub(super) fn share_changed(before: &str, after: &str) -> f64 {
-    let (before, after) = (words(before), words(after));
-    let total = before.len() + after.len();
-    let mut left: BTreeMap<&str, usize> = BTreeMap::new();
-    for word in &before {
-        *left.entry(word).or_default() += 1;
-    }
-    let mut shared = 0;
-    for word in &after {
-        if let Some(count) = left.get_mut(word.as_str()).filter(|count| **count > 0) {
-            *count -= 1;
-            shared += 2;
-        }
-    }
-    if total == 0 { 0.0 } else { (total - shared) as f64 / total as f64 }
 }
 
 /// Counts one of `of` that are looked at.

@@ -1,13 +1,13 @@
 //! Ablations over the simulated model: what is measured is what was planted.
 
 use super::ablation::{Cell, Design, Figure, Line, Measure, Sample, usual_sizes};
-use super::critique_revision;
-use super::estimate::Estimate;
-use super::measure::{Observed, Questions, Yardstick, observe};
-use super::scripted::{Simulated, context};
 use crate::pure::constitution::{LESS_HARM, MORE_HELP};
+use crate::pure::method::critique_revision;
+use crate::pure::method::measure::{Observed, Questions, Yardstick, observe};
+use crate::pure::method::scripted::{Simulated, context};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Method, Schedule, Sim};
+use crate::pure::reports::statistics::Estimate;
 use crate::pure::transcript::Transcript;
 use crate::runtime::sim::{Mark, Seen, World};
 use std::collections::BTreeMap;
@@ -218,7 +218,7 @@ fn unknown_is_neither_good_nor_bad() {
 fn subsets_are_nested_follow_the_seed_and_share_the_drafts_calls() {
     let mut cx = context(&EIGHT, panel(2));
     let figures = [Figure::Rounds, Figure::Critique, Figure::Principles].into();
-    let design = |cx: &super::MethodContext| Design::new(cx, &figures, &usual_sizes(8));
+    let design = |cx: &crate::pure::method::MethodContext| Design::new(cx, &figures, &usual_sizes(8));
     let first = design(&cx);
     let names: Vec<&str> = first.variants.iter().map(|variant| variant.name.as_str()).collect();
     assert_eq!(

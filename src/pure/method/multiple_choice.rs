@@ -1,6 +1,6 @@
 //! Multiple-choice questions, as the paper's evaluation sets have them: what a model chooses, and how surely.
 //!
-//! It asks and reads one question; what many come to is [`super::choice_report`].
+//! It asks and reads one question; what many come to is [`crate::pure::reports::multiple_choice`].
 
 use super::MethodContext;
 use super::asking::Asking;
@@ -8,10 +8,10 @@ use super::label::{option_odds, read_option};
 use crate::pure::answer::Answer;
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::Role;
+use crate::pure::multiple_choice::{Choice, Question};
 use crate::pure::recipe::LabelHow;
 use crate::pure::template::conversation_text;
 use crate::pure::transcript::Undecided;
-use crate::runtime::dataset::questions::{Choice, Question};
 
 /// How a question was answered.
 #[derive(Debug, Clone, PartialEq)]

@@ -318,5 +318,5 @@ impl Sizes {
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
+#[path = "cost_estimate_tests.rs"]
 mod tests;

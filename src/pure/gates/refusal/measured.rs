@@ -52,8 +52,8 @@ struct Labelled {
 #[test]
 fn agrees_with_the_fixture() {
     let files = [
-        include_str!("../../../../../tests/data/refusals.jsonl"),
-        include_str!("../../../../../tests/data/refusals-second.jsonl"),
+        include_str!("../../../../tests/data/refusals.jsonl"),
+        include_str!("../../../../tests/data/refusals-second.jsonl"),
     ];
     let rows: Vec<Labelled> = files
         .iter()

@@ -1,8 +1,8 @@
 //! What two runs come to side by side. Memory grows with the principles, not with the prompts.
 
 use super::{Difference, Ends, Step};
+use crate::pure::gates::{Refusal, refusal};
 use crate::pure::transcript::{Transcript, Verdict};
-use crate::runtime::dataset::gates::{Refusal, refusal};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
 //! Recall on injected artefacts and false alarms on clean revisions, per gate, over real replies where they are at hand.
 
-use super::{Candidate, Code, Verdict, check_pair, check_response};
+use super::{Candidate, Verdict, check_pair, check_response};
+use crate::pure::reason::Code;
 use crate::pure::recipe::Gates;
 use std::io::Read as _;
 
@@ -220,7 +221,7 @@ fn compliance() -> Vec<(String, String)> {
 }
 
 fn fixture() -> Vec<String> {
-    let rows = include_str!("../../../../tests/data/refusals.jsonl").lines();
+    let rows = include_str!("../../../tests/data/refusals.jsonl").lines();
     let rows = rows.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let clean = rows.filter(|row| row["style"] != "quoted-or-marked");
     clean.map(|row| row["text"].as_str().unwrap().to_owned()).collect()
