@@ -5,7 +5,8 @@ use amend::pure::prompt::Prompt;
 use amend::pure::transcript::{
     Critique, Ended, Response, Revision, RevisionFate, Tally, Transcript, Verdict,
 };
-use amend::runtime::journal::{Arrival, Journal, Options, Outline, Row};
+use amend::runtime::journal::{Arrival, Journal, Options};
+use amend::runtime::journal::{Outline, Row};
 use std::path::Path;
 
 const CONSTITUTION: &str = "[constitution]\nid = \"tiny\"\nversion = \"1.0.0\"\ntitle = \"Tiny\"\n\n[[principle]]\nid = \

@@ -5,7 +5,7 @@ use amend::pure::prompt::Prompt;
 use amend::pure::recipe::Input;
 use amend::pure::taxonomy::Taxonomy;
 use amend::runtime::dataset::prompts::{Row, open};
-use amend::runtime::dataset::table::Source;
+use amend::runtime::dataset::readers::Source;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,9 @@
 //! `amend check`: everything that is wrong, or probably not meant, in constitutions, recipes and templates.
 
 use super::Failure;
-use super::flow::wrap;
 use super::inputs::{Inputs, count, files_in};
 use super::style::Style;
+use super::word_wrap::wrap;
 use crate::pure::constitution;
 use crate::pure::diagnostic::{
     CODES, Diagnostic, Fix, SourceFile, apply_fixes, explain, nearest, nearest_code, sort,

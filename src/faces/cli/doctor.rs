@@ -7,7 +7,7 @@ use super::style::{Style, one_line, printable};
 use crate::pure::call::Role;
 use crate::pure::recipe::ResolvedModel;
 use crate::pure::recipe::{Model, Models, OPENAI};
-use crate::runtime::model::probe::{self, Ability, Found};
+use crate::runtime::model::capability_probe::{self, Ability, Found};
 use crate::runtime::model::{Http, KeyLookup};
 use secrecy::SecretString;
 use serde::Serialize;
@@ -210,7 +210,7 @@ fn is_local(base_url: &str) -> bool {
 
 async fn look(http: &Http, target: Target, ask: bool) -> Report {
     let mut model = target.model;
-    let listed = probe::models(http, &model).await;
+    let listed = capability_probe::models(http, &model).await;
     let (models, silence) = match listed {
         Ok(models) => (models, None),
         Err(why) => (Vec::new(), Some(why)),
@@ -220,10 +220,11 @@ async fn look(http: &Http, target: Target, ask: bool) -> Report {
         model.model = models.first().cloned().unwrap_or_default();
     }
     // Who does not answer in seconds which models there are would keep a person waiting for a minute at each question.
-    let is_reached =
-        silence.as_ref().is_none_or(|why| !why.starts_with("cannot connect") && !probe::is_timeout(why));
+    let is_reached = silence
+        .as_ref()
+        .is_none_or(|why| !why.starts_with("cannot connect") && !capability_probe::is_timeout(why));
     let asked = if ask && is_reached && !model.model.is_empty() {
-        Some(probe::probe(http, &model).await)
+        Some(capability_probe::probe(http, &model).await)
     } else {
         None
     };

@@ -5,16 +5,15 @@
 
 mod ablate;
 mod asking;
+mod call_meter;
 mod chat;
 mod check;
 mod completions;
-mod counting;
 mod diff;
 mod doctor;
 mod eval;
 mod export;
 pub mod failure;
-pub mod flow;
 mod import;
 mod init;
 pub mod inputs;
@@ -35,7 +34,8 @@ mod sim;
 pub mod style;
 mod test;
 mod verify;
-pub mod wording;
+pub mod word_diff;
+pub mod word_wrap;
 
 pub use failure::Failure;
 

@@ -3,7 +3,7 @@
 //! The arithmetic is in [`crate::pure::reports::cost_estimate`]; this file reads the prompts, asks the probe and tells the result.
 
 use super::asking::Asking;
-use super::counting::{Counting, Seen};
+use super::call_meter::{Counting, Seen};
 use super::failure::journal_failure;
 use super::progress::{count, duration};
 use super::project::Project;

@@ -17,10 +17,11 @@ use crate::pure::transcript::{Ended, Transcript};
 use crate::runtime::dataset::export::Report;
 use crate::runtime::dataset::rows::Boilerplate;
 use crate::runtime::dataset::rows::{Context, why_no_row};
-use crate::runtime::dataset::{prompts, table};
+use crate::runtime::dataset::{prompts, readers};
 use crate::runtime::engine::memo::Memo;
 use crate::runtime::engine::{self, Event, Finished, Judge, Run, Summary};
-use crate::runtime::journal::{Journal, Options, Reader, Row};
+use crate::runtime::journal::Row;
+use crate::runtime::journal::{Journal, Options, Reader};
 use crate::runtime::project::Transports;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -114,7 +115,7 @@ pub(super) fn open_prompts(recipe: &Recipe) -> Result<prompts::Reader, Failure> 
         return Err(Failure::usage("there are no prompts to run")
             .hint("give `--prompts FILE`, or `prompts = [\"…\"]` in the recipe; `-` reads standard input"));
     }
-    let sources = table::sources(&recipe.prompts, || Box::new(std::io::stdin()));
+    let sources = readers::sources(&recipe.prompts, || Box::new(std::io::stdin()));
     let open =
         if recipe.label.source == LabelSource::Given { prompts::open_with_responses } else { prompts::open };
     open(sources, &recipe.input, recipe.seed)
@@ -304,7 +305,7 @@ fn left_out(report: &Report) -> Vec<String> {
     }
     let line =
         |(config, reasons): (String, Vec<String>)| format!("left out of {config}: {}", reasons.join(", "));
-    by_config.into_iter().map(line).flat_map(|line| super::flow::wrap(&line, 76)).collect()
+    by_config.into_iter().map(line).flat_map(|line| crate::faces::cli::word_wrap::wrap(&line, 76)).collect()
 }
 
 fn reasons(reader: &Reader) -> BTreeMap<String, u64> {

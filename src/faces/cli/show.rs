@@ -1,14 +1,15 @@
 //! `amend show`: a run in numbers and prompts, or one transcript.
 
 use super::failure::journal_failure;
-use super::flow::columns;
 use super::progress::count;
 use super::run_dir::RunDir;
 use super::show_transcript::{ended, render};
 use super::style::{Style, one_line, printable_json};
+use super::word_wrap::columns;
 use super::{Failure, report};
 use crate::pure::prompt::PromptId;
-use crate::runtime::journal::{Found, Outline, Reader, Row};
+use crate::runtime::journal::{Found, Reader};
+use crate::runtime::journal::{Outline, Row};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;

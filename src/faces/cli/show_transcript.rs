@@ -1,7 +1,7 @@
 //! One transcript as a person reads it: the prompt, each response, each critique with its verdict, and what changed.
 
 use super::style::{Style, printable};
-use super::wording::word_diff;
+use super::word_diff::word_diff;
 use crate::pure::transcript::{Critique, Ended, Revision, RevisionFate, Transcript, Verdict};
 use std::fmt::Write as _;
 
@@ -160,7 +160,7 @@ pub fn body(out: &mut String, text: &str, style: Style) {
 
 /// One line, indented and wrapped at the width of the terminal.
 pub fn paragraph(out: &mut String, line: &str, indent: usize, style: Style) {
-    for piece in super::flow::wrap(line, style.width.saturating_sub(indent)) {
+    for piece in crate::faces::cli::word_wrap::wrap(line, style.width.saturating_sub(indent)) {
         let _ = writeln!(out, "{}", format!("{:indent$}{piece}", "").trim_end());
     }
 }

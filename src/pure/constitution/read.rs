@@ -6,7 +6,7 @@
 
 use super::built_in::{built_in, built_in_names, is_built_in_path};
 use super::file::{ExampleEntry, File, PrincipleEntry, TestEntry};
-use super::values::check_values;
+use super::validate::check_values;
 use super::{Constitution, Example, Principle, TestCase, When};
 use crate::pure::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
 use crate::pure::toml_file::{self, Located, Node};

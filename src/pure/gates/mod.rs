@@ -7,13 +7,13 @@
 //! A gate never sees an outcome: truncated, filtered and failed calls end before it (law 2). It finds what an endpoint
 //! called complete and is not a response all the same.
 
-mod marks;
-#[cfg(test)]
-mod measured;
+mod artefacts;
+mod ngram_overlap;
 mod pattern;
 mod preamble;
+#[cfg(test)]
+mod recall_tests;
 mod refusal;
-mod words;
 
 pub use preamble::repair_preamble;
 pub use refusal::{Refusal, refusal};
@@ -21,9 +21,9 @@ pub use refusal::{Refusal, refusal};
 use crate::pure::reason::Code;
 use crate::pure::recipe::Gates;
 use crate::pure::text::{language, words};
-use marks::Mark;
+use artefacts::Mark;
+use ngram_overlap::{edits_within, looping_tail, overlap, repeats_more_than};
 use std::collections::HashSet;
-use words::{edits_within, looping_tail, overlap, repeats_more_than};
 
 /// What a gate says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,11 +76,11 @@ pub fn check_response(candidate: &Candidate<'_>, gates: &Gates) -> Verdict {
     if text.is_empty() {
         return Verdict::Retry(Code::Empty);
     }
-    if on(Code::ErrorText) && marks::is_error_text(text) {
+    if on(Code::ErrorText) && artefacts::is_error_text(text) {
         return Verdict::Retry(Code::ErrorText);
     }
     for code in [Code::ThinkTag, Code::RoleTag].into_iter().filter(|code| on(*code)) {
-        let find = if code == Code::ThinkTag { marks::think_tags } else { marks::role_tags };
+        let find = if code == Code::ThinkTag { artefacts::think_tags } else { artefacts::role_tags };
         match find(text) {
             Mark::None => {}
             Mark::Repairable(rest) => {
@@ -128,12 +128,12 @@ fn objection_to(text: &str, candidate: &Candidate<'_>, gates: &Gates) -> Option<
             && !known.iter().any(|known| preamble::mentions_itself(known))
     };
     let objections: [(Code, &dyn Fn() -> bool); 7] = [
-        (Code::Sentinel, &|| marks::is_sentinel(text, candidate.original.is_some())),
+        (Code::Sentinel, &|| artefacts::is_sentinel(text, candidate.original.is_some())),
         (Code::CritiqueEcho, &echoes),
         (Code::SelfMention, &mentions_itself),
         (Code::ExampleLeak, &|| taken_from(candidate.examples, gates.max_example_overlap)),
         (Code::Repetition, &repeats),
-        (Code::TruncationSigns, &|| marks::looks_truncated(text)),
+        (Code::TruncationSigns, &|| artefacts::looks_truncated(text)),
         (Code::LanguageChange, &|| {
             candidate.original.is_some_and(|original| changes_language(original, text))
         }),

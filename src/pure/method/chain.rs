@@ -1,8 +1,8 @@
 //! One prompt's chain in the making: its revisions with their gates, retries and roll-back, and its records.
 
 use super::MethodContext;
-use super::asking::{Asking, is_final, response};
 use super::criticise::Judged;
+use super::prompt_session::{Asking, is_final, response};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::Role;
 use crate::pure::constitution::Principle;

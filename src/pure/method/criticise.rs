@@ -1,6 +1,6 @@
 //! Criticism of one response: a verdict per principle, side by side, with or without a screening before it.
 
-use super::asking::Asking;
+use super::prompt_session::Asking;
 use super::verdict::{Reading, read_critique, read_screen, read_verdict};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::Role;

@@ -5,7 +5,7 @@
 //! both orders is undecided and never a label; what was read is kept as it was.
 
 use super::MethodContext;
-use super::asking::{Answered, Asking};
+use super::prompt_session::{Answered, Asking};
 use crate::pure::answer::{Outcome, TokenLogprob};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::Role;

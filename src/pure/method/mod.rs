@@ -3,7 +3,7 @@
 //! A method does no IO, reads no clock and draws no randomness of its own: it is a pure function from a prompt and
 //! answers to a [`Transcript`]. That is what makes a run resumable, editable and deterministic.
 
-mod asking;
+pub mod ablation_metrics;
 mod chain;
 mod context;
 mod criticise;
@@ -11,10 +11,10 @@ mod critique_revision;
 mod label;
 #[cfg(test)]
 mod label_tests;
-pub mod measure;
 pub mod multiple_choice;
 #[cfg(test)]
 mod multiple_choice_tests;
+mod prompt_session;
 #[cfg(test)]
 pub(crate) mod scripted;
 mod test_cases;

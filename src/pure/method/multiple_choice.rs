@@ -3,8 +3,8 @@
 //! It asks and reads one question; what many come to is [`crate::pure::reports::multiple_choice`].
 
 use super::MethodContext;
-use super::asking::Asking;
 use super::label::{option_odds, read_option};
+use super::prompt_session::Asking;
 use crate::pure::answer::Answer;
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::Role;

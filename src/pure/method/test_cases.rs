@@ -1,7 +1,7 @@
 //! A constitution's own test cases, each judged by the critic as in a run. It asks; what a rate means is the caller's.
 
 use super::MethodContext;
-use super::asking::Asking;
+use super::prompt_session::Asking;
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::constitution::{Principle, TestCase};
 use crate::pure::prompt::Prompt;

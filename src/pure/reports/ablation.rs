@@ -3,10 +3,10 @@
 //! Every variant is the same pure function under other settings, and asks the same questions under the same keys, so
 //! that over one memo whatever two of them share is asked once. Pure: it names what to compare and does the arithmetic.
 
+use super::statistics::{Estimate, Rate, Summing};
 use crate::pure::digest::Parts;
 use crate::pure::method::MethodContext;
-use crate::pure::method::measure::Observed;
-use crate::pure::reports::statistics::{Estimate, Rate, Summing};
+use crate::pure::method::ablation_metrics::Observed;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 

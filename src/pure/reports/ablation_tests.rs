@@ -1,13 +1,13 @@
 //! Ablations over the simulated model: what is measured is what was planted.
 
 use super::ablation::{Cell, Design, Figure, Line, Measure, Sample, usual_sizes};
+use super::statistics::Estimate;
 use crate::pure::constitution::{LESS_HARM, MORE_HELP};
+use crate::pure::method::ablation_metrics::{Observed, Questions, Yardstick, observe};
 use crate::pure::method::critique_revision;
-use crate::pure::method::measure::{Observed, Questions, Yardstick, observe};
 use crate::pure::method::scripted::{Simulated, context};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Method, Schedule, Sim};
-use crate::pure::reports::statistics::Estimate;
 use crate::pure::transcript::Transcript;
 use crate::runtime::sim::{Mark, Seen, World};
 use std::collections::BTreeMap;

@@ -4,11 +4,11 @@
 //! Pure, over finished transcripts, one at a time: what is kept grows with the number of principles and models, not
 //! with the number of prompts.
 
+use super::statistics::{Mean, Rate, Summing};
 use crate::pure::constitution::Constitution;
 use crate::pure::pairing::judge;
 use crate::pure::prompt::GivenLabel;
 use crate::pure::recipe::Pairs;
-use crate::pure::reports::statistics::{Mean, Rate, Summing};
 use crate::pure::text::share_changed;
 use crate::pure::transcript::{Comparison, Critique, Revision, RevisionFate, Transcript, Verdict};
 use serde::Serialize;

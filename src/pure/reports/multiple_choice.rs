@@ -2,8 +2,8 @@
 //!
 //! Pure, over graded questions, one at a time.
 
+use super::statistics::{Mean, Rate, Summing};
 use crate::pure::method::multiple_choice::Graded;
-use crate::pure::reports::statistics::{Mean, Rate, Summing};
 use crate::pure::transcript::Undecided;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -3,8 +3,8 @@
 //! Pure, over transcripts, one at a time. A prompt without an answer is neither a refusal nor none: it is counted apart,
 //! by what became of it. Only a refusal by the provider is one, and is told.
 
+use super::statistics::Rate;
 use crate::pure::gates::{Refusal, refusal};
-use crate::pure::reports::statistics::Rate;
 use crate::pure::transcript::{Ended, Transcript};
 use serde::Serialize;
 use std::collections::BTreeMap;

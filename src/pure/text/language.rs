@@ -74,7 +74,7 @@ mod tests {
     use super::*;
     use crate::pure::recipe::Input;
     use crate::runtime::dataset::prompts::{Row, open};
-    use crate::runtime::dataset::table::Source;
+    use crate::runtime::dataset::readers::Source;
 
     #[test]
     fn every_language_has_a_tag_of_two_letters() {

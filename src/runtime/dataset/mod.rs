@@ -1,9 +1,9 @@
 //! Prompts in; rows, splits, exports, card out.
 
+mod boilerplate;
 pub mod export;
 pub mod multiple_choice;
-mod phrases;
 pub mod prompts;
+pub mod readers;
 pub mod rows;
 pub mod splits;
-pub mod table;

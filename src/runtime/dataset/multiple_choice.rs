@@ -4,7 +4,7 @@
 //! that makes no question is a [`Reject`] with its line and a reason code. Pure: who asks is not decided here.
 
 use super::prompts::{BadPrompt, of_value};
-use super::table::{Row, type_name};
+use super::readers::{Row, type_name};
 use crate::pure::multiple_choice::{CORRECTS, INCORRECTS, Question};
 use crate::pure::prompt::Prompt;
 use crate::pure::reject::Reject;

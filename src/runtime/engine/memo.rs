@@ -6,13 +6,14 @@
 //! A call that failed is no answer. Its raw body is kept where there is one, for a better parser; the prompt it belongs to is
 //! *troubled*, so that its transcript is made anew in the next pass, which asks the call again.
 
+use super::{CallCounts, Phase, Shutdown};
 use crate::pure::answer::{Answer, Outcome, Usage};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::{Call, CallKey};
 use crate::pure::recipe::RoleModels;
-use crate::runtime::engine::{CallCounts, Phase, Shutdown};
 use crate::runtime::journal::{Journal, JournalError, StoredAnswer};
-use crate::runtime::model::{Client, Failure, Recorded, Transport};
+use crate::runtime::model::{Client, Transport};
+use crate::runtime::model::{Failure, Recorded};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

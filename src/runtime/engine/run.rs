@@ -4,6 +4,7 @@
 //! prompt. A prompt's chain is finished before new ones are started: only so many are in flight, and when calls have to
 //! wait, those of older prompts go first. That is what prefix caches need, and what keeps memory flat.
 
+use super::memo::{Memo, journal_stop};
 use super::{Event, Phase, Shutdown, Summary};
 use crate::pure::ask::Stop;
 use crate::pure::method::{MethodContext, make_transcript};
@@ -11,8 +12,8 @@ use crate::pure::prompt::{Prompt, PromptId};
 use crate::pure::reject::Reject;
 use crate::pure::transcript::{Ended, Transcript};
 use crate::runtime::dataset::prompts::Row as InputRow;
-use crate::runtime::engine::memo::{Memo, journal_stop};
-use crate::runtime::journal::{Admission, Arrival, Outline, Row};
+use crate::runtime::journal::{Admission, Arrival};
+use crate::runtime::journal::{Outline, Row};
 use crate::runtime::model::Transport;
 use std::collections::HashMap;
 use std::sync::Arc;

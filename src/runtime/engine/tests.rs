@@ -1,5 +1,6 @@
 //! The laws of a run, in one process and on virtual time: the simulated model answers, the journal works inline.
 
+use super::memo::Memo;
 use super::*;
 use crate::pure::ask::Stop;
 use crate::pure::constitution::{Constitution, read};
@@ -13,8 +14,8 @@ use crate::pure::reject::Reject;
 use crate::pure::template::Templates;
 use crate::pure::transcript::{Ended, Transcript};
 use crate::runtime::dataset::prompts::Row as Input;
-use crate::runtime::engine::memo::Memo;
-use crate::runtime::journal::{AtCommit, CommitHook, Durability, Journal, Options, Reader, Row, Writing};
+use crate::runtime::journal::Row;
+use crate::runtime::journal::{AtCommit, CommitHook, Durability, Journal, Options, Reader, Writing};
 use crate::runtime::model::{Client, Fault, OnDelta, Reply, Request, Transport};
 use crate::runtime::sim::{SimTransport, Stats};
 use std::path::Path;

@@ -1,8 +1,9 @@
 //! The handle that a run holds: async functions that return when their work is on disk.
 
 use super::store::{Packed, Store};
+use super::transcript_summary::Outline;
 use super::writer::{Committer, Death, Job, Writer};
-use super::{Admission, Arrival, JournalError, Options, Outline, PassInfo, StoredAnswer};
+use super::{Admission, Arrival, JournalError, Options, PassInfo, StoredAnswer};
 use crate::pure::call::CallKey;
 use crate::pure::reject::Reject;
 use crate::pure::transcript::Transcript;

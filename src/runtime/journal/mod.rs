@@ -23,17 +23,17 @@
 mod error;
 mod handle;
 mod lock;
-mod outline;
 mod reader;
 mod schema;
 mod store;
+mod transcript_summary;
 mod writer;
 
 pub use error::JournalError;
 pub use handle::Journal;
-pub use outline::{Outline, Row};
 pub use reader::{Counts, Found, Reader, Rejects, Transcripts};
 pub use store::{Admission, Arrival, PassInfo, StoredAnswer};
+pub use transcript_summary::{Outline, Row};
 pub use writer::{AtCommit, CommitHook, Durability, Options, Writing};
 
 /// The journal's file in a run directory.

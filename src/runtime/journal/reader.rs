@@ -3,7 +3,8 @@
 //! Rows stream in the order of prompt ids, so that what is made of them does not depend on who finished first.
 
 use super::store::{meta, pass};
-use super::{JournalError, Outline, schema};
+use super::transcript_summary::Outline;
+use super::{JournalError, schema};
 use crate::pure::prompt::PromptId;
 use crate::pure::reject::Reject;
 use crate::pure::transcript::Transcript;

@@ -1,7 +1,7 @@
 //! What the journal does, as plain functions over one connection. They run inside the writer's transaction.
 
 use super::lock::Lock;
-use super::outline::{Outline, Row};
+use super::transcript_summary::{Outline, Row};
 use super::{JournalError, schema};
 use crate::pure::call::{CallKey, Role};
 use crate::pure::prompt::PromptId;

@@ -4,7 +4,7 @@
 //! the [`Permit`] when that is durable, so that at most the calls in flight are ever asked twice (law 1).
 
 use super::limits::{Limiter, Permit, Size};
-use super::recorded::{Failure, Recorded};
+use super::raw_response::{Failure, Recorded};
 use super::retry::{Next, Trouble, TroubleKind, backoff, jitter, judge};
 use super::transport::{Delta, Fault, OnDelta, Request, Transport};
 use super::wire;

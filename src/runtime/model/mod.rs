@@ -6,11 +6,11 @@
 //!
 //! Each layer is a small type that wraps the next. Only `endpoint` names async-openai.
 
+pub mod capability_probe;
 mod client;
 mod endpoint;
 mod limits;
-pub mod probe;
-mod recorded;
+mod raw_response;
 mod retry;
 mod transport;
 pub mod wire;
@@ -20,5 +20,5 @@ use crate::pure::{answer::Answer, call::Call};
 pub use client::{Client, OnRetry, Retrying};
 pub use endpoint::{Http, KeyLookup, shown_url};
 pub use limits::Permit;
-pub use recorded::{Failure, Recorded};
+pub use raw_response::{Failure, Recorded};
 pub use transport::{Delta, Fault, OnDelta, Reply, Request, Transport};

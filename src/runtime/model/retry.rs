@@ -3,7 +3,7 @@
 //! The one place that decides it. Pure: waiting is done in `client`. Messages made here are shown and stored, so they
 //! hold neither the prompt nor control characters; endpoints like to quote the prompt in their errors.
 
-use super::Failure;
+use super::raw_response::Failure;
 use super::transport::{Fault, Reply, Request};
 use super::wire::{self, WireError};
 use crate::pure::answer::{Answer, Malformed, Outcome};

@@ -20,12 +20,12 @@ mod hostile;
 mod judge;
 mod lists;
 mod mark;
-mod plan;
 mod score;
 mod server;
 #[cfg(test)]
 mod server_tests;
 mod service;
+mod simulate;
 mod structure;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! The simulated model as an OpenAI-compatible HTTP server: a thin shell, like the one in process.
 
-use super::plan::ErrorReply;
 use super::service::{Outgoing, Service, Stats, Ticket};
+use super::simulate::ErrorReply;
 use super::transport::whole;
 use super::wire::{Completion, Wanted, error};
 use crate::pure::recipe::Sim;

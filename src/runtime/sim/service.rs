@@ -4,7 +4,7 @@
 
 use super::cache::PrefixCache;
 use super::conversation::Turn;
-use super::plan::{ErrorReply, Plan, Planned, plan};
+use super::simulate::{ErrorReply, Plan, Planned, plan};
 use super::wire::{Choice, Completion, Wanted};
 use crate::pure::digest::Parts;
 use crate::pure::recipe::{Busy, Sim};

@@ -1,7 +1,7 @@
 //! The simulated model in process: no socket, and time is tokio's, so that tests run on virtual time.
 
-use super::plan::ErrorReply;
 use super::service::{Outgoing, Service, Stats};
+use super::simulate::ErrorReply;
 use super::wire::{Completion, tokens};
 use crate::pure::recipe::Sim;
 use crate::runtime::model::{Delta, Fault, OnDelta, Reply, Request, Transport};

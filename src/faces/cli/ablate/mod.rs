@@ -1,17 +1,17 @@
 //! `amend ablate`: variants of one recipe over the same prompts, and what each is worth.
 //!
-//! The variants and the arithmetic are in [`crate::pure::reports::ablation`], the questions in [`crate::pure::method::measure`]. This
+//! The variants and the arithmetic are in [`crate::pure::reports::ablation`], the questions in [`crate::pure::method::ablation_metrics`]. This
 //! folder reads the prompts, asks over one journal, and tells the result (`report`).
 
 mod report;
 
 use super::asking::{Asking, kept_in};
-use super::counting::Counting;
+use super::call_meter::Counting;
 use super::progress::count;
 use super::project::Project;
 use super::settings::RecipeArgs;
 use super::{Failure, models};
-use crate::pure::method::measure::{Questions, Yardstick, observe};
+use crate::pure::method::ablation_metrics::{Questions, Yardstick, observe};
 use crate::pure::method::{MethodContext, critique_revision};
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::{Choose, LabelSource, is_simulated};

@@ -3,7 +3,7 @@
 use super::calls;
 use crate::faces::cli::progress::count;
 use crate::faces::cli::style::printable;
-use crate::pure::method::measure::Questions;
+use crate::pure::method::ablation_metrics::Questions;
 use crate::pure::reports::ablation::{Cell, Figure, Line, Measure, Variant};
 use crate::pure::reports::statistics::Estimate;
 use crate::runtime::engine::CallCounts;

@@ -2,27 +2,27 @@
 //!
 //! In a terminal, a conversation with commands; with a prompt on the command line or standard input, one answer.
 
-mod changes;
 mod command;
 mod complete;
-mod critics;
+mod critique_view;
+mod edit_commands;
 mod editor;
-mod ending;
 mod input;
-mod live;
-mod looks;
-mod notes;
+mod save_commands;
 mod screen;
 mod session;
+mod show_commands;
+mod streaming_model;
+mod summary;
 
 use super::Failure;
 use super::failure::Kind;
-use super::flow::flowed;
 use super::project::Project;
 use super::settings::RecipeArgs;
 use super::style::{Style, printable, printable_json};
-use changes::Then;
+use super::word_wrap::flowed;
 use command::Line;
+use edit_commands::Then;
 use screen::{Manner, Screen};
 use session::Session;
 use std::io::{IsTerminal as _, Read as _, Write as _};

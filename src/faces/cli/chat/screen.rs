@@ -5,10 +5,10 @@
 //! edge moves to the next line, and one status line at the bottom says what is being waited for. Everything that a model
 //! wrote goes through [`Printable`] first.
 
-use super::critics::{Came, Critics, principles_in, screened};
-use crate::faces::cli::flow::{Flow, Words, flowed};
+use super::critique_view::{Came, Critics, principles_in, screened};
 use crate::faces::cli::style::{Printable, Style, one_line, printable};
-use crate::faces::cli::wording::word_diff;
+use crate::faces::cli::word_diff::word_diff;
+use crate::faces::cli::word_wrap::{Flow, Words, flowed};
 use crate::pure::answer::{Answer, Outcome};
 use crate::pure::call::{Call, Role};
 use crate::runtime::model::wire::Unmixed;

@@ -2,9 +2,9 @@
 //!
 //! What commands do with it is beside it: `changes` (what is asked), `looks` (what is shown), `notes` (what is saved).
 
-use super::ending;
-use super::live::{Live, Memory, Spent};
 use super::screen::Screen;
+use super::streaming_model::{Live, Memory, Spent};
+use super::summary;
 use crate::faces::cli::failure::stopped;
 use crate::faces::cli::project::Project;
 use crate::faces::cli::style::printable;
@@ -205,16 +205,16 @@ impl Session {
         }
         if let Some(old) = old {
             screen.line(&style.strong("since the answer before"));
-            for line in ending::compared(old, &transcript) {
+            for line in summary::compared(old, &transcript) {
                 screen.tell(&line);
             }
         }
-        for line in ending::fates(&transcript) {
+        for line in summary::fates(&transcript) {
             screen.say(&line);
         }
-        screen.say(&ending::outcome(&transcript, style));
+        screen.say(&summary::outcome(&transcript, style));
         let spent = self.memory.lock().unwrap_or_else(PoisonError::into_inner).spent().since(before);
-        screen.say(&style.faint(&ending::took(&spent, &self.project.recipe.models)));
+        screen.say(&style.faint(&summary::took(&spent, &self.project.recipe.models)));
         // What was said of the answer before was said of its text.
         if !is_same {
             (exchange.accepted, exchange.rating) = (false, None);

@@ -4,7 +4,7 @@ use super::{Args, constitution_at};
 use crate::faces::cli::Failure;
 use crate::faces::cli::project::{read_constitution, read_constitution_text};
 use crate::faces::cli::style::{Style, printable};
-use crate::faces::cli::wording::word_diff;
+use crate::faces::cli::word_diff::word_diff;
 use crate::pure::constitution::Constitution;
 use crate::pure::constitution::diff::{Change, Field, diff};
 use crate::pure::diagnostic::SourceFile;

@@ -1,8 +1,8 @@
 //! `amend diff`: two constitutions, a constitution against its version in git, or two runs.
 
 mod constitutions;
+mod render;
 mod runs;
-mod told;
 
 use super::Failure;
 use super::run_dir::{CONSTITUTION, RunDir};

@@ -1,10 +1,11 @@
 //! Two runs: their transcripts side by side, in the order of prompt ids, a pair at a time.
 //!
-//! What differs is decided by [`crate::pure::reports::comparison`]; how it is shown, in [`super::told`]. Memory holds one pair, the totals,
+//! What differs is decided by [`crate::pure::reports::comparison`]; how it is shown, in [`crate::faces::cli::diff::render`]. Memory holds one pair, the totals,
 //! and the few prompts that are shown.
 
-use super::told::{Shown, Sides};
-use super::{Args, SHOWN, told};
+use super::render;
+use super::render::{Shown, Sides};
+use super::{Args, SHOWN};
 use crate::faces::cli::Failure;
 use crate::faces::cli::failure::{Kind, journal_failure};
 use crate::faces::cli::project::read_constitution;
@@ -57,7 +58,7 @@ pub(super) fn run(old: &RunDir, new: &RunDir, args: &Args) -> Result<ExitCode, F
     let text = if args.json {
         sides.to_json(&totals).to_string()
     } else {
-        let summary = told::summary(&sides, &totals, Style::of_stdout());
+        let summary = render::summary(&sides, &totals, Style::of_stdout());
         format!("{summary}{}", shown.into_text())
     };
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
@@ -110,7 +111,7 @@ fn one(
     let text = if as_json {
         printable_json(&shown.to_json().to_string())
     } else {
-        format!("{}{}", told::heads(sides, Style::of_stdout()), shown.in_full(Style::of_stdout()))
+        format!("{}{}", render::heads(sides, Style::of_stdout()), shown.in_full(Style::of_stdout()))
     };
     let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
     Ok(ExitCode::from(u8::from(difference.ends != Ends::Same)))

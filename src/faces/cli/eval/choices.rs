@@ -15,7 +15,7 @@ use crate::pure::reject::Reject;
 use crate::pure::reports::multiple_choice::{ChoiceReport, ChoiceReporter, reason};
 use crate::pure::reports::statistics::Rate;
 use crate::runtime::dataset::multiple_choice;
-use crate::runtime::dataset::table;
+use crate::runtime::dataset::readers;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -138,9 +138,9 @@ fn read_questions(file: &str, recipe: &Recipe) -> Result<(Vec<Asked>, Vec<Reject
     let prompt = column.as_deref().unwrap_or("prompt");
     let columns = [prompt, CORRECTS, INCORRECTS];
     let max_bytes = usize::try_from(*max_bytes).unwrap_or(usize::MAX);
-    let settings = table::Settings { format: *format, max_bytes, known_columns: &columns };
-    let sources = table::sources(&[file.to_owned()], || Box::new(std::io::stdin()));
-    let files = table::open(sources, &settings).map_err(|error| read_failure(&error))?;
+    let settings = readers::Settings { format: *format, max_bytes, known_columns: &columns };
+    let sources = readers::sources(&[file.to_owned()], || Box::new(std::io::stdin()));
+    let files = readers::open(sources, &settings).map_err(|error| read_failure(&error))?;
     for (file, column) in files.iter().flat_map(|file| columns.iter().map(move |column| (file, *column))) {
         file.require(column).map_err(|error| {
             read_failure(&error).hint(format!(

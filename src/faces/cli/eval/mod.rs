@@ -11,7 +11,7 @@ use crate::pure::recipe::Recipe;
 use crate::pure::reject::Reject;
 use crate::pure::reports::statistics::Rate;
 use crate::runtime::dataset::prompts::Sample;
-use crate::runtime::dataset::table;
+use crate::runtime::dataset::readers;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// A file that cannot be read is told with what to do about it.
-fn read_failure(error: &table::OpenError) -> Failure {
+fn read_failure(error: &readers::OpenError) -> Failure {
     Failure::usage(error.to_string()).hint(error.hint())
 }
 

@@ -6,7 +6,7 @@ use crate::faces::cli::style::printable;
 use crate::pure::gates::{Refusal, refusal};
 use crate::pure::recipe::Input;
 use crate::pure::reports::statistics::wilson;
-use crate::runtime::dataset::table;
+use crate::runtime::dataset::readers;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -42,9 +42,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let columns: Vec<&str> =
         [Some(args.text.as_str()), args.label.as_deref()].into_iter().flatten().collect();
     let max_bytes = usize::try_from(Input::default().max_bytes).unwrap_or(usize::MAX);
-    let settings = table::Settings { format: None, max_bytes, known_columns: &columns };
-    let sources = table::sources(std::slice::from_ref(&args.file), || Box::new(std::io::stdin()));
-    let files = table::open(sources, &settings).map_err(|error| read_failure(&error))?;
+    let settings = readers::Settings { format: None, max_bytes, known_columns: &columns };
+    let sources = readers::sources(std::slice::from_ref(&args.file), || Box::new(std::io::stdin()));
+    let files = readers::open(sources, &settings).map_err(|error| read_failure(&error))?;
     for (file, column) in files.iter().flat_map(|file| columns.iter().map(move |column| (file, *column))) {
         file.require(column).map_err(|error| read_failure(&error))?;
     }

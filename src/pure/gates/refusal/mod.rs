@@ -15,11 +15,11 @@
 //!
 //! A lone "No." is a refusal here; without the prompt nobody can tell it from an answer.
 
-mod judge;
+mod classify;
 #[cfg(test)]
-mod measured;
-mod reading;
-mod signals;
+mod figures_tests;
+mod phrase_table;
+mod sentences;
 
 /// How far a response refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,5 +53,5 @@ impl Refusal {
 
 /// Judges one response.
 pub fn refusal(text: &str) -> Refusal {
-    judge::judge(&reading::sentences(text))
+    classify::classify(&sentences::sentences(text))
 }

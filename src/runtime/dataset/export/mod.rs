@@ -8,28 +8,29 @@
 //! The caller hands in the transcripts and never this module's business: it reads no journal and no clock.
 
 mod card;
+mod config_writer;
 mod files;
 mod forms;
 mod manifest;
-mod near;
-mod older;
+mod near_duplicates;
 mod parquet;
-mod place;
+mod pipeline;
+mod previous_splits;
+mod staging;
 mod stats;
-mod table;
-mod writing;
 
 pub use manifest::{Finding, Verified, verify};
-pub use older::{Older, older};
+pub use previous_splits::{Older, older};
 
+use super::boilerplate::Boilerplate;
+use super::boilerplate::Phrases;
+use super::rows::Config;
+use super::rows::{Context, pairs_of};
+use super::splits::{Families, Gather, said};
 use crate::pure::constitution::Constitution;
 use crate::pure::digest::sha256_hex;
 use crate::pure::recipe::{Export, Gates, Recipe, SoftLabels};
 use crate::pure::transcript::{Ended, Transcript};
-use crate::runtime::dataset::phrases::Boilerplate;
-use crate::runtime::dataset::phrases::Phrases;
-use crate::runtime::dataset::rows::{Config, Context, pairs_of};
-use crate::runtime::dataset::splits::{Families, Gather, said};
 use files::write_text;
 use std::collections::BTreeMap;
 use std::io;
@@ -145,7 +146,7 @@ pub fn export<'a>(
     out: &Path,
 ) -> Result<Report, ExportError> {
     let configs = configs_of(settings)?;
-    let staging = place::Staging::begin(out)?;
+    let staging = staging::Staging::begin(out)?;
     let families = gather(transcripts, meta, settings, staging.path())?;
     let sha256 = sha256_hex(meta.constitution_text.as_bytes());
     let mut job = Job {
@@ -159,7 +160,7 @@ pub fn export<'a>(
     };
     let boilerplate = boilerplate(transcripts, &job)?;
     job.boilerplate = &boilerplate;
-    let written = writing::write(&mut *transcripts().map_err(ExportError::Source)?, &job, &families)?;
+    let written = pipeline::write(&mut *transcripts().map_err(ExportError::Source)?, &job, &families)?;
     let report = describe(written, &job, &families)?;
     staging.commit()?;
     Ok(report)
@@ -193,8 +194,8 @@ impl<'a> Job<'a> {
 }
 
 /// Writes what describes the rows; the manifest last.
-fn describe(written: writing::Rows, job: &Job<'_>, families: &Families) -> Result<Report, ExportError> {
-    let writing::Rows { mut report, stats, mut files } = written;
+fn describe(written: pipeline::Rows, job: &Job<'_>, families: &Families) -> Result<Report, ExportError> {
+    let pipeline::Rows { mut report, stats, mut files } = written;
     report.families = families.len() as u64;
     let about = card::About {
         meta: job.meta,
@@ -263,7 +264,7 @@ fn gather<'a>(
 ) -> Result<Families, ExportError> {
     let pins = meta.older.as_ref().map(|older| older.pins.clone());
     let mut gather = Gather::new(pins.unwrap_or_default());
-    let mut near = near::Near::create(staging)?;
+    let mut near = near_duplicates::Near::create(staging)?;
     for transcript in transcripts().map_err(ExportError::Source)? {
         let transcript = transcript.map_err(ExportError::Source)?;
         let rich = transcript.responses.len() > 1 && !matches!(transcript.ended, Ended::NoDraft(_));

@@ -1,6 +1,6 @@
 //! Statistics of a dataset, gathered row by row in memory that does not grow with the rows.
 
-use crate::runtime::dataset::phrases::Phrases;
+use crate::runtime::dataset::boilerplate::Phrases;
 use crate::runtime::dataset::rows::{Config, Row, Value};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, HashSet};

@@ -6,7 +6,8 @@ use super::responses::Responses;
 use crate::pure::prompt::{Given, Message, Prompt};
 use crate::pure::recipe::Input;
 use crate::pure::reject::Reject;
-use crate::runtime::dataset::table::{self, File, Kind, OpenError, TEXT_COLUMN};
+use crate::runtime::dataset::readers::Kind;
+use crate::runtime::dataset::readers::{self, File, OpenError, TEXT_COLUMN};
 use serde_json::{Map, Value};
 
 /// The columns that hold prompts by their names, the first that a file has being taken.
@@ -97,8 +98,8 @@ impl Columns {
     }
 
     /// A row's prompt, or why it has none.
-    pub(crate) fn read(&mut self, row: table::Row) -> Row {
-        let table::Row { at, columns } = row;
+    pub(crate) fn read(&mut self, row: readers::Row) -> Row {
+        let readers::Row { at, columns } = row;
         if self.prompt.is_none() {
             self.prompt = find_prompt(|name| columns.contains_key(name), self.responses.as_ref());
         }

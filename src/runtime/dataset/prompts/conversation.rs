@@ -1,7 +1,7 @@
 //! A column's value as a conversation that ends in a user turn. Pure.
 
 use crate::pure::prompt::{Message, Speaker};
-use crate::runtime::dataset::table::type_name;
+use crate::runtime::dataset::readers::type_name;
 use serde_json::{Map, Value};
 
 /// Why a value is not a prompt: a reason code and what happened, without the prompt's text.

@@ -31,7 +31,7 @@ pub(super) use conversation::{BadPrompt, of_value};
 pub use responses::RESPONSE_COLUMNS;
 pub(crate) use sample::Sample;
 
-use super::table::{self, File, FileRows, OpenError, Settings, Source};
+use super::readers::{self, File, FileRows, OpenError, Settings, Source};
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::Input;
 use crate::pure::reject::Reject;
@@ -73,7 +73,7 @@ fn open_rows(sources: Vec<Source>, input: &Input, seed: u64, carried: bool) -> R
         max_bytes: usize::try_from(input.max_bytes).unwrap_or(usize::MAX),
         known_columns: &known,
     };
-    let files = table::open(sources, &settings)?
+    let files = readers::open(sources, &settings)?
         .into_iter()
         .map(|file| Ok((Columns::of(&file, input, carried)?, file)))
         .collect::<Result<VecDeque<_>, OpenError>>()?;

@@ -6,7 +6,7 @@
 use super::conversation::{BadPrompt, check, message, transcript, without_reply};
 use crate::pure::digest::Parts;
 use crate::pure::prompt::{Given, GivenLabel, Message, Speaker};
-use crate::runtime::dataset::table::{File, OpenError, type_name};
+use crate::runtime::dataset::readers::{File, OpenError, type_name};
 use serde_json::{Map, Value};
 
 /// The columns that hold responses by their names, the first set that a file has being taken.
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
     use crate::pure::prompt::Prompt;
     use crate::pure::recipe::{Format, Input};
-    use crate::runtime::dataset::table::Source;
+    use crate::runtime::dataset::readers::Source;
 
     fn read(format: Format, text: &str, input: Input) -> Vec<Result<Prompt, String>> {
         let read = Box::new(std::io::Cursor::new(text.to_owned().into_bytes()));

@@ -5,18 +5,18 @@
 //! it sleeps until it can, and wakes the next. No task of its own runs here, and time is tokio's, so tests run on
 //! virtual time.
 
-mod adapt;
-mod window;
+mod adaptive_concurrency;
+mod sliding_window;
 
 use crate::pure::answer::Usage;
 use crate::pure::recipe::{Concurrency, Limits};
-use adapt::Adapt;
+use adaptive_concurrency::Adapt;
+use sliding_window::Pace;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
-use window::Pace;
 
 /// What one call will take, as far as that is known before.
 #[derive(Debug, Clone, Copy)]

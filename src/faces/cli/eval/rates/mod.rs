@@ -16,7 +16,7 @@ use crate::pure::recipe::{Input, LabelSource, Recipe, is_simulated};
 use crate::pure::reject::Reject;
 use crate::pure::reports::refusal_rates::{Replies, SetReport, SetReporter};
 use crate::runtime::dataset::prompts::{Columns, PROMPT_COLUMNS, Row};
-use crate::runtime::dataset::table;
+use crate::runtime::dataset::readers;
 use serde_json::Value;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -238,10 +238,10 @@ fn read_files(
         .chain(labels.iter().map(String::as_str))
         .collect();
     let max_bytes = usize::try_from(input.max_bytes).unwrap_or(usize::MAX);
-    let settings = table::Settings { format: input.format, max_bytes, known_columns: &known };
-    let sources = table::sources(files, || Box::new(std::io::stdin()));
+    let settings = readers::Settings { format: input.format, max_bytes, known_columns: &known };
+    let sources = readers::sources(files, || Box::new(std::io::stdin()));
     let mut opened = Vec::new();
-    for file in table::open(sources, &settings).map_err(|error| read_failure(&error))? {
+    for file in readers::open(sources, &settings).map_err(|error| read_failure(&error))? {
         for label in &labels {
             file.require(label).map_err(|error| read_failure(&error))?;
         }
@@ -269,7 +269,7 @@ fn read_files(
 }
 
 /// The side that a row says it is on. What it says otherwise is no side: a wrong guess would count on the wrong one.
-fn side_of(row: &table::Row, column: &str) -> Result<Side, Reject> {
+fn side_of(row: &readers::Row, column: &str) -> Result<Side, Reject> {
     let said = row.columns.get(column).and_then(Value::as_str).unwrap_or_default();
     match said.trim().to_lowercase().as_str() {
         "safe" => Ok(Side::Safe),

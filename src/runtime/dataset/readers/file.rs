@@ -2,7 +2,7 @@
 
 use super::bytes::{Plain, plain};
 use super::delimited::Delimited;
-use super::kind::{Kind, decide};
+use super::detect_format::{Kind, decide};
 use super::lines::Lines;
 use super::parquet::ParquetRows;
 use super::source::data_files;

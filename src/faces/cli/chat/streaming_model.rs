@@ -3,7 +3,7 @@
 //! A session keeps its answers in memory; what is worth keeping is saved by command. Editing the constitution and going
 //! again asks only the calls that the edit reaches, as a run does.
 
-use super::critics::Came;
+use super::critique_view::Came;
 use super::screen::Screen;
 use crate::pure::answer::{Answer, Usage};
 use crate::pure::ask::{Ask, Stop};
@@ -11,7 +11,8 @@ use crate::pure::call::{Call, CallKey, Role};
 use crate::pure::recipe::Models;
 use crate::pure::recipe::RoleModels;
 use crate::pure::reports::cost_estimate::Used;
-use crate::runtime::model::{Client, Recorded};
+use crate::runtime::model::Client;
+use crate::runtime::model::Recorded;
 use crate::runtime::project::Transports;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,6 +1,6 @@
 //! From a transcript's critiques to rows: what trains a critic or a classifier, and the audit of everything.
 
-use super::build::{Maker, Origin, critic_of, distinct};
+use super::row_builder::{Maker, Origin, critic_of, distinct};
 use super::schema::{Chat, Config, Value};
 use crate::pure::pairing::subject;
 use crate::pure::prompt::{Message, Speaker};

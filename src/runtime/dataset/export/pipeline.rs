@@ -4,12 +4,13 @@
 //! order of the transcripts through short queues, so the bytes do not depend on who is ahead, and memory holds a few
 //! transcripts. Whoever fails closes its queue; those before it stop, and its own error is what is told.
 
+use super::config_writer::{Filled, Table};
 use super::files::Written;
 use super::stats::Stats;
-use super::table::{Filled, Table};
 use super::{ExportError, Job, Report};
 use crate::pure::transcript::{Ended, Transcript};
-use crate::runtime::dataset::rows::{Config, Drop, Passport, Row, rows_of};
+use crate::runtime::dataset::rows::{Config, Row};
+use crate::runtime::dataset::rows::{Drop, Passport, rows_of};
 use crate::runtime::dataset::splits::{Families, SPLITS};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

@@ -1,6 +1,6 @@
 //! From a transcript's pairs to rows: the configs of preferences, of margins and of single labelled replies.
 
-use super::build::{Maker, Origin, chat_values, distinct};
+use super::row_builder::{Maker, Origin, chat_values, distinct};
 use super::schema::{Chat, Config, Value};
 use crate::pure::digest::Parts;
 use crate::pure::gates::check_pair;

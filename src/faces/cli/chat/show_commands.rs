@@ -1,12 +1,12 @@
 //! Commands that show: help, the principles, the turns, a transcript, a difference, the cost.
 
 use super::command::{COMMANDS, From};
-use super::ending;
 use super::session::Session;
+use super::summary;
 use crate::faces::cli::Failure;
-use crate::faces::cli::flow::flowed;
 use crate::faces::cli::show_transcript;
 use crate::faces::cli::style::{one_line, printable};
+use crate::faces::cli::word_wrap::flowed;
 use std::fmt::Write as _;
 
 /// What the keys do, below the list of commands.
@@ -48,7 +48,7 @@ impl Session {
                 (false, None, None) => "on".to_owned(),
             };
             let head = format!("{} {said}: ", style.strong(&printable(id)));
-            let room = (style.width - 1).saturating_sub(crate::faces::cli::flow::columns(&head)).max(20);
+            let room = (style.width - 1).saturating_sub(crate::faces::cli::word_wrap::columns(&head)).max(20);
             let _ = writeln!(text, "{head}{}", one_line(&principle.text, room));
         }
         self.screen.line(text.trim_end());
@@ -117,6 +117,6 @@ impl Session {
     }
 
     pub(super) fn show_cost(&self) {
-        self.screen.line(&ending::bill(&self.spent(), &self.project.recipe.models));
+        self.screen.line(&summary::bill(&self.spent(), &self.project.recipe.models));
     }
 }

@@ -4,7 +4,7 @@
 use super::constitutions::in_short;
 use crate::faces::cli::show_transcript::{body, paragraph};
 use crate::faces::cli::style::{Style, one_line, printable};
-use crate::faces::cli::wording::difference as by_word;
+use crate::faces::cli::word_diff::difference as by_word;
 use crate::pure::constitution::diff::Change;
 use crate::pure::reports::comparison::{
     Difference, Ends, OfPrinciple, Parted, Side, Step, Totals, VerdictChange,

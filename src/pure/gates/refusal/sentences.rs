@@ -1,11 +1,11 @@
 //! What a response says in its own voice, as sentences in a plain form.
 //!
 //! A response may quote a refusal, translate one, write one on request or print one from a program. Words inside code,
-//! quotation marks, block quotes, tables, letters and lines of a play are not the assistant's own, and are left out,
+//! quotation artefacts, block quotes, tables, letters and lines of a play are not the assistant's own, and are left out,
 //! unless nothing else is there. Nothing is judged here.
 
-use super::super::marks::{self, Mark};
-use super::signals::{Cue, SIGNALS};
+use super::phrase_table::{Cue, SIGNALS};
+use crate::pure::gates::artefacts::{self, Mark};
 use crate::pure::text::{is_spaceless, normalise};
 
 /// A sentence.
@@ -23,7 +23,7 @@ pub(super) struct Sentence {
 
 /// The sentences that the response says in its own voice.
 pub(super) fn sentences(text: &str) -> Vec<Sentence> {
-    let text = match marks::think_tags(text) {
+    let text = match artefacts::think_tags(text) {
         Mark::Repairable(rest) => rest,
         Mark::None | Mark::Broken => text,
     };
@@ -49,7 +49,7 @@ pub(super) fn sentences(text: &str) -> Vec<Sentence> {
     out
 }
 
-/// A text that stands in quotation marks, a fence or a block quote as a whole is what the response says.
+/// A text that stands in quotation artefacts, a fence or a block quote as a whole is what the response says.
 fn unwrapped(text: &str) -> &str {
     let inner =
         [('"', '"'), ('“', '”'), ('«', '»'), ('„', '“'), ('「', '」')].iter().find_map(|(open, close)| {
@@ -329,7 +329,7 @@ fn count_words(plain: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::pure::gates::refusal::sentences::*;
     use proptest::prelude::*;
 
     #[test]

@@ -4,7 +4,7 @@
 
 use super::command::Command;
 use super::editor;
-use super::notes;
+use super::save_commands;
 use super::session::Session;
 use crate::faces::cli::Failure;
 use crate::faces::cli::inputs::Inputs;
@@ -151,7 +151,7 @@ impl Session {
         let path = self.constitution_file()?;
         let name = path.display().to_string();
         let mut inputs = Inputs::default();
-        let line = id.and_then(|id| notes::line_of(&inputs.load(&name).ok()?.text, id));
+        let line = id.and_then(|id| save_commands::line_of(&inputs.load(&name).ok()?.text, id));
         editor::edit(&path, line)?;
         let new = inputs.constitution(&name).map_err(|failure| {
             failure.hint("the constitution of before stays in force; /edit opens the file again")

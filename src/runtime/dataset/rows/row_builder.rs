@@ -11,7 +11,7 @@ use crate::pure::pairing::objections;
 use crate::pure::prompt::Message;
 use crate::pure::recipe::{Export, Gates, is_simulated};
 use crate::pure::transcript::{Critique, Ended, Response, RevisionFate, Transcript};
-use crate::runtime::dataset::phrases::Boilerplate;
+use crate::runtime::dataset::boilerplate::Boilerplate;
 use std::sync::Arc;
 
 /// What all rows of an export share.

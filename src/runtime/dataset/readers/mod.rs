@@ -8,16 +8,16 @@
 
 mod bytes;
 mod delimited;
+mod detect_format;
 mod error;
 mod file;
-mod kind;
 mod lines;
 mod parquet;
 mod source;
 
+pub use detect_format::Kind;
 pub use error::OpenError;
 pub use file::{File, FileRows};
-pub use kind::Kind;
 pub(crate) use lines::type_name;
 pub use source::{Source, sources};
 

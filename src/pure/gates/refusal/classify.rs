@@ -4,11 +4,11 @@
 //! Knows kinds and cues, places and shares; no words, and no language. Linear in the number of sentences.
 
 use super::Refusal;
-use super::reading::Sentence;
-use super::signals::{Cue, Kind, SIGNALS};
+use super::phrase_table::{Cue, Kind, SIGNALS};
+use super::sentences::Sentence;
 
 /// Judges a response by its sentences.
-pub(super) fn judge(sentences: &[Sentence]) -> Refusal {
+pub(super) fn classify(sentences: &[Sentence]) -> Refusal {
     let response = Response::new(sentences);
     if is_bare(&response) {
         return Refusal::Full;

@@ -167,7 +167,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::pure::gates::refusal::phrase_table::*;
 
     #[test]
     fn every_phrase_compiles_with_its_parts() {

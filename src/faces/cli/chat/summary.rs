@@ -2,8 +2,8 @@
 //!
 //! Words only; who asks for them writes them.
 
-use super::live::Spent;
 use super::session::plural;
+use super::streaming_model::Spent;
 use crate::faces::cli::progress::count;
 use crate::faces::cli::show_transcript::violated_at_end;
 use crate::faces::cli::style::{Style, printable};

@@ -6,8 +6,8 @@
 //! need no training: verdicts on every principle and a judge's comparison with the draft; refusals and the same judge.
 
 use super::MethodContext;
-use super::asking::Asking;
 use super::label::label_responses;
+use super::prompt_session::Asking;
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::constitution::{LESS_HARM, sides};
 use crate::pure::gates::refusal;

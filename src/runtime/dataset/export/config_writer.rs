@@ -2,9 +2,9 @@
 
 use super::files::{SplitFiles, Written};
 use super::forms::OpenAi;
-use super::place::Spill;
+use super::pipeline::Batch;
+use super::staging::Spill;
 use super::stats::Stats;
-use super::writing::Batch;
 use super::{ExportError, Job};
 use crate::pure::digest::Parts;
 use crate::pure::recipe::{Export, SoftLabels};

@@ -2,9 +2,9 @@
 
 use super::ExportError;
 use super::manifest::{MANIFEST, files_of};
+use crate::runtime::dataset::readers;
 use crate::runtime::dataset::rows::Config;
 use crate::runtime::dataset::splits::{Pins, SPLITS};
-use crate::runtime::dataset::table;
 use std::path::Path;
 
 /// Places of an older dataset, and what names it.
@@ -40,8 +40,8 @@ pub fn older(dir: &Path) -> Result<Older, ExportError> {
 }
 
 fn read(path: &Path, split: usize, pins: &mut Pins) -> Result<(), String> {
-    let settings = table::Settings { format: None, max_bytes: usize::MAX, known_columns: &[] };
-    let files = table::open(vec![table::Source::Path(path.to_owned())], &settings)
+    let settings = readers::Settings { format: None, max_bytes: usize::MAX, known_columns: &[] };
+    let files = readers::open(vec![readers::Source::Path(path.to_owned())], &settings)
         .map_err(|error| error.to_string())?;
     for row in files.into_iter().flat_map(|file| file.into_rows(Some(&["prompt_id", "prompt_family"]))) {
         let row = row.map_err(|reject| format!("cannot be read: {}", reject.detail))?;
