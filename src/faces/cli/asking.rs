@@ -3,16 +3,18 @@
 //! What the engine does for the prompts of a run, this does for anything that asks: an answer is durable before it is
 //! used, asked again it comes from the journal, the first Ctrl-C finishes what is begun and the second stops now.
 
+use super::Failure;
 use super::failure::{Kind, journal_failure, stopped};
-use super::progress::{Progress, count};
-use super::project::Project;
-use super::{Failure, models};
+use super::progress::Progress;
 use crate::pure::ask::Stop;
 use crate::pure::recipe::RoleModels;
+use crate::pure::text::short_count;
 use crate::runtime::engine::memo::{Memo, MemoAt};
 use crate::runtime::engine::{CallCounts, Event, Phase, Shutdown, Stopper, Summary, shutdown};
 use crate::runtime::journal::{Journal, Options, Reader};
+use crate::runtime::project::Project;
 use crate::runtime::project::Transports;
+use crate::runtime::project::models;
 use futures::StreamExt as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -136,11 +138,11 @@ impl Asking {
         let usage = self.memo.usage();
         let line = format!(
             "{} calls asked, {} from the journal in {}; {} prompt tokens, {} completion tokens",
-            count(asked),
-            count(from_journal),
-            super::style::printable(&self.dir.display().to_string()),
-            count(usage.prompt),
-            count(usage.completion)
+            short_count(asked),
+            short_count(from_journal),
+            crate::pure::text::printable(&self.dir.display().to_string()),
+            short_count(usage.prompt),
+            short_count(usage.completion)
         );
         let _ = writeln!(std::io::stderr().lock(), "{line}");
     }

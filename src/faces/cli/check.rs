@@ -1,17 +1,17 @@
 //! `amend check`: everything that is wrong, or probably not meant, in constitutions, recipes and templates.
 
 use super::Failure;
-use super::inputs::{Inputs, count, files_in};
 use super::style::Style;
 use super::word_wrap::wrap;
 use crate::pure::constitution;
 use crate::pure::diagnostic::{
-    CODES, Diagnostic, Fix, SourceFile, apply_fixes, explain, nearest, nearest_code, sort,
+    CODES, Diagnostic, Fix, SourceFile, apply_fixes, explain, nearest, nearest_code, render, sort,
 };
 use crate::pure::recipe;
 use crate::pure::taxonomy::Taxonomy;
 use crate::pure::template::Templates;
 use crate::pure::toml_file;
+use crate::runtime::project::{InputFiles, count_by_severity, files_in};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
@@ -71,9 +71,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     } else if args.sarif {
         print(&format!("{}\n", super::sarif::to_sarif(findings, &inputs.sources)))?;
     } else {
-        print(&inputs.render(findings, Style::of_stdout()))?;
+        print(&render(findings, &inputs.sources, Style::of_stdout().of_findings()))?;
         let files = seen.len();
-        let outcome = if findings.is_empty() { "nothing to report".to_owned() } else { count(findings) };
+        let outcome =
+            if findings.is_empty() { "nothing to report".to_owned() } else { count_by_severity(findings) };
         let plural = if files == 1 { "" } else { "s" };
         note(&format!("{files} file{plural} checked: {outcome}\n"));
         if let Some(finding) = findings.first() {
@@ -87,7 +88,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 /// What one pass over the files found.
 #[derive(Debug, Default)]
 struct Checked {
-    inputs: Inputs,
+    inputs: InputFiles,
     findings: Vec<Diagnostic>,
     /// Files that were checked, by the name that findings have.
     seen: BTreeSet<String>,

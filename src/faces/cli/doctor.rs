@@ -2,13 +2,15 @@
 
 use super::Failure;
 use super::failure::Kind;
-use super::inputs::Inputs;
-use super::style::{Style, one_line, printable};
+use super::style::Style;
+use crate::faces::cli::user_files::with_warnings;
 use crate::pure::call::Role;
 use crate::pure::recipe::ResolvedModel;
 use crate::pure::recipe::{Model, Models, OPENAI};
+use crate::pure::text::{one_line, printable};
 use crate::runtime::model::capability_probe::{self, Ability, Found};
 use crate::runtime::model::{Http, KeyLookup};
+
 use secrecy::SecretString;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -150,7 +152,7 @@ fn variable(name: &str) -> Option<String> {
 
 fn targets(args: &Args) -> Result<Vec<Target>, Failure> {
     if let Some(path) = &args.recipe {
-        let recipe = Inputs::default().recipe(path)?;
+        let recipe = with_warnings(|files| files.recipe(path))?;
         return Ok(of_recipe(&recipe.models));
     }
     let open = |base_url: &str| Model {

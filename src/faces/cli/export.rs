@@ -1,16 +1,14 @@
 //! `amend export`: the dataset of a run, written again without a call.
 
-use super::inputs::Inputs;
-use super::run_dir::{CONSTITUTION, RECIPE, RunDir};
-use super::style::printable;
-use super::{Failure, report};
-use crate::pure::call::Role;
-use crate::pure::constitution::Constitution;
-use crate::pure::recipe::{self, Pairs, Recipe, SoftLabels};
-use crate::pure::reports::judge_report::JudgeReport;
-use crate::runtime::dataset::export::{DatasetMeta, ExportError, Report, Transcripts, export};
-use crate::runtime::dataset::export::{Older, older};
+use super::Failure;
+use super::failure::export_failure;
+use crate::pure::recipe::{Pairs, SoftLabels};
+use crate::pure::text::printable;
+use crate::runtime::dataset::export::Report;
+use crate::runtime::dataset::export::older;
 use crate::runtime::journal::Reader;
+use crate::runtime::project::{FrozenRun, judge_report};
+
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -64,9 +62,9 @@ fn pairs_named(name: &str) -> Result<Pairs, String> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let (mut recipe, constitution, text) = frozen(&args.run)?;
+    let mut frozen = FrozenRun::open(&args.run)?;
     let reader = Reader::open(&args.run).map_err(|error| super::failure::journal_failure(&error))?;
-    let settings = &mut recipe.export;
+    let settings = &mut frozen.recipe.export;
     if args.configs.iter().any(|name| name == "all") {
         settings.configs =
             crate::runtime::dataset::rows::Config::ALL.map(|config| config.as_str().to_owned()).to_vec();
@@ -81,64 +79,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     settings.keep_unresolved |= args.keep_unresolved;
     let out = args.out.clone().unwrap_or_else(|| args.run.join("dataset"));
-    let older = args.splits_of.as_deref().map(older).transpose().map_err(|error| failure(&error))?;
-    let judged = report::of_run(&reader, &constitution)?;
-    let report = write_dataset(&reader, recipe, constitution, text, &judged, &out, older)?;
+    let older = args.splits_of.as_deref().map(older).transpose().map_err(|error| export_failure(&error))?;
+    let judged = judge_report(&reader, &frozen.constitution)?;
+    let report = frozen.export(&reader, &judged, &out, older)?;
     let said = if args.json { as_json(&report, &out).to_string() } else { as_text(&report, &out) };
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
     let _ = writeln!(std::io::stdout(), "{said}");
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes the dataset of a journal. `constitution_text` is the frozen file's, word for word.
-pub(super) fn write_dataset(
-    reader: &Reader,
-    recipe: Recipe,
-    constitution: Constitution,
-    constitution_text: String,
-    judged: &JudgeReport,
-    out: &Path,
-    older: Option<Older>,
-) -> Result<Report, Failure> {
-    let (settings, gates) = (recipe.export.clone(), recipe.gates.clone());
-    let simulated = is_simulated(&recipe);
-    let judge = report::figures(judged);
-    let meta = DatasetMeta { constitution, constitution_text, recipe, simulated, judge, older };
-    let mut transcripts = || -> Result<Transcripts<'_>, String> {
-        Ok(Box::new(reader.transcripts().map(|transcript| transcript.map_err(|error| error.to_string()))))
-    };
-    export(&mut transcripts, &meta, &settings, &gates, out).map_err(|error| failure(&error))
-}
-
-/// Whether any role is played by the simulated model, in process or served.
-fn is_simulated(recipe: &Recipe) -> bool {
-    let plays = |role| recipe.models.resolve(role).is_some_and(|m| recipe::is_simulated(&m.model));
-    [Role::Generator, Role::Critic, Role::Reviser, Role::Judge].into_iter().any(plays)
-}
-
-fn failure(error: &ExportError) -> Failure {
-    match error {
-        ExportError::Io { .. } | ExportError::Parquet(_) | ExportError::Source(_) => {
-            Failure::disk(error.to_string())
-                .hint("what was there before is unchanged; see that the disk has room, then export again")
-        }
-        ExportError::UnknownConfig(_) | ExportError::Setting(_) => Failure::usage(error.to_string()),
-        ExportError::Occupied(_) => Failure::usage(error.to_string()).hint("name a new folder with `--out`"),
-        ExportError::Changed => {
-            Failure::usage(error.to_string()).hint("export again when nothing writes to the run any more")
-        }
-    }
-}
-
-pub(super) fn frozen(run: &Path) -> Result<(Recipe, Constitution, String), Failure> {
-    let (recipe, constitution) = (run.join(RECIPE), run.join(CONSTITUTION));
-    RunDir::existing(run)?;
-    let mut inputs = Inputs::default();
-    let read = inputs.recipe(&recipe)?;
-    let text = std::fs::read_to_string(&constitution)
-        .map_err(|error| Failure::disk(format!("cannot read `{}`: {error}", constitution.display())))?;
-    let constitution = inputs.constitution(&constitution.display().to_string())?;
-    Ok((read, constitution, text))
 }
 
 fn as_json(report: &Report, out: &Path) -> Value {

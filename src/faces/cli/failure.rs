@@ -1,6 +1,9 @@
 //! How a command fails: what happened, where, what to do, and the exit code. The one place that prints errors.
 
-use super::style::printable;
+use super::style::Style;
+use crate::pure::text::printable;
+use crate::runtime::dataset::export::ExportError;
+use crate::runtime::project::ProjectError;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -111,4 +114,37 @@ pub fn stopped(stop: &crate::pure::ask::Stop) -> Failure {
         Stop::Bug(_) => Kind::Bug,
     };
     Failure::new(kind, stop.to_string())
+}
+
+impl From<ProjectError> for Failure {
+    fn from(error: ProjectError) -> Self {
+        match error {
+            ProjectError::Input { message, hints, findings } => {
+                let details = findings.map_or_else(String::new, |findings| {
+                    super::user_files::rendered(&findings, Style::of_stderr())
+                });
+                Self { kind: Kind::Usage, message, hints, details }
+            }
+            ProjectError::Disk { message, hint } => Self::disk(message).hint(hint),
+            ProjectError::Journal(error) => journal_failure(&error),
+            ProjectError::Export(error) => export_failure(&error),
+            ProjectError::Stopped(stop) => stopped(&stop),
+            ProjectError::Bug(message) => Self::new(Kind::Bug, message),
+        }
+    }
+}
+
+/// A dataset that cannot be written.
+pub fn export_failure(error: &ExportError) -> Failure {
+    match error {
+        ExportError::Io { .. } | ExportError::Parquet(_) | ExportError::Source(_) => {
+            Failure::disk(error.to_string())
+                .hint("what was there before is unchanged; see that the disk has room, then export again")
+        }
+        ExportError::UnknownConfig(_) | ExportError::Setting(_) => Failure::usage(error.to_string()),
+        ExportError::Occupied(_) => Failure::usage(error.to_string()).hint("name a new folder with `--out`"),
+        ExportError::Changed => {
+            Failure::usage(error.to_string()).hint("export again when nothing writes to the run any more")
+        }
+    }
 }

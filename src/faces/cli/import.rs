@@ -1,8 +1,8 @@
 //! `amend import`: other people's principles become a constitution file.
 
 use super::Failure;
-use super::style::printable;
 use crate::pure::constitution::import::import;
+use crate::pure::text::printable;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;

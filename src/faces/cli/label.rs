@@ -4,9 +4,9 @@
 //! reports and exports like one.
 
 use super::Failure;
-use super::project::Project;
-use super::run::{Then, carry_out};
+use super::run::{RunOptions, carry_out};
 use super::settings::RecipeArgs;
+use crate::faces::cli::user_files::open_project;
 use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource};
 use std::process::ExitCode;
 
@@ -67,7 +67,7 @@ fn principles(text: &str) -> Result<u32, String> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let mut project = Project::load(&args.recipe)?;
+    let mut project = open_project(&args.recipe)?;
     let recipe = &mut project.recipe;
     recipe.prompts = vec![args.file.clone()];
     if !args.responses.is_empty() {
@@ -88,5 +88,5 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     label.pairs = args.pairs.unwrap_or(label.pairs);
     let named = args.out.clone().or_else(|| recipe.out.clone());
     recipe.out = Some(named.unwrap_or_else(|| format!("runs/{}-labels", project.constitution.id)));
-    carry_out(&project, Then { json: args.json, export: !args.no_export })
+    carry_out(&project, RunOptions { json: args.json, export: !args.no_export })
 }

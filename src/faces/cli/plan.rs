@@ -2,14 +2,13 @@
 //!
 //! The arithmetic is in [`crate::pure::reports::cost_estimate`]; this file reads the prompts, asks the probe and tells the result.
 
+use super::Failure;
 use super::asking::Asking;
 use super::call_meter::{Counting, Seen};
 use super::failure::journal_failure;
-use super::progress::{count, duration};
-use super::project::Project;
-use super::run_dir::RunDir;
+use super::progress::duration;
 use super::settings::RecipeArgs;
-use super::{Failure, models};
+use crate::faces::cli::user_files::open_project;
 use crate::pure::call::Role;
 use crate::pure::digest::Parts;
 use crate::pure::method::{MethodContext, make_transcript};
@@ -17,8 +16,12 @@ use crate::pure::prompt::Prompt;
 use crate::pure::recipe::RoleModels;
 use crate::pure::recipe::{Concurrency, Limits, Models};
 use crate::pure::reports::cost_estimate::{ByRole, Interval, Used, bounds, place, predict, total};
+use crate::pure::text::short_count;
 use crate::runtime::dataset::prompts::Row;
 use crate::runtime::journal::{FILE, Reader};
+use crate::runtime::project::Project;
+use crate::runtime::project::RunDir;
+use crate::runtime::project::models;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -111,13 +114,13 @@ struct Counted {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let project = Project::load(&args.recipe)?;
+    let project = open_project(&args.recipe)?;
     let models = models::resolve(&project.recipe)?;
     let context = project.context(&models)?;
     let named = args.out.clone().or_else(|| project.recipe.out.clone());
     let dir = RunDir::new(named.unwrap_or_else(|| format!("runs/{}", project.constitution.id)));
     let counted = read(&project, &context, args.probe)?;
-    let journal = free(&dir, &super::run::plan(&project, &models))?;
+    let journal = free(&dir, &project.fingerprint(&models))?;
     let drawn: Vec<Prompt> = counted.drawn.values().cloned().collect();
     let (probed, pace) = if drawn.is_empty() {
         (Vec::new(), None)
@@ -140,7 +143,7 @@ fn read(project: &Project, context: &MethodContext, probe: usize) -> Result<Coun
     let (low, high) = (ByRole::default(), ByRole::default());
     let mut counted = Counted { prompts: 0, rejects: 0, low, high, drawn: BTreeMap::new() };
     let mut met = BTreeSet::new();
-    for row in super::run::open_prompts(&project.recipe)? {
+    for row in crate::runtime::project::open_prompts(&project.recipe)? {
         let Row::Prompt { prompt, .. } = row else {
             counted.rejects += 1;
             continue;
@@ -305,7 +308,7 @@ fn seconds(limits: &Limits, total: &Tokens, pace: Option<Pace>) -> Option<Interv
 
 /// A number of things for people.
 fn whole(number: f64) -> String {
-    count(format!("{number:.0}").parse().unwrap_or(u64::MAX))
+    short_count(format!("{number:.0}").parse().unwrap_or(u64::MAX))
 }
 
 /// The plan for people, within 80 columns.
@@ -359,9 +362,9 @@ fn told(plan: &Plan) -> String {
     let _ = writeln!(
         out,
         "journal  {finished} prompts finished, free: {} calls, {} tokens; {} answers in all",
-        count(calls),
-        count(prompt + completion),
-        count(answers)
+        short_count(calls),
+        short_count(prompt + completion),
+        short_count(answers)
     );
     out
 }

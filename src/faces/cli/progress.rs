@@ -3,7 +3,9 @@
 //! A progress bar on a terminal, one plain line every few seconds elsewhere, one JSON object per line with `--json`.
 //! It only shows; a receiver that fails (a closed pipe) never stops a run.
 
-use super::style::{Style, printable_json};
+use super::style::Style;
+use crate::pure::text::printable_json;
+use crate::pure::text::short_count;
 use crate::runtime::engine::{Event, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
@@ -110,7 +112,7 @@ const STOPPING: &str =
 fn known(summary: &Summary) -> String {
     match summary.calls.from_journal {
         0 => String::new(),
-        known => format!(" (and {} known)", count(known)),
+        known => format!(" (and {} known)", short_count(known)),
     }
 }
 
@@ -132,9 +134,9 @@ fn progress_line(noun: &str, summary: &Summary, expected: Option<u64>) -> String
     format!(
         "{done}{of} {noun}, {}{} calls{}, {} tokens, {rate:.1} {noun}/s{eta}",
         rejects(summary, ", "),
-        count(summary.calls.asked),
+        short_count(summary.calls.asked),
         known(summary),
-        count(summary.tokens.prompt + summary.tokens.completion),
+        short_count(summary.tokens.prompt + summary.tokens.completion),
     )
 }
 
@@ -155,9 +157,9 @@ impl Bar {
                 self.drawn.set_message(format!(
                     "{}{} calls{} · {} tokens{}",
                     rejects(summary, " · "),
-                    count(summary.calls.asked),
+                    short_count(summary.calls.asked),
                     known(summary),
-                    count(summary.tokens.prompt + summary.tokens.completion),
+                    short_count(summary.tokens.prompt + summary.tokens.completion),
                     self.trouble.take().unwrap_or_default(),
                 ));
             }
@@ -199,16 +201,6 @@ fn template(total: bool) -> ProgressStyle {
         })
 }
 
-/// A count for people: `950`, `12.3k`, `4.56M`.
-pub(super) fn count(n: u64) -> String {
-    match n {
-        0..10_000 => n.to_string(),
-        10_000..1_000_000 => format!("{:.1}k", n as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.2}M", n as f64 / 1e6),
-        _ => format!("{:.2}G", n as f64 / 1e9),
-    }
-}
-
 /// A duration for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 05 min`.
 pub(super) fn duration(seconds: f64) -> String {
     if seconds < 10.0 {
@@ -231,7 +223,7 @@ mod tests {
     #[test]
     fn numbers_read_well() {
         assert_eq!(
-            [0, 9_999, 12_345, 4_560_000, 7_000_000_000].map(count),
+            [0, 9_999, 12_345, 4_560_000, 7_000_000_000].map(short_count),
             ["0", "9999", "12.3k", "4.56M", "7.00G"]
         );
         assert_eq!([0.44, 12.2, 200.0, 7500.0].map(duration), ["0.4 s", "12 s", "3 min 20 s", "2 h 05 min"]);

@@ -4,8 +4,9 @@
 //! Shared by every command that runs a recipe.
 
 use super::Failure;
-use super::inputs::Inputs;
+use crate::faces::cli::user_files::with_warnings;
 use crate::pure::recipe::Recipe;
+
 use serde::Deserialize as _;
 use std::path::PathBuf;
 
@@ -78,7 +79,7 @@ impl RecipeArgs {
     /// The recipe with the flags laid over it. Paths in a recipe file are relative to that file.
     pub fn resolve(&self) -> Result<Recipe, Failure> {
         let mut recipe = match &self.recipe {
-            Some(path) => Inputs::default().recipe(path)?,
+            Some(path) => with_warnings(|files| files.recipe(path))?,
             None => Recipe::default(),
         };
         for (flag, field, value) in self.assignments()? {

@@ -1,15 +1,17 @@
 //! `amend show`: a run in numbers and prompts, or one transcript.
 
+use super::Failure;
 use super::failure::journal_failure;
-use super::progress::count;
-use super::run_dir::RunDir;
 use super::show_transcript::{ended, render};
-use super::style::{Style, one_line, printable_json};
+use super::style::Style;
 use super::word_wrap::columns;
-use super::{Failure, report};
 use crate::pure::prompt::PromptId;
+use crate::pure::reports::judge_report_text;
+use crate::pure::text::short_count;
+use crate::pure::text::{one_line, printable_json};
 use crate::runtime::journal::{Found, Reader};
 use crate::runtime::journal::{Outline, Row};
+use crate::runtime::project::{FrozenRun, RunDir, judge_report};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -161,8 +163,7 @@ fn show_run(reader: &Reader, dir: &RunDir, as_json: bool, style: Style) -> Resul
         *reasons.entry(reject.map_err(|error| journal_failure(&error))?.reason).or_default() += 1;
     }
     // Made anew rather than read: what is stored may be of before the last change.
-    let (_, constitution, _) = super::export::frozen(&dir.path)?;
-    let judged = report::of_run(reader, &constitution)?;
+    let judged = judge_report(reader, &FrozenRun::open(&dir.path)?.constitution)?;
     if as_json {
         let value = serde_json::json!({
             "run": dir.path, "judge": judged, "passes": counts.passes, "input_read": counts.input_read, "answers": counts.answers,
@@ -179,20 +180,25 @@ fn show_run(reader: &Reader, dir: &RunDir, as_json: bool, style: Style) -> Resul
         totals.transcripts,
         totals.rows,
         counts.rejects,
-        count(counts.answers)
+        short_count(counts.answers)
     );
     let _ = writeln!(
         out,
         "  {} of them revised; {} calls, {} prompt tokens, {} completion tokens",
         totals.revised,
-        count(totals.calls),
-        count(totals.prompt_tokens),
-        count(totals.completion_tokens)
+        short_count(totals.calls),
+        short_count(totals.prompt_tokens),
+        short_count(totals.completion_tokens)
     );
     table(&mut out, style, "how they ended", &totals.ended);
     table(&mut out, style, "still violated at the end, by principle", &totals.violated);
     table(&mut out, style, "rejects, by reason", &reasons);
-    out.push_str(&report::render(&judged, style));
+    for (title, lines) in judge_report_text::sections(&judged) {
+        let _ = writeln!(out, "\n{}", style.strong(title));
+        for line in lines {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
     let _ = writeln!(
         out,
         "\n{}",

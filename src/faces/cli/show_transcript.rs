@@ -1,7 +1,8 @@
 //! One transcript as a person reads it: the prompt, each response, each critique with its verdict, and what changed.
 
-use super::style::{Style, printable};
+use super::style::Style;
 use super::word_diff::word_diff;
+use crate::pure::text::printable;
 use crate::pure::transcript::{Critique, Ended, Revision, RevisionFate, Transcript, Verdict};
 use std::fmt::Write as _;
 

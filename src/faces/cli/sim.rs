@@ -7,6 +7,7 @@ use crate::pure::prompt::Prompt;
 use crate::pure::recipe::Sim;
 use crate::pure::taxonomy::Taxonomy;
 use crate::runtime::journal::Reader;
+use crate::runtime::project::FrozenRun;
 use crate::runtime::sim::{Score, Server, World, truth};
 use secrecy::SecretString;
 use std::io::Write as _;
@@ -109,7 +110,7 @@ async fn told_to_stop() {
 
 /// The settings of the world that a run was made in: the flags, or the run's own recipe when there are none.
 fn world_of(run: &Path, flags: &Sim) -> Result<(Sim, Constitution), Failure> {
-    let (recipe, constitution, _) = super::export::frozen(run)?;
+    let FrozenRun { recipe, constitution, .. } = FrozenRun::open(run)?;
     let settings = if *flags == Sim::default() { recipe.sim } else { flags.clone() };
     Ok((settings, constitution))
 }

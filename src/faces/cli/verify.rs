@@ -33,7 +33,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     } else if findings.is_empty() {
         format!("{} files, all as they were written", met.intact)
     } else {
-        let lines: Vec<String> = findings.iter().map(|finding| super::style::printable(finding)).collect();
+        let lines: Vec<String> =
+            findings.iter().map(|finding| crate::pure::text::printable(finding)).collect();
         format!(
             "{}\n{} files are as they were written, {} are not",
             lines.join("\n"),

@@ -1,6 +1,7 @@
 //! The difference between two texts by word, readable with colour and without: `[-gone-]`, `{+new+}`.
 
-use super::style::{Style, printable};
+use super::style::Style;
+use crate::pure::text::printable;
 use similar::{Algorithm, ChangeTag, TextDiff};
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! How text flows into lines: broken between words, wide characters counted as two, all at once or as it streams in.
 //!
-//! Takes text that is safe already ([`super::style::printable`]); the only escape codes in it are our own colours, which
+//! Takes text that is safe already ([`crate::pure::text::printable`]); the only escape codes in it are our own colours, which
 //! take no room.
 
 use std::fmt::Write as _;

@@ -9,6 +9,7 @@ mod ablation_tests;
 pub mod comparison;
 pub mod cost_estimate;
 pub mod judge_report;
+pub mod judge_report_text;
 pub mod multiple_choice;
 pub mod refusal_rates;
 pub mod statistics;

@@ -6,7 +6,11 @@
 pub mod language;
 pub mod minhash;
 mod normalise;
+mod printable;
+mod short_count;
 mod words;
 
 pub use normalise::normalise;
+pub use printable::{Printable, controls, one_line, printable, printable_json};
+pub use short_count::short_count;
 pub use words::{is_spaceless, ngrams, share_changed, words};

@@ -8,5 +8,5 @@ mod shutdown;
 mod tests;
 
 pub use event::{CallCounts, Event, Summary};
-pub use run::{Finished, Judge, Run, run};
+pub use run::{Finished, RowRule, Run, run};
 pub use shutdown::{Phase, Shutdown, Stopper, shutdown};

@@ -29,7 +29,7 @@ const PROGRESS: Duration = Duration::from_secs(2);
 const READ_AHEAD: usize = 256;
 
 /// Decides whether a transcript yields a row.
-pub type Judge = Arc<dyn Fn(&Transcript) -> Row + Send + Sync>;
+pub type RowRule = Arc<dyn Fn(&Transcript) -> Row + Send + Sync>;
 
 /// What a run is made of.
 pub struct Run<T> {
@@ -38,9 +38,9 @@ pub struct Run<T> {
     /// What the method works with.
     pub context: Arc<MethodContext>,
     /// Decides about rows.
-    pub judge: Judge,
+    pub row_rule: RowRule,
     /// A hash of everything but the prompt that decides a transcript.
-    pub plan: String,
+    pub fingerprint: String,
     /// Prompts in flight at most.
     pub width: usize,
     /// Rows that the input is expected to have, where that is known.
@@ -55,7 +55,7 @@ pub struct Run<T> {
 
 impl<T> std::fmt::Debug for Run<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Run").field("plan", &self.plan).finish_non_exhaustive()
+        f.debug_struct("Run").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
     }
 }
 
@@ -110,7 +110,7 @@ pub async fn run<T>(
 where
     T: Transport + std::fmt::Debug + 'static,
 {
-    let info = run.memo.journal().begin_pass(&run.plan).await.map_err(|error| journal_stop(&error))?;
+    let info = run.memo.journal().begin_pass(&run.fingerprint).await.map_err(|error| journal_stop(&error))?;
     run.memo.count_asked_before(info.answers);
     let mut input =
         read_on_a_thread(rows).map_err(|error| Stop::Bug(format!("cannot start a thread: {error}")))?;
@@ -302,14 +302,14 @@ fn start<T>(run: &Run<T>, state: &mut State, prompt: Prompt)
 where
     T: Transport + std::fmt::Debug + 'static,
 {
-    let (memo, context, judge) = (run.memo.clone(), run.context.clone(), run.judge.clone());
+    let (memo, context, row_rule) = (run.memo.clone(), run.context.clone(), run.row_rule.clone());
     let id = prompt.id.clone();
     let turn = state.turn;
     state.turn += 1;
     let task = state.running.spawn(async move {
         let ask = memo.at(turn);
         let transcript = make_transcript(&ask, &context, &prompt).await?;
-        let outline = Outline::of(&transcript, judge(&transcript));
+        let outline = Outline::of(&transcript, row_rule(&transcript));
         memo.journal()
             .finish(&transcript, outline.clone(), ask.troubled())
             .await

@@ -131,7 +131,7 @@ fn prompt(n: usize) -> Input {
     Input::Prompt { prompt: Prompt::single(format!("What is the use of tool {n}?")), at: format!("f:{n}") }
 }
 
-fn judge() -> Judge {
+fn row_rule() -> RowRule {
     Arc::new(|transcript: &Transcript| match &transcript.ended {
         Ended::NoDraft(reason) => Row::Rejected { reason: reason.clone(), detail: "no draft".into() },
         Ended::Conforms
@@ -158,7 +158,7 @@ fn run_rows(
     let default = Model { model: Some("sim".into()), ..Model::default() };
     let models = RoleModels::resolve(&Models { default, ..Models::default() }).unwrap();
     let constitution = setup.constitution();
-    let plan = constitution.sha256();
+    let fingerprint = constitution.sha256();
     let context = MethodContext::new(
         constitution,
         Templates::built_in(),
@@ -176,8 +176,8 @@ fn run_rows(
     let run = Run {
         memo: Arc::new(memo),
         context: Arc::new(context),
-        judge: judge(),
-        plan,
+        row_rule: row_rule(),
+        fingerprint,
         width: setup.concurrency as usize,
         expected: None,
         events,

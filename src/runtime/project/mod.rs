@@ -1,5 +1,23 @@
-//! From a recipe on disk to a run: what the commands and the library share.
+//! From a recipe on disk to a run and its dataset: what the commands and the library share.
+//!
+//! [`Project::open`] reads and checks, [`Project::run`] makes the transcripts in a run directory, and [`FrozenRun`]
+//! reads such a directory back and writes its dataset. Nothing here prints or knows a flag.
 
+mod definition;
+mod error;
+mod fingerprint;
+mod frozen_run;
+mod input_files;
+pub mod models;
+mod row_rule;
+mod run;
+mod run_dir;
 mod transport_router;
 
+pub use definition::Project;
+pub use error::{Findings, ProjectError};
+pub use frozen_run::{FrozenRun, judge_report};
+pub use input_files::{InputFiles, count_by_severity, files_in};
+pub use run::open_prompts;
+pub use run_dir::{CONSTITUTION, RECIPE, RunDir};
 pub use transport_router::Transports;

@@ -5,20 +5,22 @@
 
 mod report;
 
+use super::Failure;
 use super::asking::{Asking, kept_in};
 use super::call_meter::Counting;
-use super::progress::count;
-use super::project::Project;
 use super::settings::RecipeArgs;
-use super::{Failure, models};
+use crate::faces::cli::user_files::open_project;
 use crate::pure::method::ablation_metrics::{Questions, Yardstick, observe};
 use crate::pure::method::{MethodContext, critique_revision};
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::{Choose, LabelSource, is_simulated};
 use crate::pure::reports::ablation::{Design, Figure, Sample, usual_sizes};
 use crate::pure::reports::cost_estimate::{bounds, total};
+use crate::pure::text::short_count;
 use crate::runtime::dataset::prompts::Row;
 use crate::runtime::engine::CallCounts;
+use crate::runtime::project::Project;
+use crate::runtime::project::models;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -117,7 +119,7 @@ struct Done {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let project = Project::load(&args.recipe)?;
+    let project = open_project(&args.recipe)?;
     let models = models::resolve(&project.recipe)?;
     let cx = context(&project, project.context(&models)?)?;
     let questions = questions(args)?;
@@ -257,7 +259,7 @@ fn design(args: &Args, cx: &MethodContext) -> Result<Design, Failure> {
 /// Every prompt once.
 fn read(project: &Project) -> Result<Input, Failure> {
     let (mut input, mut met) = (Input { prompts: Vec::new(), rejects: 0, duplicates: 0 }, BTreeSet::new());
-    for row in super::run::open_prompts(&project.recipe)? {
+    for row in crate::runtime::project::open_prompts(&project.recipe)? {
         match row {
             Row::Prompt { prompt, .. } if met.insert(prompt.id.clone()) => input.prompts.push(prompt),
             Row::Prompt { .. } => input.duplicates += 1,
@@ -315,5 +317,5 @@ fn sums(done: &[Done], variants: usize) -> Vec<CallCounts> {
 
 /// A number of calls that is a bound.
 fn calls(number: f64) -> String {
-    count(format!("{number:.0}").parse().unwrap_or(u64::MAX))
+    short_count(format!("{number:.0}").parse().unwrap_or(u64::MAX))
 }

@@ -1,11 +1,11 @@
 //! An ablation told: tables within 80 columns, JSON, CSV.
 
 use super::calls;
-use crate::faces::cli::progress::count;
-use crate::faces::cli::style::printable;
 use crate::pure::method::ablation_metrics::Questions;
 use crate::pure::reports::ablation::{Cell, Figure, Line, Measure, Variant};
 use crate::pure::reports::statistics::Estimate;
+use crate::pure::text::printable;
+use crate::pure::text::short_count;
 use crate::runtime::engine::CallCounts;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -150,7 +150,7 @@ impl Told<'_> {
         }
         let _ = writeln!(out, "\n{:<34}{:>12}{:>20}", "calls", "asked", "from the journal");
         for (variant, calls) in self.variants.iter().zip(&self.calls) {
-            let (asked, known) = (count(calls.asked), count(calls.from_journal));
+            let (asked, known) = (short_count(calls.asked), short_count(calls.from_journal));
             let _ = writeln!(out, "{:<34}{asked:>12}{known:>20}", variant.name);
         }
         out.push_str(

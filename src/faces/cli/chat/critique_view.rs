@@ -4,10 +4,11 @@
 //! Only collects and words; [`super::screen`] writes.
 
 use super::session::plural;
-use crate::faces::cli::style::{Style, printable};
+use crate::faces::cli::style::Style;
 use crate::faces::cli::word_wrap::flowed;
 use crate::pure::answer::Answer;
 use crate::pure::method::verdict::{read_critique, read_screen};
+use crate::pure::text::printable;
 use crate::pure::transcript::Verdict;
 
 /// How an answer came by.

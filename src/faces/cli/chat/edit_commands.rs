@@ -7,12 +7,14 @@ use super::editor;
 use super::save_commands;
 use super::session::Session;
 use crate::faces::cli::Failure;
-use crate::faces::cli::inputs::Inputs;
 use crate::faces::cli::settings;
-use crate::faces::cli::style::printable;
+use crate::faces::cli::user_files::with_warnings;
 use crate::pure::constitution::diff::{Change, diff};
 use crate::pure::recipe::{Models, Recipe};
+use crate::pure::text::printable;
 use crate::pure::transcript::Ended;
+use crate::runtime::project::InputFiles;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -82,7 +84,7 @@ impl Session {
             return Err(Failure::usage("the constitution is switched with `/constitution FILE`"));
         }
         if recipe.templates != self.project.recipe.templates {
-            self.project.templates = Inputs::default().templates(recipe.templates.as_deref())?;
+            self.project.templates = with_warnings(|files| files.templates(recipe.templates.as_deref()))?;
         }
         self.change(|old| *old = recipe)
     }
@@ -136,7 +138,7 @@ impl Session {
     }
 
     fn change_constitution(&mut self, name: String) -> Result<Then, Failure> {
-        self.project.constitution = Inputs::default().constitution(&name)?;
+        self.project.constitution = with_warnings(|files| files.constitution(&name))?;
         self.project.recipe.constitution = name;
         self.off.clear();
         Ok(self.changed())
@@ -150,7 +152,7 @@ impl Session {
         }
         let path = self.constitution_file()?;
         let name = path.display().to_string();
-        let mut inputs = Inputs::default();
+        let mut inputs = InputFiles::default();
         let line = id.and_then(|id| save_commands::line_of(&inputs.load(&name).ok()?.text, id));
         editor::edit(&path, line)?;
         let new = inputs.constitution(&name).map_err(|failure| {
@@ -175,7 +177,7 @@ impl Session {
         if named.exists() {
             return Ok(named);
         }
-        let built_in = Inputs::default().constitution_file(&self.project.recipe.constitution)?;
+        let built_in = with_warnings(|files| files.constitution_file(&self.project.recipe.constitution))?;
         let path = PathBuf::from(format!("{}.toml", self.project.constitution.id));
         if path.exists() {
             self.screen

@@ -5,7 +5,7 @@ use super::complete::candidates;
 use super::screen::Manner;
 use crate::faces::cli::Failure;
 use crate::faces::cli::failure::Kind;
-use crate::faces::cli::style::controls;
+use crate::pure::text::controls;
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;

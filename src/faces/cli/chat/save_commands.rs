@@ -7,16 +7,18 @@ use super::command::{Save, Test};
 use super::session::{Exchange, Session};
 use crate::faces::cli::Failure;
 use crate::faces::cli::failure::Kind;
-use crate::faces::cli::inputs::Inputs;
-use crate::faces::cli::style::printable;
+use crate::faces::cli::user_files::with_warnings;
 use crate::pure::diagnostic::SourceFile;
 use crate::pure::recipe::{Export, Recipe};
 use crate::pure::text::language;
+use crate::pure::text::printable;
 use crate::pure::transcript::Transcript;
 use crate::runtime::dataset::rows::Boilerplate;
 use crate::runtime::dataset::rows::{Config, Row};
 use crate::runtime::dataset::rows::{Context, Drop, Passport, rows_of};
 use crate::runtime::dataset::splits::SPLITS;
+use crate::runtime::project::InputFiles;
+
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -93,7 +95,7 @@ impl Session {
         let response = response.map(|response| response.text.clone()).unwrap_or_default();
         let path = self.constitution_file()?;
         add_test(&path, &test.principle, &prompt, &response, &test.verdict)?;
-        self.project.constitution = Inputs::default().constitution(&path.display().to_string())?;
+        self.project.constitution = with_warnings(|files| files.constitution(&path.display().to_string()))?;
         let which = if test.of_final { "final response" } else { "draft" };
         let (id, path) = (printable(&test.principle), printable(&path.display().to_string()));
         self.screen.say(&format!("the {which} is now a test of `{id}` in `{path}`; `amend test` runs it"));
@@ -197,14 +199,14 @@ pub(super) fn add_test(
     expect: &str,
 ) -> Result<(), Failure> {
     let name = path.display().to_string();
-    let old = Inputs::default()
+    let old = InputFiles::default()
         .load(&name)
         .map_err(|why| Failure::usage(format!("cannot read `{name}`: {why}")))?;
     let new = with_test(&old.text, principle, prompt, response, expect).ok_or_else(|| {
         Failure::usage(format!("`{name}` has no principle `{principle}` of its own"))
             .hint("a principle that comes from an extended constitution is tested in the file that has it")
     })?;
-    Inputs::default().constitution_text(&SourceFile::new(&name, new.clone()))?;
+    with_warnings(|files| files.constitution_text(&SourceFile::new(&name, new.clone())))?;
     let beside = path.with_extension("toml.new");
     std::fs::write(&beside, new)
         .and_then(|()| std::fs::rename(&beside, path))

@@ -6,11 +6,12 @@
 //! wrote goes through [`Printable`] first.
 
 use super::critique_view::{Came, Critics, principles_in, screened};
-use crate::faces::cli::style::{Printable, Style, one_line, printable};
+use crate::faces::cli::style::Style;
 use crate::faces::cli::word_diff::word_diff;
 use crate::faces::cli::word_wrap::{Flow, Words, flowed};
 use crate::pure::answer::{Answer, Outcome};
 use crate::pure::call::{Call, Role};
+use crate::pure::text::{Printable, one_line, printable};
 use crate::runtime::model::wire::Unmixed;
 use crate::runtime::model::{Delta, Retrying};
 use std::io::Write;

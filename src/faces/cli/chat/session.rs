@@ -5,19 +5,20 @@
 use super::screen::Screen;
 use super::streaming_model::{Live, Memory, Spent};
 use super::summary;
+use crate::faces::cli::Failure;
 use crate::faces::cli::failure::stopped;
-use crate::faces::cli::project::Project;
-use crate::faces::cli::style::printable;
-use crate::faces::cli::{Failure, models};
 use crate::pure::ask::Stop;
 use crate::pure::constitution::Constitution;
 use crate::pure::method::critique_revision;
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::Recipe;
 use crate::pure::recipe::RoleModels;
+use crate::pure::text::printable;
 use crate::pure::transcript::Transcript;
 use crate::runtime::model::Client;
+use crate::runtime::project::Project;
 use crate::runtime::project::Transports;
+use crate::runtime::project::models;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 

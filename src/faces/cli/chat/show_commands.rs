@@ -5,8 +5,8 @@ use super::session::Session;
 use super::summary;
 use crate::faces::cli::Failure;
 use crate::faces::cli::show_transcript;
-use crate::faces::cli::style::{one_line, printable};
 use crate::faces::cli::word_wrap::flowed;
+use crate::pure::text::{one_line, printable};
 use std::fmt::Write as _;
 
 /// What the keys do, below the list of commands.

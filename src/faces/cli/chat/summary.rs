@@ -4,10 +4,11 @@
 
 use super::session::plural;
 use super::streaming_model::Spent;
-use crate::faces::cli::progress::count;
 use crate::faces::cli::show_transcript::violated_at_end;
-use crate::faces::cli::style::{Style, printable};
+use crate::faces::cli::style::Style;
 use crate::pure::recipe::Models;
+use crate::pure::text::printable;
+use crate::pure::text::short_count;
 use crate::pure::transcript::{Ended, RevisionFate, Transcript, Verdict};
 use std::fmt::Write as _;
 
@@ -92,7 +93,8 @@ pub(super) fn took(spent: &Spent, models: &Models) -> String {
     let asked = usize::try_from(spent.asked()).unwrap_or(usize::MAX);
     let mut line = format!("{} asked, {} known", plural(asked, "call"), spent.known);
     if spent.asked() > 0 {
-        let _ = write!(line, "; {} tokens in, {} out", count(usage.prompt), count(usage.completion));
+        let _ =
+            write!(line, "; {} tokens in, {} out", short_count(usage.prompt), short_count(usage.completion));
     }
     match spent.money(models) {
         Some(money) => line + &format!("; cost {}", sum(money)),
@@ -114,7 +116,8 @@ pub(super) fn bill(spent: &Spent, models: &Models) -> String {
     let row = |name: &str, calls: u64, spent: &Spent| {
         let usage = spent.usage();
         let cost = spent.money(models).map_or_else(|| "not known".into(), sum);
-        let [calls, prompt, cached, out] = [calls, usage.prompt, usage.cached, usage.completion].map(count);
+        let [calls, prompt, cached, out] =
+            [calls, usage.prompt, usage.cached, usage.completion].map(short_count);
         format!("{name:<10}{calls:>8}{prompt:>12}{cached:>12}{out:>12}{cost:>12}")
     };
     for (role, own) in &spent.roles {
@@ -122,7 +125,7 @@ pub(super) fn bill(spent: &Spent, models: &Models) -> String {
         lines.push(row(role.as_str(), own.0, &one));
     }
     lines.push(row("all", spent.asked(), spent));
-    lines.push(format!("{} calls were known and cost nothing", count(spent.known)));
+    lines.push(format!("{} calls were known and cost nothing", short_count(spent.known)));
     if spent.money(models).is_none() {
         lines.push("for the cost, give price = { prompt = …, completion = … } in [models.default]".into());
     }

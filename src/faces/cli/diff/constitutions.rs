@@ -2,12 +2,13 @@
 
 use super::{Args, constitution_at};
 use crate::faces::cli::Failure;
-use crate::faces::cli::project::{read_constitution, read_constitution_text};
-use crate::faces::cli::style::{Style, printable};
+use crate::faces::cli::style::Style;
+use crate::faces::cli::user_files::{read_constitution, read_constitution_text};
 use crate::faces::cli::word_diff::word_diff;
 use crate::pure::constitution::Constitution;
 use crate::pure::constitution::diff::{Change, Field, diff};
 use crate::pure::diagnostic::SourceFile;
+use crate::pure::text::printable;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;

@@ -5,8 +5,8 @@ mod render;
 mod runs;
 
 use super::Failure;
-use super::run_dir::{CONSTITUTION, RunDir};
 use crate::pure::constitution::built_in;
+use crate::runtime::project::{CONSTITUTION, RunDir};
 use std::path::Path;
 use std::process::ExitCode;
 

@@ -3,12 +3,13 @@
 
 use super::constitutions::in_short;
 use crate::faces::cli::show_transcript::{body, paragraph};
-use crate::faces::cli::style::{Style, one_line, printable};
+use crate::faces::cli::style::Style;
 use crate::faces::cli::word_diff::difference as by_word;
 use crate::pure::constitution::diff::Change;
 use crate::pure::reports::comparison::{
     Difference, Ends, OfPrinciple, Parted, Side, Step, Totals, VerdictChange,
 };
+use crate::pure::text::{one_line, printable};
 use crate::pure::transcript::{Transcript, Verdict};
 use serde_json::{Value, json};
 use std::fmt::Write as _;

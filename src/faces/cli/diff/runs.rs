@@ -8,14 +8,15 @@ use super::render::{Shown, Sides};
 use super::{Args, SHOWN};
 use crate::faces::cli::Failure;
 use crate::faces::cli::failure::{Kind, journal_failure};
-use crate::faces::cli::project::read_constitution;
-use crate::faces::cli::run_dir::{CONSTITUTION, RECIPE, RunDir};
-use crate::faces::cli::style::{Style, printable, printable_json};
+use crate::faces::cli::style::Style;
+use crate::faces::cli::user_files::read_constitution;
 use crate::pure::constitution::diff::{Change, diff};
 use crate::pure::prompt::PromptId;
 use crate::pure::reports::comparison::{Difference, Ends, Totals, transcripts};
+use crate::pure::text::{printable, printable_json};
 use crate::pure::transcript::Transcript;
 use crate::runtime::journal::{Found, JournalError, Reader};
+use crate::runtime::project::{CONSTITUTION, RECIPE, RunDir};
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -283,7 +284,8 @@ fn recipe_changes(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>
 }
 
 fn template_changes(old: &RunDir, new: &RunDir) -> Vec<String> {
-    let texts = |dir: &RunDir| crate::faces::cli::inputs::Inputs::default().template_files(&dir.templates());
+    let texts =
+        |dir: &RunDir| crate::runtime::project::InputFiles::default().template_files(&dir.templates());
     let (Ok(old), Ok(new)) = (texts(old), texts(new)) else { return Vec::new() };
     let by_name = |texts: BTreeMap<String, String>| -> BTreeMap<String, String> {
         let name = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned();

@@ -2,11 +2,10 @@
 //! so that a judge can be qualified before it is trusted with labels.
 
 use super::{Picked, read_failure, reasons, share_text, show_rejects};
+use crate::faces::cli::Failure;
 use crate::faces::cli::asking::{Asking, check_share, kept_in};
-use crate::faces::cli::project::Project;
 use crate::faces::cli::settings::RecipeArgs;
-use crate::faces::cli::style::{one_line, printable};
-use crate::faces::cli::{Failure, models};
+use crate::faces::cli::user_files::open_project;
 use crate::pure::call::Role;
 use crate::pure::method::multiple_choice::{Graded, grade};
 use crate::pure::multiple_choice::{CORRECTS, INCORRECTS, Question};
@@ -14,8 +13,10 @@ use crate::pure::recipe::{Input, LabelHow, Recipe, is_simulated};
 use crate::pure::reject::Reject;
 use crate::pure::reports::multiple_choice::{ChoiceReport, ChoiceReporter, reason};
 use crate::pure::reports::statistics::Rate;
+use crate::pure::text::{one_line, printable};
 use crate::runtime::dataset::multiple_choice;
 use crate::runtime::dataset::readers;
+use crate::runtime::project::models;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -72,7 +73,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         return Err(Failure::usage("`--prompts` names no questions")
             .hint("the questions are the first argument: `amend eval choices FILE`"));
     }
-    let mut project = Project::load(&args.recipe)?;
+    let mut project = open_project(&args.recipe)?;
     project.recipe.label.reason_first |= args.reason_first;
     if args.by_answer {
         project.recipe.label.how = LabelHow::Votes;

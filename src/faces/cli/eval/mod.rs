@@ -5,11 +5,11 @@ mod rates;
 mod refusal;
 
 use super::Failure;
-use super::style::{one_line, printable};
 use crate::pure::prompt::PromptId;
 use crate::pure::recipe::Recipe;
 use crate::pure::reject::Reject;
 use crate::pure::reports::statistics::Rate;
+use crate::pure::text::{one_line, printable};
 use crate::runtime::dataset::prompts::Sample;
 use crate::runtime::dataset::readers;
 use std::collections::BTreeMap;

@@ -2,10 +2,10 @@
 
 use super::read_failure;
 use crate::faces::cli::Failure;
-use crate::faces::cli::style::printable;
 use crate::pure::gates::{Refusal, refusal};
 use crate::pure::recipe::Input;
 use crate::pure::reports::statistics::wilson;
+use crate::pure::text::printable;
 use crate::runtime::dataset::readers;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! The cases as JUnit XML, the form that CI servers read: one `testcase` per case, its `classname` the principle.
 
 use super::{Judged, passes};
-use crate::faces::cli::style::{one_line, printable};
+use crate::pure::text::{one_line, printable};
 use crate::pure::transcript::Verdict;
 use std::fmt::Write as _;
 

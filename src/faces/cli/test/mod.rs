@@ -5,15 +5,17 @@
 mod junit;
 mod report;
 
+use super::Failure;
 use super::asking::{Asking, check_share, kept_in};
-use super::project::Project;
 use super::settings::RecipeArgs;
-use super::style::{Style, printable, printable_json};
-use super::{Failure, models};
+use super::style::Style;
+use crate::faces::cli::user_files::open_project;
 use crate::pure::constitution::{Constitution, Expect, Principle, TestCase};
 use crate::pure::diagnostic::nearest;
 use crate::pure::method::criticise_case;
+use crate::pure::text::{printable, printable_json};
 use crate::pure::transcript::{Critique, Verdict};
+use crate::runtime::project::models;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -60,7 +62,7 @@ type Judged<'a> = (&'a Principle, &'a TestCase, Critique);
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     check_share("--threshold", args.threshold)?;
     let recipe = RecipeArgs { constitution: Some(args.file.clone()), ..args.recipe.clone() };
-    let project = Project::load(&recipe)?;
+    let project = open_project(&recipe)?;
     let models = models::resolve(&project.recipe)?;
     let cx = project.context(&models)?;
     let cases = cases(&cx.constitution, &args.principle)?;

@@ -1,8 +1,9 @@
 //! What came of the cases: hit rate, false-alarm rate and undecided by principle, and the cases that did not pass.
 
 use super::{Judged, passes};
-use crate::faces::cli::style::{Style, one_line, printable};
+use crate::faces::cli::style::Style;
 use crate::pure::constitution::Expect;
+use crate::pure::text::{one_line, printable};
 use crate::pure::transcript::Verdict;
 use crate::runtime::engine::CallCounts;
 use serde_json::{Value, json};

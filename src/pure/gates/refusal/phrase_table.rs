@@ -167,7 +167,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use crate::pure::gates::refusal::phrase_table::*;
+    use super::*;
 
     #[test]
     fn every_phrase_compiles_with_its_parts() {

@@ -329,7 +329,7 @@ fn count_words(plain: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::pure::gates::refusal::sentences::*;
+    use super::*;
     use proptest::prelude::*;
 
     #[test]

@@ -5,18 +5,20 @@
 mod report;
 
 use super::{Picked, read_failure, show_rejects};
+use crate::faces::cli::Failure;
 use crate::faces::cli::asking::{Asking, check_share, kept_in};
-use crate::faces::cli::project::Project;
 use crate::faces::cli::settings::RecipeArgs;
-use crate::faces::cli::style::{Style, printable};
-use crate::faces::cli::{Failure, models};
+use crate::faces::cli::style::Style;
+use crate::faces::cli::user_files::open_project;
 use crate::pure::method::make_transcript;
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::{Input, LabelSource, Recipe, is_simulated};
 use crate::pure::reject::Reject;
 use crate::pure::reports::refusal_rates::{Replies, SetReport, SetReporter};
+use crate::pure::text::printable;
 use crate::runtime::dataset::prompts::{Columns, PROMPT_COLUMNS, Row};
 use crate::runtime::dataset::readers;
+use crate::runtime::project::models;
 use serde_json::Value;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -123,7 +125,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         return Err(Failure::usage("`--prompts` says not which prompts are safe")
             .hint("give them as `--safe FILE` and `--unsafe FILE`"));
     }
-    let mut project = Project::load(&args.recipe)?;
+    let mut project = open_project(&args.recipe)?;
     // Responses are classified here, not compared.
     project.recipe.label.source = LabelSource::Off;
     let models = models::resolve(&project.recipe)?;

@@ -2,9 +2,10 @@
 
 use super::{Answered, Rates};
 use crate::faces::cli::eval::reasons;
-use crate::faces::cli::style::{Style, one_line, printable};
+use crate::faces::cli::style::Style;
 use crate::pure::reports::refusal_rates::{Reply, SetReport, StageReport};
 use crate::pure::reports::statistics::Rate;
+use crate::pure::text::{one_line, printable};
 use serde_json::{Value, json};
 
 /// One prompt: its place, its set, and what its draft and its final response are.

@@ -2,8 +2,8 @@
 //!
 //! What is frozen says what made the run, so that the directory can be archived, moved and exported from by itself.
 
-use super::Failure;
-use super::project::Project;
+use super::Project;
+use super::ProjectError;
 use crate::pure::constitution;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -29,13 +29,13 @@ impl RunDir {
     }
 
     /// A directory that holds a run already.
-    pub fn existing(path: impl Into<PathBuf>) -> Result<Self, Failure> {
+    pub fn existing(path: impl Into<PathBuf>) -> Result<Self, ProjectError> {
         let dir = Self::new(path);
         if dir.path.join(RECIPE).is_file() {
             return Ok(dir);
         }
         let what = if dir.path.exists() { "is not a run directory" } else { "does not exist" };
-        Err(Failure::usage(format!("`{}` {what}", dir.path.display()))
+        Err(ProjectError::input(format!("`{}` {what}", dir.path.display()))
             .hint("name the directory that `amend run --out` wrote"))
     }
 
@@ -50,12 +50,12 @@ impl RunDir {
     }
 
     /// Makes the directory, if it is not there.
-    pub fn create(&self) -> Result<(), Failure> {
+    pub fn create(&self) -> Result<(), ProjectError> {
         std::fs::create_dir_all(&self.path).map_err(|error| self.cannot_write(&self.path, &error))
     }
 
     /// Writes the recipe, constitution and templates as they are now.
-    pub fn freeze(&self, project: &Project) -> Result<(), Failure> {
+    pub fn freeze(&self, project: &Project) -> Result<(), ProjectError> {
         let recipe = toml::to_string_pretty(&project.recipe).map_err(|error| unwritable("recipe", &error))?;
         let constitution =
             constitution::write(&project.constitution).map_err(|error| unwritable("constitution", &error))?;
@@ -70,7 +70,7 @@ impl RunDir {
     }
 
     /// Writes a file beside its place, then moves it there: a crash leaves the old one or the new one.
-    pub fn put(&self, name: &Path, text: &str) -> Result<(), Failure> {
+    pub fn put(&self, name: &Path, text: &str) -> Result<(), ProjectError> {
         let path = self.path.join(name);
         if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
             return Ok(());
@@ -85,14 +85,17 @@ impl RunDir {
         write().map_err(|error| self.cannot_write(&path, &error))
     }
 
-    fn cannot_write(&self, path: &Path, error: &std::io::Error) -> Failure {
-        Failure::disk(format!("cannot write `{}`: {error}", path.display())).hint(format!(
-            "check the disk and the permissions of `{}`, or give another `--out`",
-            self.path.display()
-        ))
+    fn cannot_write(&self, path: &Path, error: &std::io::Error) -> ProjectError {
+        ProjectError::Disk {
+            message: format!("cannot write `{}`: {error}", path.display()),
+            hint: format!(
+                "check the disk and the permissions of `{}`, or give another `--out`",
+                self.path.display()
+            ),
+        }
     }
 }
 
-fn unwritable(what: &str, error: &dyn std::fmt::Display) -> Failure {
-    Failure::new(super::failure::Kind::Bug, format!("the {what} cannot be written as TOML: {error}"))
+fn unwritable(what: &str, error: &dyn std::fmt::Display) -> ProjectError {
+    ProjectError::Bug(format!("the {what} cannot be written as TOML: {error}"))
 }

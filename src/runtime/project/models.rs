@@ -1,24 +1,24 @@
-//! The models of a recipe, ready to be asked. The one place that reads keys from the environment.
+//! The models of a recipe, ready to be asked. This is the one place that reads keys from the environment.
 
-use super::Failure;
+use super::ProjectError;
+use super::Transports;
 use crate::pure::recipe::Recipe;
 use crate::pure::recipe::RoleModels;
 use crate::runtime::model::{Client, KeyLookup, OnRetry};
-use crate::runtime::project::Transports;
 use secrecy::SecretString;
 use std::sync::Arc;
 
 /// The model of every role, or what the recipe lacks.
-pub fn resolve(recipe: &Recipe) -> Result<RoleModels, Failure> {
+pub fn resolve(recipe: &Recipe) -> Result<RoleModels, ProjectError> {
     let models = RoleModels::resolve(&recipe.models).map_err(|role| {
-        Failure::usage(format!("the recipe names no model for the {}", role.as_str())).hint(
+        ProjectError::input(format!("the recipe names no model for the {}", role.as_str())).hint(
             "give `--model NAME` with `--base-url URL`, or `--model sim` for the built-in simulated model",
         )
     })?;
     for role in crate::pure::call::Role::ALL {
         let model = models.of(role);
         if !model.is_sim() && model.base_url.is_none() {
-            return Err(Failure::usage(format!("the model `{}` has no base URL", model.model))
+            return Err(ProjectError::input(format!("the model `{}` has no base URL", model.model))
                 .hint("give `--base-url`, such as http://localhost:8000/v1 or https://api.openai.com/v1"));
         }
     }

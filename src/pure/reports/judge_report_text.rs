@@ -1,19 +1,13 @@
-//! The judge's own report of a run, in words and in its files: `report.json`, and `report.md` to read.
+//! The judge report in words: sections for a terminal and for `report.md`, figures for a dataset's card.
 //!
-//! What is counted, and why, is in [`crate::pure::reports::judge_report`]; here it is read from the journal and told.
+//! What is counted, and why, is in [`super::judge_report`]. Nothing is counted here.
 
-use super::Failure;
-use super::failure::{Kind, journal_failure};
-use super::progress::count;
-use super::run_dir::RunDir;
-use super::style::{Style, one_line, printable};
-use crate::pure::constitution::Constitution;
-use crate::pure::reports::judge_report::{Comparing, JudgeReport, JudgeReporter, PrincipleReport, Revising};
-use crate::pure::reports::statistics::{Mean, Rate};
-use crate::runtime::journal::Reader;
+use super::judge_report::{Comparing, JudgeReport, PrincipleReport, Revising};
+use super::statistics::{Mean, Rate};
+use crate::pure::text::short_count;
+use crate::pure::text::{one_line, printable};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::path::Path;
 
 /// A share is worth a line at the end of a run from here on, even at the lower end of its interval.
 const OFTEN: f64 = 0.05;
@@ -24,41 +18,17 @@ const UNDOING: u64 = 3;
 /// Pairs of principles listed at most.
 const LISTED: usize = 10;
 
-/// Reads a run's transcripts, one at a time.
-pub(super) fn of_run(reader: &Reader, constitution: &Constitution) -> Result<JudgeReport, Failure> {
-    let mut reporter = JudgeReporter::new(constitution);
-    for transcript in reader.transcripts() {
-        reporter.add(&transcript.map_err(|error| journal_failure(&error))?);
-    }
-    Ok(reporter.finish())
-}
-
-/// Writes the report beside the journal.
-pub(super) fn write(dir: &RunDir, report: &JudgeReport) -> Result<(), Failure> {
-    let json = serde_json::to_string_pretty(report)
-        .map_err(|error| Failure::new(Kind::Bug, format!("the report cannot be written: {error}")))?;
-    dir.put(Path::new("report.json"), &(json + "\n"))?;
+/// The whole report in Markdown, for `report.md`.
+pub fn markdown(report: &JudgeReport) -> String {
     let mut text = String::from("# The judge's own report\n");
     for (title, lines) in sections(report) {
         let _ = write!(text, "\n## {title}\n\n```\n{}\n```\n", lines.join("\n"));
     }
-    dir.put(Path::new("report.md"), &text)
-}
-
-/// The whole report for a terminal.
-pub(super) fn render(report: &JudgeReport, style: Style) -> String {
-    let mut out = String::new();
-    for (title, lines) in sections(report) {
-        let _ = writeln!(out, "\n{}", style.strong(title));
-        for line in lines {
-            let _ = writeln!(out, "  {line}");
-        }
-    }
-    out
+    text
 }
 
 /// The figures that describe the labels of a dataset; `null` where nothing was judged.
-pub(super) fn figures(report: &JudgeReport) -> Value {
+pub fn figures(report: &JudgeReport) -> Value {
     let round = |x: f64| (x * 1e4).round() / 1e4;
     let rate = |rate: &Rate| {
         let (low, high) = (round(rate.low), round(rate.high));
@@ -88,7 +58,7 @@ pub(super) fn figures(report: &JudgeReport) -> Value {
 }
 
 /// What a user should know of a run's judgements without asking; nothing where they are sound.
-pub(super) fn telling(report: &JudgeReport) -> Vec<String> {
+pub fn telling(report: &JudgeReport) -> Vec<String> {
     let mut lines = Vec::new();
     let Comparing { undecided, flips, position_bias, length_bias, self_preference, .. } = &report.comparisons;
     if report.agreement.of > 0 {
@@ -141,7 +111,8 @@ fn dead(report: &JudgeReport, width: usize) -> Vec<String> {
     [line("never asked", of(false)), line("never of any bearing", of(true))].into_iter().flatten().collect()
 }
 
-fn sections(report: &JudgeReport) -> Vec<(&'static str, Vec<String>)> {
+/// The report's sections that have something to say: a title and its lines.
+pub fn sections(report: &JudgeReport) -> Vec<(&'static str, Vec<String>)> {
     let sections = [
         ("comparisons", comparisons(report)),
         ("critiques", critiques(report)),
@@ -160,7 +131,8 @@ fn comparisons(report: &JudgeReport) -> Vec<String> {
     if compared.undecided.of == 0 {
         return Vec::new();
     }
-    let how: Vec<String> = compared.how.iter().map(|(how, n)| format!("{} by {how}", count(*n))).collect();
+    let how: Vec<String> =
+        compared.how.iter().map(|(how, n)| format!("{} by {how}", short_count(*n))).collect();
     let mut lines = vec![field("read", &how.join(", ")), field("undecided", &share(&compared.undecided))];
     let mut put = |name: &str, of: u64, value: String| {
         if of > 0 {
@@ -231,8 +203,8 @@ fn principles(report: &JudgeReport) -> Vec<String> {
         "agree".into(),
     )];
     lines.extend(report.principles.iter().map(|p| {
-        let verdicts = [p.drafts_violating, p.left, p.undecided].map(count);
-        row(&p.id, verdicts, count(p.comparisons), p.agreement.share.map_or_else(String::new, percent))
+        let verdicts = [p.drafts_violating, p.left, p.undecided].map(short_count);
+        row(&p.id, verdicts, short_count(p.comparisons), p.agreement.share.map_or_else(String::new, percent))
     }));
     lines
 }
@@ -271,7 +243,7 @@ fn rounds(report: &JudgeReport) -> Vec<String> {
         let name = if n == 0 { "draft".to_owned() } else { format!("round {n}") };
         format!(
             "{name:<10}{:>10}{:>12}{:>14}{:>12}{:>10}",
-            count(round.length.of),
+            short_count(round.length.of),
             round.violating.share.map_or_else(String::new, percent),
             number(&round.violations, 2),
             number(&round.length, 0),
@@ -295,7 +267,7 @@ fn percent(share: f64) -> String {
 fn share(rate: &Rate) -> String {
     let Some(value) = rate.share else { return "of none".into() };
     let bare = |end: f64| percent(end).trim_end_matches(" %").to_owned();
-    format!("{} of {} ({}–{})", percent(value), count(rate.of), bare(rate.low), percent(rate.high))
+    format!("{} of {} ({}–{})", percent(value), short_count(rate.of), bare(rate.low), percent(rate.high))
 }
 
 /// `+0.30 ± 0.01`.

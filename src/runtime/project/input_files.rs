@@ -1,15 +1,14 @@
 //! Reads the files that a command works from, constitution, recipe and templates, and reports what is wrong in them.
 //!
-//! Everything that a finding may point at is kept in [`Inputs`], so that it can be shown with its source line.
+//! Everything that a finding may point at is kept in [`InputFiles`], so that it can be shown with its source line.
 
-use super::Failure;
-use super::style::Style;
+use super::error::{Findings, ProjectError};
 use crate::pure::constitution::{self, Constitution, built_in, built_in_names};
-use crate::pure::diagnostic::{Diagnostic, Severity, SourceFile, Sources, nearest, render, sort};
+use crate::pure::diagnostic::{Diagnostic, Severity, SourceFile, Sources, nearest, sort};
 use crate::pure::recipe::{self, Recipe};
 use crate::pure::template::Templates;
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 /// A file of settings larger than this is some other file.
@@ -17,25 +16,27 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// The files read so far.
 #[derive(Debug, Default)]
-pub struct Inputs {
+pub struct InputFiles {
     /// Their texts.
     pub sources: Sources,
+    /// Warnings about them that nobody has shown yet.
+    pub warnings: Vec<Diagnostic>,
 }
 
-impl Inputs {
-    /// Reads a constitution: a file, or a built-in one by name. Warnings go to stderr.
-    pub fn constitution(&mut self, name: &str) -> Result<Constitution, Failure> {
+impl InputFiles {
+    /// Reads a constitution: a file, or a built-in one by name. Warnings wait in [`Self::warnings`].
+    pub fn constitution(&mut self, name: &str) -> Result<Constitution, ProjectError> {
         let main = self.constitution_file(name)?;
         self.constitution_text(&main)
     }
 
     /// Reads a constitution whose text is at hand.
-    pub fn constitution_text(&mut self, main: &SourceFile) -> Result<Constitution, Failure> {
+    pub fn constitution_text(&mut self, main: &SourceFile) -> Result<Constitution, ProjectError> {
         self.sources.add(main.clone());
         let mut load = |path: &str| self.load(path);
         match constitution::read(main, &mut load) {
             Ok((constitution, warnings)) => {
-                self.warn(warnings);
+                self.warnings.extend(warnings);
                 Ok(constitution)
             }
             Err(findings) => Err(self.failure(&main.name, findings)),
@@ -43,16 +44,16 @@ impl Inputs {
     }
 
     /// The file of a constitution: on disk, or else built in.
-    pub fn constitution_file(&mut self, name: &str) -> Result<SourceFile, Failure> {
+    pub fn constitution_file(&mut self, name: &str) -> Result<SourceFile, ProjectError> {
         if let (false, Some(file)) = (Path::new(name).exists(), built_in(name)) {
             self.sources.add(file.clone());
             return Ok(file);
         }
         self.load(name).map_err(|why| {
-            let failure = Failure::usage(format!("cannot read the constitution `{name}`: {why}"));
+            let error = ProjectError::input(format!("cannot read the constitution `{name}`: {why}"));
             match nearest(name, built_in_names()) {
-                Some(near) => failure.hint(format!("did you mean the built-in `{near}`?")),
-                None => failure.hint(format!(
+                Some(near) => error.hint(format!("did you mean the built-in `{near}`?")),
+                None => error.hint(format!(
                     "give a file, or one of the built-in constitutions: {}",
                     built_in_names().collect::<Vec<_>>().join(", ")
                 )),
@@ -61,29 +62,29 @@ impl Inputs {
     }
 
     /// Reads a recipe. Paths in it are relative to its directory; here they become usable from where we are.
-    pub fn recipe(&mut self, path: &Path) -> Result<Recipe, Failure> {
+    pub fn recipe(&mut self, path: &Path) -> Result<Recipe, ProjectError> {
         let name = path.to_string_lossy();
         let file = self.load(&name).map_err(|why| {
-            Failure::usage(format!("cannot read the recipe `{name}`: {why}"))
+            ProjectError::input(format!("cannot read the recipe `{name}`: {why}"))
                 .hint("`amend init DIR` writes a recipe to start from")
         })?;
         let reading = recipe::read(&file);
         if reading.findings.iter().any(Diagnostic::is_error) {
             return Err(self.failure(&file.name, reading.findings));
         }
-        self.warn(reading.findings);
+        self.warnings.extend(reading.findings);
         Ok(from_its_directory(reading.recipe, path))
     }
 
     /// Reads a directory of templates over the built-in ones; the built-in ones alone without it.
-    pub fn templates(&mut self, directory: Option<&str>) -> Result<Templates, Failure> {
+    pub fn templates(&mut self, directory: Option<&str>) -> Result<Templates, ProjectError> {
         let Some(directory) = directory else { return Ok(Templates::built_in()) };
         let overrides = self.template_files(directory).map_err(|why| {
-            Failure::usage(format!("cannot read the templates in `{directory}`: {why}"))
+            ProjectError::input(format!("cannot read the templates in `{directory}`: {why}"))
                 .hint("give a directory with files such as `critique.hbs`")
         })?;
         if overrides.is_empty() {
-            return Err(Failure::usage(format!("there is no template (`*.hbs`) in `{directory}`"))
+            return Err(ProjectError::input(format!("there is no template (`*.hbs`) in `{directory}`"))
                 .hint("a template that is not there is taken from the built-in ones; name a directory that has some"));
         }
         Templates::load(&overrides).map_err(|findings| self.failure(directory, findings))
@@ -120,27 +121,25 @@ impl Inputs {
         Ok(file)
     }
 
-    fn warn(&self, mut findings: Vec<Diagnostic>) {
-        sort(&mut findings, &self.sources);
-        let text = self.render(&findings, Style::of_stderr());
-        let _ = std::io::stderr().write_all(text.as_bytes());
+    fn failure(&self, file: &str, mut diagnostics: Vec<Diagnostic>) -> ProjectError {
+        sort(&mut diagnostics, &self.sources);
+        ProjectError::Input {
+            message: format!("`{file}` cannot be used: {}", count_by_severity(&diagnostics)),
+            hints: Vec::new(),
+            findings: Some(Box::new(Findings { diagnostics, sources: self.sources.clone() })),
+        }
     }
 
-    fn failure(&self, file: &str, mut findings: Vec<Diagnostic>) -> Failure {
-        sort(&mut findings, &self.sources);
-        let details = self.render(&findings, Style::of_stderr());
-        Failure::usage(format!("`{file}` cannot be used: {}", count(&findings))).details(details)
-    }
-
-    /// The findings as people see them.
-    pub fn render(&self, findings: &[Diagnostic], style: Style) -> String {
-        let style = crate::pure::diagnostic::Style { color: style.colour, width: style.width };
-        render(findings, &self.sources, style)
+    /// Takes the warnings met so far, with the texts that they point into.
+    pub fn take_warnings(&mut self) -> Findings {
+        let mut diagnostics = std::mem::take(&mut self.warnings);
+        sort(&mut diagnostics, &self.sources);
+        Findings { diagnostics, sources: self.sources.clone() }
     }
 }
 
 /// "2 errors, 1 warning".
-pub fn count(findings: &[Diagnostic]) -> String {
+pub fn count_by_severity(findings: &[Diagnostic]) -> String {
     let of = |severity: Severity| {
         let n = findings.iter().filter(|finding| finding.severity == severity).count();
         (n > 0).then(|| format!("{n} {}{}", severity.as_str(), if n == 1 { "" } else { "s" }))

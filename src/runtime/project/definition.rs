@@ -1,10 +1,7 @@
-//! A recipe with everything that it names, read and checked: what every command that asks a model starts from.
+//! A recipe with everything that it names, read and checked: what every run starts from.
 
-use super::Failure;
-use super::inputs::Inputs;
-use super::settings::RecipeArgs;
+use super::{InputFiles, ProjectError};
 use crate::pure::constitution::Constitution;
-use crate::pure::diagnostic::SourceFile;
 use crate::pure::method::MethodContext;
 use crate::pure::recipe::Recipe;
 use crate::pure::recipe::RoleModels;
@@ -25,17 +22,15 @@ pub struct Project {
 }
 
 impl Project {
-    /// Reads the recipe, the flags and what they name. Every problem of a file is told at once.
-    pub fn load(args: &RecipeArgs) -> Result<Self, Failure> {
-        let recipe = args.resolve()?;
-        let mut inputs = Inputs::default();
-        let constitution = inputs.constitution(&recipe.constitution)?;
-        let templates = inputs.templates(recipe.templates.as_deref())?;
+    /// Reads what a recipe names. Every problem of a file is in the error, not only the first. Warnings wait in `files`.
+    pub fn open(recipe: Recipe, files: &mut InputFiles) -> Result<Self, ProjectError> {
+        let constitution = files.constitution(&recipe.constitution)?;
+        let templates = files.templates(recipe.templates.as_deref())?;
         Ok(Self { recipe, constitution, templates, taxonomy: Taxonomy::built_in() })
     }
 
     /// What the methods work with, by this project.
-    pub fn context(&self, models: &RoleModels) -> Result<MethodContext, Failure> {
+    pub fn context(&self, models: &RoleModels) -> Result<MethodContext, ProjectError> {
         self.context_of(self.constitution.clone(), models)
     }
 
@@ -44,7 +39,7 @@ impl Project {
         &self,
         constitution: Constitution,
         models: &RoleModels,
-    ) -> Result<MethodContext, Failure> {
+    ) -> Result<MethodContext, ProjectError> {
         let Self { recipe, templates, .. } = self;
         let context = MethodContext::new(
             constitution,
@@ -54,17 +49,7 @@ impl Project {
             recipe.gates.clone(),
             recipe.seed,
         );
-        let context = context.map_err(|error| Failure::usage(error.to_string()))?;
+        let context = context.map_err(|error| ProjectError::input(error.to_string()))?;
         Ok(context.with_label(recipe.label.clone()))
     }
-}
-
-/// Reads a constitution: a file, or a built-in one by name.
-pub fn read_constitution(name: &str) -> Result<Constitution, Failure> {
-    Inputs::default().constitution(name)
-}
-
-/// Reads a constitution whose text is at hand.
-pub fn read_constitution_text(main: &SourceFile) -> Result<Constitution, Failure> {
-    Inputs::default().constitution_text(main)
 }

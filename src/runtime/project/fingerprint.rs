@@ -1,0 +1,30 @@
+//! The fingerprint of a run: a hash of everything but the prompt that decides a transcript and whether it gives a row.
+//!
+//! A transcript in the journal is current while its run's fingerprint is the same. Where an endpoint is, as whom it is
+//! asked and how hard it is pressed are no part of it.
+
+use super::Project;
+use crate::pure::call::Role;
+use crate::pure::digest::Parts;
+use crate::pure::recipe::RoleModels;
+
+impl Project {
+    /// The fingerprint of this project with these models, in hexadecimal.
+    pub fn fingerprint(&self, models: &RoleModels) -> String {
+        let Self { recipe, constitution, templates, .. } = self;
+        let text = |value: Result<String, toml::ser::Error>| value.unwrap_or_default();
+        // The name of the hash is the one of version 0.1.0: its journals hold fingerprints made with it.
+        let mut parts = Parts::new("plan")
+            .with(constitution.sha256())
+            .with(templates.sha256())
+            .with(text(toml::to_string(&recipe.method)))
+            .with(text(toml::to_string(&recipe.label)))
+            .with(text(toml::to_string(&recipe.gates)))
+            .with(recipe.export.keep_unresolved.to_string())
+            .with_u64(recipe.seed);
+        for role in Role::ALL {
+            parts = parts.with(models.of(role).identity());
+        }
+        parts.hex()
+    }
+}

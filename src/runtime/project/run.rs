@@ -1,0 +1,74 @@
+//! Runs a project: opens its prompts and its journal, freezes its inputs into the run directory, and lets the engine go.
+
+use super::{Project, ProjectError, RunDir, Transports, models};
+use crate::pure::recipe::{LabelSource, Recipe};
+use crate::runtime::dataset::{prompts, readers};
+use crate::runtime::engine::memo::Memo;
+use crate::runtime::engine::{self, Event, Finished, Run, Shutdown};
+use crate::runtime::journal::{Journal, Options};
+use crate::runtime::model::Retrying;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+impl Project {
+    /// Runs to the end of the prompts, or until `shutdown` says stop. A directory that holds a run already is gone on
+    /// with: what its journal has is not asked again.
+    ///
+    /// # Errors
+    ///
+    /// Whatever can be refused is refused before the first call: a model that is not named, prompts that cannot be
+    /// opened, a directory that cannot be written. What stops a run later is in [`Finished::stop`], with its counts.
+    pub async fn run(
+        &self,
+        dir: &RunDir,
+        events: mpsc::Sender<Event>,
+        shutdown: Shutdown,
+    ) -> Result<Finished, ProjectError> {
+        let recipe = &self.recipe;
+        let models = models::resolve(recipe)?;
+        let context = self.context(&models)?;
+        let input = open_prompts(recipe)?;
+        dir.create()?;
+        let journal = Journal::open(&dir.path, Options::default())?;
+        dir.freeze(self)?;
+        let retries = events.clone();
+        let client = models::client(recipe, Arc::new(move |retry| tell_retry(&retries, &retry)));
+        let fingerprint = self.fingerprint(&models);
+        let memo: Memo<Transports> =
+            Memo::new(journal, client, models, shutdown.clone(), recipe.limits.max_calls);
+        let run = Run {
+            memo: Arc::new(memo),
+            context: Arc::new(context),
+            row_rule: self.row_rule(),
+            fingerprint,
+            width: recipe.limits.concurrency.width(),
+            expected: input.expected().map(|rows| recipe.input.limit.map_or(rows, |limit| limit.min(rows))),
+            events,
+            shutdown,
+            name: dir.path.display().to_string(),
+        };
+        Ok(engine::run(run, input).await?)
+    }
+}
+
+/// Tells of a retry. A full queue of events is no reason to hold a call up.
+fn tell_retry(events: &mpsc::Sender<Event>, retry: &Retrying) {
+    let _ = events.try_send(Event::Retry {
+        role: retry.role.as_str().into(),
+        cause: retry.cause.clone(),
+        wait_s: retry.wait.as_secs_f64(),
+    });
+}
+
+/// Opens the prompts that a recipe names, as far as can be told before they are read.
+pub fn open_prompts(recipe: &Recipe) -> Result<prompts::Reader, ProjectError> {
+    if recipe.prompts.is_empty() {
+        return Err(ProjectError::input("there are no prompts to run")
+            .hint("give `--prompts FILE`, or `prompts = [\"…\"]` in the recipe; `-` reads standard input"));
+    }
+    let sources = readers::sources(&recipe.prompts, || Box::new(std::io::stdin()));
+    let open =
+        if recipe.label.source == LabelSource::Given { prompts::open_with_responses } else { prompts::open };
+    open(sources, &recipe.input, recipe.seed)
+        .map_err(|error| ProjectError::input(error.to_string()).hint(error.hint()))
+}
