@@ -6,7 +6,6 @@
 use super::Failure;
 use super::run::{RunOptions, carry_out};
 use super::settings::RecipeArgs;
-use crate::faces::cli::user_files::open_project;
 use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource};
 use std::process::ExitCode;
 
@@ -67,7 +66,7 @@ fn principles(text: &str) -> Result<u32, String> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let mut project = open_project(&args.recipe)?;
+    let mut project = args.recipe.open_project()?;
     let recipe = &mut project.recipe;
     recipe.prompts = vec![args.file.clone()];
     if !args.responses.is_empty() {

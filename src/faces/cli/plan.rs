@@ -8,7 +8,6 @@ use super::call_meter::{Counting, Seen};
 use super::failure::journal_failure;
 use super::progress::duration;
 use super::settings::RecipeArgs;
-use crate::faces::cli::user_files::open_project;
 use crate::pure::call::Role;
 use crate::pure::digest::Parts;
 use crate::pure::method::{MethodContext, make_transcript};
@@ -114,7 +113,7 @@ struct Counted {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let project = open_project(&args.recipe)?;
+    let project = args.recipe.open_project()?;
     let models = models::resolve(&project.recipe)?;
     let context = project.context(&models)?;
     let named = args.out.clone().or_else(|| project.recipe.out.clone());

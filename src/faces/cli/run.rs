@@ -5,7 +5,6 @@ use super::failure::{Kind, journal_failure, stopped};
 use super::progress::{Progress, duration};
 use super::settings::RecipeArgs;
 use super::style::Style;
-use crate::faces::cli::user_files::open_project;
 use crate::pure::ask::Stop;
 use crate::pure::reports::judge_report::JudgeReport;
 use crate::pure::reports::judge_report_text;
@@ -56,7 +55,7 @@ pub(super) struct RunOptions {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let mut project = open_project(&args.recipe)?;
+    let mut project = args.recipe.open_project()?;
     let named = args.out.clone().or_else(|| project.recipe.out.clone());
     project.recipe.out = Some(named.unwrap_or_else(|| format!("runs/{}", project.constitution.id)));
     carry_out(&project, RunOptions { json: args.json, export: !args.no_export })

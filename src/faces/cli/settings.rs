@@ -6,6 +6,7 @@
 use super::Failure;
 use crate::faces::cli::user_files::with_warnings;
 use crate::pure::recipe::Recipe;
+use crate::runtime::project::Project;
 
 use serde::Deserialize as _;
 use std::path::PathBuf;
@@ -88,6 +89,12 @@ impl RecipeArgs {
             })?;
         }
         Ok(recipe)
+    }
+
+    /// The recipe with the flags laid over it, and everything that it names.
+    pub(super) fn open_project(&self) -> Result<Project, Failure> {
+        let recipe = self.resolve()?;
+        with_warnings(|files| Project::open(recipe, files))
     }
 
     fn assignments(&self) -> Result<Vec<(String, String, toml::Value)>, Failure> {

@@ -1,18 +1,11 @@
 //! The files that a user names, read for a command: warnings go to standard error, errors become a [`Failure`].
 
 use super::Failure;
-use super::settings::RecipeArgs;
 use super::style::Style;
 use crate::pure::constitution::Constitution;
 use crate::pure::diagnostic::{SourceFile, render};
-use crate::runtime::project::{Findings, InputFiles, Project, ProjectError};
+use crate::runtime::project::{Findings, InputFiles, ProjectError};
 use std::io::Write as _;
-
-/// Reads a recipe, its flags and everything that they name.
-pub(super) fn open_project(args: &RecipeArgs) -> Result<Project, Failure> {
-    let recipe = args.resolve()?;
-    with_warnings(|files| Project::open(recipe, files))
-}
 
 /// Reads a constitution: a file, or a built-in one by name.
 pub fn read_constitution(name: &str) -> Result<Constitution, Failure> {

@@ -27,14 +27,6 @@ pub fn read(main: &SourceFile, load: Load<'_>) -> Result<(Constitution, Vec<Diag
     Ok((reading.constitution(), reading.findings))
 }
 
-/// Everything that can be said about a constitution: what [`read`] finds, and the warnings of the lints.
-pub fn check(main: &SourceFile, load: Load<'_>) -> Vec<Diagnostic> {
-    let mut reading = Reading::of(main, load);
-    let warnings = super::lint::lint(&reading);
-    reading.findings.extend(warnings);
-    reading.findings
-}
-
 /// Reads a constitution that ships, by name.
 pub fn read_built_in(name: &str) -> Option<Constitution> {
     let file = built_in(name)?;

@@ -2,7 +2,7 @@
 
 use super::MethodContext;
 use super::criticise::Judged;
-use super::prompt_session::{Asking, is_final, response};
+use super::prompt_session::{Asking, Revises, is_final, response};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::Role;
 use crate::pure::constitution::Principle;
@@ -101,7 +101,12 @@ impl<'a, A: Ask> Chain<'a, A> {
         let mut failed = Ended::RolledBack;
         for draw in self.asking.draws(wanted.sample) {
             let answered = self.asking.answer(Role::Reviser, wanted.messages.clone(), draw, None).await?;
-            let passed = self.asking.passes_gates(&answered, Some((self.current(), &wanted.answers)));
+            let revises = Revises {
+                original: self.current(),
+                critiques: wanted.answers.critiques(),
+                principles: wanted.answers.principles(),
+            };
+            let passed = self.asking.passes_gates(&answered, Some(&revises));
             let (text, repairs) = match passed {
                 Ok(passed) => passed,
                 Err(reason) => {

@@ -4,10 +4,10 @@
 //! It decides when asking again may help, not what an answer means.
 
 use super::MethodContext;
-use super::chain::Answers;
 use crate::pure::answer::{Answer, Outcome};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::{Call, ResponseFormat, Role};
+use crate::pure::constitution::Principle;
 use crate::pure::gates::{Candidate, Verdict as Gate, check_response};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::is_simulated;
@@ -28,6 +28,17 @@ pub(super) struct Asking<'a, A> {
 struct Counts {
     tally: Tally,
     models: BTreeSet<(Role, String)>,
+}
+
+/// What a revision revises and answers: its text must not copy from these.
+#[derive(Debug)]
+pub(super) struct Revises<'a> {
+    /// The response that it revises.
+    pub(super) original: &'a str,
+    /// The critiques that it answers.
+    pub(super) critiques: Vec<&'a str>,
+    /// The principles that it was asked for.
+    pub(super) principles: Vec<&'a Principle>,
 }
 
 /// An answer, and who gave it.
@@ -83,20 +94,19 @@ impl<'a, A: Ask> Asking<'a, A> {
         Ok(Err(reason))
     }
 
-    /// What may be used of an answer, and what was repaired in it; or the reason code why nothing may. Of a revision:
-    /// what it revises, and what it answers.
+    /// What may be used of an answer, and what was repaired in it; or the reason code why nothing may be used.
     pub(super) fn passes_gates(
         &self,
         answered: &Answered,
-        revises: Option<(&str, &Answers<'_, '_>)>,
+        revises: Option<&Revises<'_>>,
     ) -> Result<(String, Vec<String>), String> {
         let Some(text) = answered.answer.complete() else {
             return Err(answered.answer.outcome.as_str().into());
         };
-        let critiques: Vec<&str> = revises.map_or(Vec::new(), |(_, answers)| answers.critiques());
-        let principles = revises.map_or(Vec::new(), |(_, answers)| answers.principles());
-        let shown = principles.iter().filter(|_| self.cx.settings.examples);
+        let shown =
+            revises.filter(|_| self.cx.settings.examples).map_or(&[][..], |revises| &revises.principles);
         let examples: Vec<&str> = shown
+            .iter()
             .flat_map(|principle| &principle.examples)
             .flat_map(|example| [Some(example.response.as_str()), example.revision.as_deref()])
             .flatten()
@@ -104,8 +114,8 @@ impl<'a, A: Ask> Asking<'a, A> {
         let candidate = Candidate {
             text,
             prompt: self.prompt.last_user_turn(),
-            original: revises.map(|(original, _)| original),
-            critiques: &critiques,
+            original: revises.map(|revises| revises.original),
+            critiques: revises.map_or(&[], |revises| &revises.critiques),
             examples: &examples,
         };
         match check_response(&candidate, &self.cx.gates) {

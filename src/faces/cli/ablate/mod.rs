@@ -9,7 +9,6 @@ use super::Failure;
 use super::asking::{Asking, kept_in};
 use super::call_meter::Counting;
 use super::settings::RecipeArgs;
-use crate::faces::cli::user_files::open_project;
 use crate::pure::method::ablation_metrics::{Questions, Yardstick, observe};
 use crate::pure::method::{MethodContext, critique_revision};
 use crate::pure::prompt::Prompt;
@@ -119,7 +118,7 @@ struct Done {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let project = open_project(&args.recipe)?;
+    let project = args.recipe.open_project()?;
     let models = models::resolve(&project.recipe)?;
     let cx = context(&project, project.context(&models)?)?;
     let questions = questions(args)?;

@@ -20,7 +20,6 @@ use super::failure::Kind;
 use super::settings::RecipeArgs;
 use super::style::Style;
 use super::word_wrap::flowed;
-use crate::faces::cli::user_files::open_project;
 use crate::pure::text::{printable, printable_json};
 use crate::runtime::project::Project;
 use command::Line;
@@ -67,7 +66,7 @@ const LARGEST: u64 = 1 << 20;
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut recipe = args.recipe.clone();
     recipe.recipe.clone_from(&args.recipe_file);
-    let project = open_project(&recipe)?;
+    let project = recipe.open_project()?;
     let runtime = super::runtime()?;
     match one_shot(args)? {
         Some(prompt) => answer_once(&runtime, project, &prompt, args),

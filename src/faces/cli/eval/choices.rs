@@ -5,7 +5,6 @@ use super::{Picked, read_failure, reasons, share_text, show_rejects};
 use crate::faces::cli::Failure;
 use crate::faces::cli::asking::{Asking, check_share, kept_in};
 use crate::faces::cli::settings::RecipeArgs;
-use crate::faces::cli::user_files::open_project;
 use crate::pure::call::Role;
 use crate::pure::method::multiple_choice::{Graded, grade};
 use crate::pure::multiple_choice::{CORRECTS, INCORRECTS, Question};
@@ -73,7 +72,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         return Err(Failure::usage("`--prompts` names no questions")
             .hint("the questions are the first argument: `amend eval choices FILE`"));
     }
-    let mut project = open_project(&args.recipe)?;
+    let mut project = args.recipe.open_project()?;
     project.recipe.label.reason_first |= args.reason_first;
     if args.by_answer {
         project.recipe.label.how = LabelHow::Votes;

@@ -9,7 +9,6 @@ use super::Failure;
 use super::asking::{Asking, check_share, kept_in};
 use super::settings::RecipeArgs;
 use super::style::Style;
-use crate::faces::cli::user_files::open_project;
 use crate::pure::constitution::{Constitution, Expect, Principle, TestCase};
 use crate::pure::diagnostic::nearest;
 use crate::pure::method::criticise_case;
@@ -62,7 +61,7 @@ type Judged<'a> = (&'a Principle, &'a TestCase, Critique);
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     check_share("--threshold", args.threshold)?;
     let recipe = RecipeArgs { constitution: Some(args.file.clone()), ..args.recipe.clone() };
-    let project = open_project(&recipe)?;
+    let project = recipe.open_project()?;
     let models = models::resolve(&project.recipe)?;
     let cx = project.context(&models)?;
     let cases = cases(&cx.constitution, &args.principle)?;

@@ -10,8 +10,9 @@ mod wording;
 mod fix_tests;
 
 use super::principle::{Expect, Principle};
-use super::read::{Placed, Reading};
+use super::read::{Load, Placed, Reading};
 use crate::pure::diagnostic::Diagnostic;
+use crate::pure::diagnostic::SourceFile;
 use wording::{Opposed, Words, clauses, forbids, is_leading, likeness, oppose, permits, says_what_to_do};
 
 /// Two principles whose words are this alike say the same.
@@ -20,6 +21,14 @@ const DUPLICATE: f64 = 0.75;
 const SAME_SUBJECT: f64 = 0.6;
 /// Fewer words than this say too little to be compared.
 const FEWEST_WORDS: usize = 3;
+
+/// Everything that can be said about a constitution: what [`super::read`] finds, and the warnings of the lints.
+pub fn check(main: &SourceFile, load: Load<'_>) -> Vec<Diagnostic> {
+    let mut reading = Reading::of(main, load);
+    let warnings = lint(&reading);
+    reading.findings.extend(warnings);
+    reading.findings
+}
 
 /// Every warning about what was read that is not accepted by an `allow` list.
 pub(super) fn lint(reading: &Reading) -> Vec<Diagnostic> {

@@ -2,7 +2,6 @@
 
 use super::files::{SplitFiles, Written};
 use super::forms::OpenAi;
-use super::pipeline::Batch;
 use super::staging::Spill;
 use super::stats::Stats;
 use super::{ExportError, Job};
@@ -13,6 +12,9 @@ use crate::runtime::dataset::splits::{SPLITS, key_of};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::mpsc::Receiver;
+
+/// Rows of one transcript in one config, all of one split.
+pub(super) type Batch = (usize, Vec<Row>);
 
 /// A config in the making.
 pub(super) struct Table<'a> {

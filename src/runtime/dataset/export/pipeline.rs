@@ -4,7 +4,7 @@
 //! order of the transcripts through short queues, so the bytes do not depend on who is ahead, and memory holds a few
 //! transcripts. Whoever fails closes its queue; those before it stop, and its own error is what is told.
 
-use super::config_writer::{Filled, Table};
+use super::config_writer::{Batch, Filled, Table};
 use super::files::Written;
 use super::stats::Stats;
 use super::{ExportError, Job, Report};
@@ -18,9 +18,6 @@ use std::thread::ScopedJoinHandle;
 
 /// Transcripts, or their rows in one config, that wait for the next thread.
 const QUEUE: usize = 8;
-
-/// Rows of one transcript in one config, all of one split.
-pub(super) type Batch = (usize, Vec<Row>);
 
 /// All rows of a dataset, written.
 pub(super) struct Rows {

@@ -9,7 +9,6 @@ use crate::faces::cli::Failure;
 use crate::faces::cli::asking::{Asking, check_share, kept_in};
 use crate::faces::cli::settings::RecipeArgs;
 use crate::faces::cli::style::Style;
-use crate::faces::cli::user_files::open_project;
 use crate::pure::method::make_transcript;
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::{Input, LabelSource, Recipe, is_simulated};
@@ -125,7 +124,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         return Err(Failure::usage("`--prompts` says not which prompts are safe")
             .hint("give them as `--safe FILE` and `--unsafe FILE`"));
     }
-    let mut project = open_project(&args.recipe)?;
+    let mut project = args.recipe.open_project()?;
     // Responses are classified here, not compared.
     project.recipe.label.source = LabelSource::Off;
     let models = models::resolve(&project.recipe)?;
