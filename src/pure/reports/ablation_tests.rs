@@ -5,7 +5,7 @@ use super::statistics::Estimate;
 use crate::pure::constitution::{LESS_HARM, MORE_HELP};
 use crate::pure::method::ablation_metrics::{Observed, Questions, Yardstick, observe};
 use crate::pure::method::critique_revision;
-use crate::pure::method::scripted::{Simulated, context};
+use crate::pure::method::tests::scripted::{Simulated, context};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Method, Schedule, Sim};
 use crate::pure::transcript::Transcript;

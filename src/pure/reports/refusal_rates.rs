@@ -257,7 +257,7 @@ mod tests {
     use crate::pure::answer::Outcome;
     use crate::pure::call::Role;
     use crate::pure::method::critique_revision;
-    use crate::pure::method::scripted::{Scripted, block_on, context, ends, prompt, says};
+    use crate::pure::method::tests::scripted::{Scripted, block_on, context, ends, prompt, says};
     use crate::pure::recipe::Method;
     use proptest::prelude::*;
 

@@ -1,11 +1,11 @@
 //! Multiple-choice questions over a scripted model and over the simulated judges, and what many of them come to.
 
-use super::MethodContext;
-use super::multiple_choice::{Graded, grade};
 use super::scripted::{Scripted, Simulated, block_on, chooses, context, ends, prompt, request, says};
 use crate::pure::answer::Outcome;
 use crate::pure::call::{Call, Role};
 use crate::pure::digest::Parts;
+use crate::pure::method::MethodContext;
+use crate::pure::method::multiple_choice::{Graded, grade};
 use crate::pure::multiple_choice::{Choice, Question};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Judge, Label, LabelHow, Method, Sim};

@@ -1,12 +1,12 @@
 //! A scripted model for tests: a function from a call to an answer, a record of what was asked, and answers that come
 //! back in any order.
 
-use super::MethodContext;
 use crate::pure::answer::{Answer, Outcome, TokenLogprob, TopLogprob, Usage};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::{Call, Role};
 use crate::pure::constitution::{Constitution, Principle, When};
 use crate::pure::digest::Parts;
+use crate::pure::method::MethodContext;
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::RoleModels;
 use crate::pure::recipe::{Gates, Method, Model, Models, Sim};

@@ -1,10 +1,10 @@
 //! Preference labels over a scripted judge, and over the planted judges of the simulated model.
 
 use super::scripted::{Scripted, Simulated, block_on, chooses, context, ends, prompt, request, says};
-use super::{MethodContext, label_responses, label_samples, option_odds, read_option};
 use crate::pure::answer::{Answer, Outcome, TokenLogprob, TopLogprob};
 use crate::pure::call::{Call, Role};
 use crate::pure::digest::Parts;
+use crate::pure::method::{MethodContext, label_responses, label_samples, option_odds, read_option};
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::{Judge, Label, LabelHow, LabelPairs, Method, Sim};
 use crate::pure::reports::judge_report::{JudgeReport, JudgeReporter, estimate_position_bias};

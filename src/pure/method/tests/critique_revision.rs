@@ -3,10 +3,10 @@
 //! In the scripts a response is a sentence with marks: `!kind` says that it violates `kind`.
 
 use super::scripted::{Scripted, about, context, ends, kind, named, prompt, says};
-use super::{MethodContext, critique_revision};
 use crate::pure::answer::{Answer, Malformed, Outcome};
 use crate::pure::call::{Call, Role};
 use crate::pure::digest::Parts;
+use crate::pure::method::{MethodContext, critique_revision};
 use crate::pure::prompt::{Message, Prompt, Speaker};
 use crate::pure::recipe::{Choose, Method, Schedule};
 use crate::pure::reports::judge_report::JudgeReporter;

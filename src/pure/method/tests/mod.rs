@@ -1,0 +1,8 @@
+//! The laws of the methods, over scripted and simulated models.
+//!
+//! [`scripted`] answers calls by a function; the simulated model plays a world with planted truth.
+
+mod critique_revision;
+mod label;
+mod multiple_choice;
+pub(crate) mod scripted;
