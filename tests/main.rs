@@ -41,9 +41,13 @@ mod plan;
 mod run;
 #[path = "main/schema.rs"]
 mod schema;
+#[path = "main/scripted_endpoint.rs"]
+mod scripted_endpoint;
 #[path = "main/shipped.rs"]
 mod shipped;
 #[path = "main/terminal.rs"]
 mod terminal;
 #[path = "main/test_cases.rs"]
 mod test_cases;
+#[path = "main/verdicts.rs"]
+mod verdicts;

@@ -1,8 +1,11 @@
 //! Pairs: which of two responses is better, how surely, and who says so.
+//!
+//! A pair is made from comparisons or from objections. Which verdicts count is not decided here but by
+//! [`Transcript::standing_verdicts`].
 
 use crate::pure::constitution::Constitution;
 use crate::pure::recipe::Pairs;
-use crate::pure::transcript::{Comparison, Ended, RevisionFate, Transcript, Verdict};
+use crate::pure::transcript::{Comparison, Ended, Transcript};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A judged pair of responses of one transcript.
@@ -212,8 +215,8 @@ fn by_verdicts(transcript: &Transcript, which: Pairs) -> Judged {
         Pairs::All => (1..=last).flat_map(|k| (0..k).map(move |j| (j, k))).collect(),
     };
     for (before, after) in steps.into_iter().filter(|(before, after)| before != after) {
-        let (against_before, against_after) = (objections(transcript, before), objections(transcript, after));
-        if !has_direction(transcript, before, after) {
+        let (against_before, against_after) = (transcript.objections(before), transcript.objections(after));
+        if !transcript.has_direction(before, after) {
             judged.dropped.push("no-direction");
             continue;
         }
@@ -232,43 +235,10 @@ fn by_verdicts(transcript: &Transcript, which: Pairs) -> Judged {
     judged
 }
 
-/// Whether the critiques say that the later of two responses is the better one.
-pub fn has_direction(transcript: &Transcript, before: usize, after: usize) -> bool {
-    objections(transcript, before).len() > objections(transcript, after).len()
-}
-
 /// The response with the fewest objections, the latest of equals. One that nobody criticised is not known to be good.
 fn best(transcript: &Transcript, last: usize) -> usize {
-    let met = |k: usize| transcript.critiques.iter().any(|c| subject(transcript, c) == Some(k));
-    (1..=last).rev().filter(|k| met(*k)).min_by_key(|k| objections(transcript, *k).len()).unwrap_or(last)
-}
-
-/// The principles that response `k` violates, as the critic last found it. A later `undecided` takes nothing back.
-pub fn objections(transcript: &Transcript, k: usize) -> BTreeSet<&str> {
-    let mut violated = BTreeSet::new();
-    for critique in transcript.critiques.iter().filter(|c| subject(transcript, c) == Some(k)) {
-        match critique.verdict {
-            Verdict::Violates => {
-                violated.insert(critique.principle.as_str());
-            }
-            Verdict::Conforms | Verdict::NotApplicable => {
-                violated.remove(critique.principle.as_str());
-            }
-            Verdict::Undecided => {}
-        }
-    }
-    violated
-}
-
-/// The index of the response that a critique is about; `None` for a revision that was not kept.
-pub fn subject(transcript: &Transcript, critique: &crate::pure::transcript::Critique) -> Option<usize> {
-    match critique.revision {
-        None => Some(critique.response),
-        Some(at) => match &transcript.revisions.get(at)?.fate {
-            RevisionFate::Kept(k) => Some(*k),
-            RevisionFate::RolledBack(_) | RevisionFate::Rejected(_) | RevisionFate::Unchanged => None,
-        },
-    }
+    let met = |k: usize| transcript.critiques_of(k).next().is_some();
+    (1..=last).rev().filter(|k| met(*k)).min_by_key(|k| transcript.objections(*k).len()).unwrap_or(last)
 }
 
 #[cfg(test)]

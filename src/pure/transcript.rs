@@ -2,6 +2,10 @@
 //!
 //! Flat lists that refer to each other by index, so that every export, gate and report is a walk over them.
 //! It is stored in the journal as JSON, and must stay readable there: fields are added with a default, never renamed.
+//!
+//! This file holds the records. What their verdicts say in the end is decided in `verdicts.rs`, and nowhere else.
+
+mod verdicts;
 
 use crate::pure::answer::Usage;
 use crate::pure::call::Role;
@@ -31,6 +35,11 @@ impl Verdict {
             Self::NotApplicable => "not-applicable",
             Self::Undecided => "undecided",
         }
+    }
+
+    /// Whether the critic came to a verdict at all.
+    pub fn is_decided(self) -> bool {
+        self != Self::Undecided
     }
 }
 
@@ -214,26 +223,5 @@ impl Transcript {
     /// The final response, if there is one.
     pub fn final_response(&self) -> Option<&Response> {
         self.responses.get(self.last)
-    }
-
-    /// The critiques of response number `response`, in the order of the method; the last of a principle is what counts.
-    pub fn critiques_of(&self, response: usize) -> impl Iterator<Item = &Critique> {
-        self.critiques.iter().filter(move |critique| {
-            let kept = |revision: &Revision| revision.fate == RevisionFate::Kept(response);
-            critique.response == response
-                && critique.revision.is_none_or(|n| self.revisions.get(n).is_some_and(kept))
-        })
-    }
-
-    /// The verdict of every principle that was asked about response number `response`, in the order first asked.
-    pub fn verdicts_of(&self, response: usize) -> Vec<(&str, Verdict)> {
-        let mut verdicts: Vec<(&str, Verdict)> = Vec::new();
-        for critique in self.critiques_of(response) {
-            match verdicts.iter_mut().find(|(principle, _)| *principle == critique.principle) {
-                Some(known) => known.1 = critique.verdict,
-                None => verdicts.push((&critique.principle, critique.verdict)),
-            }
-        }
-        verdicts
     }
 }

@@ -29,6 +29,8 @@ mod sim;
 pub mod style;
 mod test;
 pub mod user_files;
+#[cfg(test)]
+mod verdict_readings_tests;
 mod verify;
 pub mod word_diff;
 pub mod word_wrap;

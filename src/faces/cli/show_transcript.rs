@@ -27,8 +27,8 @@ pub fn render(transcript: &Transcript, style: Style) -> String {
         render_round(&mut out, transcript, round, style);
     }
     heading(&mut out, style, "end", &ended(&transcript.ended));
-    let left = violated_at_end(transcript);
-    let unasked = transcript.verdicts_of(transcript.last).is_empty();
+    let left: Vec<&str> = transcript.objections(transcript.last).into_iter().collect();
+    let unasked = transcript.standing_verdicts(transcript.last).is_empty();
     let verdict = match (left.is_empty(), &transcript.ended) {
         (_, Ended::NoDraft(_)) => style.bad("no response that can be used"),
         (true, _) if unasked => style.faint("no principle was asked about the final response"),
@@ -108,25 +108,6 @@ fn render_revision(out: &mut String, transcript: &Transcript, revision: &Revisio
     if !after.is_empty() && after != before {
         body(out, &word_diff(before, after, style), style);
     }
-}
-
-/// Principles that the last critique of the final response finds violated, in the order of the method.
-pub fn violated_at_end(transcript: &Transcript) -> Vec<String> {
-    let mut left: Vec<String> = Vec::new();
-    for critique in &transcript.critiques {
-        let of_final = critique.response == transcript.last
-            && critique.revision.is_none_or(|r| {
-                matches!(transcript.revisions.get(r).map(|r| &r.fate),
-                         Some(RevisionFate::Kept(index)) if *index == transcript.last)
-            });
-        if of_final {
-            left.retain(|id| *id != critique.principle);
-            if critique.verdict == Verdict::Violates {
-                left.push(critique.principle.clone());
-            }
-        }
-    }
-    left
 }
 
 /// Why a transcript ended, in words.

@@ -161,7 +161,7 @@ impl<'a, A: Ask> Chain<'a, A> {
         principles: &[&Principle],
     ) -> Result<(), Stop> {
         let Some(response) = self.transcript.responses.get(n) else { return Ok(()) };
-        let known = self.transcript.verdicts_of(n);
+        let known = self.transcript.standing_verdicts(n);
         let missing: Vec<&Principle> =
             principles.iter().filter(|p| known.iter().all(|(id, _)| *id != p.id)).copied().collect();
         if !missing.is_empty() {

@@ -232,7 +232,7 @@ async fn best<A: Ask>(chain: &mut Chain<'_, A>, principles: &[&Principle]) -> Re
     let mut scored: Vec<(f64, f64, f64)> = Vec::new();
     for n in 0..chain.transcript.responses.len() {
         chain.complete_verdicts(n, principles).await?;
-        let verdicts = chain.transcript.verdicts_of(n);
+        let verdicts = chain.transcript.standing_verdicts(n);
         let weigh = |verdict: Verdict, of: fn(&Principle) -> f64| -> f64 {
             let met = principles.iter().filter(|p| verdicts.contains(&(p.id.as_str(), verdict)));
             met.map(|principle| of(principle)).sum()

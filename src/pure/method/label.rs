@@ -12,7 +12,6 @@ use crate::pure::call::Role;
 use crate::pure::constitution::Principle;
 use crate::pure::digest::Parts;
 use crate::pure::multiple_choice::option_letter;
-use crate::pure::pairing::{has_direction, objections};
 use crate::pure::prompt::{Given, Prompt};
 use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource};
 use crate::pure::template::Pair;
@@ -69,7 +68,7 @@ pub async fn label_chain(
     let principles = cx.applicable(&transcript.prompt);
     let meetings = pairs_of(cx, &transcript.responses)
         .into_iter()
-        .filter(|(a, b)| cx.label.source == LabelSource::Chain || has_direction(&transcript, *a, *b))
+        .filter(|(a, b)| cx.label.source == LabelSource::Chain || transcript.has_direction(*a, *b))
         .map(|(a, b)| (a, b, at_stake(cx, &transcript, &principles, (a, b))))
         .collect();
     let comparisons = compare_all(&asking, &transcript.responses, meetings).await?;
@@ -139,7 +138,7 @@ fn at_stake<'p>(
     principles: &[&'p Principle],
     (a, b): (usize, usize),
 ) -> Vec<&'p Principle> {
-    let (of_a, of_b) = (objections(transcript, a), objections(transcript, b));
+    let (of_a, of_b) = (transcript.objections(a), transcript.objections(b));
     let objected = |p: &&&Principle| of_a.contains(p.id.as_str()) || of_b.contains(p.id.as_str());
     let at_stake: Vec<&Principle> = principles.iter().filter(objected).copied().collect();
     if at_stake.is_empty() || cx.label.principles == 0 { principles.to_vec() } else { at_stake }

@@ -286,11 +286,11 @@ impl Sums {
             principle.prompts += 1;
             principle.spoke += u64::from(spoke);
         }
-        for (id, verdict) in transcript.verdicts_of(0) {
-            self.principle(id).drafts_violating += u64::from(verdict == Verdict::Violates);
+        for id in transcript.objections(0) {
+            self.principle(id).drafts_violating += 1;
         }
-        for (id, verdict) in transcript.verdicts_of(transcript.last) {
-            self.principle(id).left += u64::from(verdict == Verdict::Violates);
+        for id in transcript.objections(transcript.last) {
+            self.principle(id).left += 1;
         }
     }
 
@@ -309,7 +309,7 @@ impl Sums {
 
     fn add_revision(&mut self, revision: &Revision, transcript: &Transcript) {
         self.revising.tried += 1;
-        let before = transcript.verdicts_of(revision.from);
+        let before = transcript.standing_verdicts(revision.from);
         let verdict = |id: &str| before.iter().find(|(known, _)| *known == id).map(|(_, verdict)| *verdict);
         let objected = revision.principles.iter().any(|id| verdict(id) == Some(Verdict::Violates));
         let judged = revision
@@ -323,7 +323,7 @@ impl Sums {
         match &revision.fate {
             RevisionFate::Kept(n) => {
                 self.revising.kept += 1;
-                let after = transcript.verdicts_of(*n).into_iter();
+                let after = transcript.standing_verdicts(*n).into_iter();
                 let held = |id: &str| matches!(verdict(id), Some(Verdict::Conforms | Verdict::NotApplicable));
                 broken.extend(
                     after.filter(|(id, v)| *v == Verdict::Violates && held(id)).map(|(id, _)| id.to_owned()),
@@ -356,7 +356,7 @@ impl Sums {
             if let Some(before) = n.checked_sub(1).and_then(|n| transcript.responses.get(n)) {
                 sums.changed.add(share_changed(&before.text, &response.text));
             }
-            let verdicts = transcript.verdicts_of(n);
+            let verdicts = transcript.standing_verdicts(n);
             let violations = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Violates).count();
             if !verdicts.is_empty() {
                 count(&mut sums.violating, violations > 0, true);

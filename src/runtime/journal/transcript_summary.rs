@@ -1,6 +1,6 @@
 //! What a run needs to know of a finished transcript without reading it again.
 
-use crate::pure::transcript::{Ended, RevisionFate, Tally, Transcript, Verdict};
+use crate::pure::transcript::{Ended, Tally, Transcript};
 use serde::{Deserialize, Serialize};
 
 /// Whether a transcript yields a row.
@@ -25,7 +25,7 @@ pub struct Outline {
     pub ended: Ended,
     /// Rounds of revision kept.
     pub rounds: u32,
-    /// Principles that the critic last found violated in the final response.
+    /// Principles that object to the final response, by name.
     pub violated: Vec<String>,
     /// What its calls came to.
     pub tally: Tally,
@@ -34,31 +34,14 @@ pub struct Outline {
 }
 
 impl Outline {
-    /// The outline of a transcript of which `row` is said.
+    /// The outline of a transcript; `row` says whether it yields a row.
     pub fn of(transcript: &Transcript, row: Row) -> Self {
         Self {
             ended: transcript.ended.clone(),
             rounds: transcript.final_response().map_or(0, |last| last.round),
-            violated: violated(transcript),
+            violated: transcript.objections(transcript.last).into_iter().map(str::to_owned).collect(),
             tally: transcript.tally,
             row,
         }
     }
-}
-
-/// Principles whose last verdict about the final response is `violates`, by name.
-fn violated(transcript: &Transcript) -> Vec<String> {
-    let made_by = transcript.revisions.iter().position(|r| r.fate == RevisionFate::Kept(transcript.last));
-    let mut last_verdicts = std::collections::BTreeMap::new();
-    for critique in &transcript.critiques {
-        let of_the_response = match critique.revision {
-            Some(revision) => made_by == Some(revision),
-            None => critique.response == transcript.last,
-        };
-        if of_the_response && critique.verdict != Verdict::Undecided {
-            last_verdicts.insert(&critique.principle, critique.verdict);
-        }
-    }
-    let violated = last_verdicts.into_iter().filter(|(_, verdict)| *verdict == Verdict::Violates);
-    violated.map(|(principle, _)| principle.clone()).collect()
 }

@@ -13,7 +13,7 @@ mod screen;
 mod session;
 mod show_commands;
 mod streaming_model;
-mod summary;
+pub(super) mod summary;
 
 use super::Failure;
 use super::failure::Kind;

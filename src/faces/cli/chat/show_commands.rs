@@ -32,7 +32,7 @@ impl Session {
         let style = self.screen.style();
         let verdicts = |response: Option<usize>| {
             let transcript = self.transcript();
-            transcript.zip(response).map_or_else(Vec::new, |(t, n)| t.verdicts_of(n))
+            transcript.zip(response).map_or_else(Vec::new, |(t, n)| t.standing_verdicts(n))
         };
         let (first, last) = (verdicts(Some(0)), verdicts(self.transcript().map(|t| t.last)));
         let mut text = String::new();

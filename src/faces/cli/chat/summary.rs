@@ -4,7 +4,6 @@
 
 use super::session::plural;
 use super::streaming_model::Spent;
-use crate::faces::cli::show_transcript::violated_at_end;
 use crate::faces::cli::style::Style;
 use crate::pure::recipe::Models;
 use crate::pure::text::printable;
@@ -13,10 +12,10 @@ use crate::pure::transcript::{Ended, RevisionFate, Transcript, Verdict};
 use std::fmt::Write as _;
 
 /// How an answer ended, in a sentence.
-pub(super) fn outcome(transcript: &Transcript, style: Style) -> String {
+pub(in crate::faces::cli) fn outcome(transcript: &Transcript, style: Style) -> String {
     let kept = transcript.responses.len().saturating_sub(1);
     let revised = if kept == 0 { "the draft stands".to_owned() } else { plural(kept, "revision") };
-    let left = violated_at_end(transcript);
+    let left: Vec<&str> = transcript.objections(transcript.last).into_iter().collect();
     let why = crate::faces::cli::show_transcript::ended(&transcript.ended);
     match (left.as_slice(), &transcript.ended) {
         (_, Ended::NoDraft(_)) => style.bad(&why),
@@ -60,7 +59,7 @@ pub(super) fn compared(old: &Transcript, new: &Transcript) -> Vec<String> {
     if old.draft().map(|draft| &draft.text) != new.draft().map(|draft| &draft.text) {
         lines.push("the draft is another one".to_owned());
     }
-    let (before, after) = (old.verdicts_of(0), new.verdicts_of(0));
+    let (before, after) = (old.standing_verdicts(0), new.standing_verdicts(0));
     let of = |verdicts: &[(&str, Verdict)], id: &str| {
         verdicts.iter().find(|(known, _)| *known == id).map(|(_, verdict)| *verdict)
     };

@@ -283,12 +283,10 @@ fn reasons(
     }
 }
 
-/// What the critic last said of a response by this principle.
+/// What the critic said of a response by this principle, in the critique whose verdict counts.
 fn critique_of<'a>(of: &'a Transcript, response: usize, principle: &str) -> &'a str {
-    of.critiques_of(response)
-        .filter(|critique| critique.principle == principle)
-        .last()
-        .map_or("", |c| &c.text)
+    let standing = of.standing_critiques(response).into_iter();
+    standing.rev().find(|critique| critique.principle == principle).map_or("", |critique| &critique.text)
 }
 
 fn said(out: &mut String, which: &str, critique: &str, full: bool, style: Style) {

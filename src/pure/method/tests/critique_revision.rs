@@ -169,7 +169,7 @@ fn a_revision_that_breaks_what_held_is_asked_for_again_then_rolled_back() {
             assert_eq!((critique.response, critique.principle.as_str()), (0, "kind"));
         }
         // What a revision that was rolled back did is not held against the response before it.
-        assert!(transcript.verdicts_of(0).contains(&("kind", Verdict::Conforms)));
+        assert!(transcript.standing_verdicts(0).contains(&("kind", Verdict::Conforms)));
     };
     for schedule in [Schedule::Panel, Schedule::Each] {
         check(schedule, 1, &["rolled back: kind", "Kept(1)"], Ended::Conforms);
@@ -511,7 +511,11 @@ fn laws(transcript: &Transcript, model: &Scripted<'_>, settings: &Method) {
     }
     assert_eq!(kept.len() + 1, transcript.responses.len().max(1));
     let verdict_of = |response: usize, principle: &str| {
-        transcript.verdicts_of(response).iter().find(|(id, _)| *id == principle).map(|(_, verdict)| *verdict)
+        transcript
+            .standing_verdicts(response)
+            .iter()
+            .find(|(id, _)| *id == principle)
+            .map(|(_, verdict)| *verdict)
     };
     let objected = settings.critique && !settings.revise_always;
     for revision in transcript.revisions.iter().filter(|_| objected) {
@@ -520,13 +524,13 @@ fn laws(transcript: &Transcript, model: &Scripted<'_>, settings: &Method) {
         }
     }
     for n in 1..transcript.responses.len() {
-        for (principle, before) in transcript.verdicts_of(n - 1) {
+        for (principle, before) in transcript.standing_verdicts(n - 1) {
             let held = matches!(before, Verdict::Conforms | Verdict::NotApplicable);
             let checked = settings.schedule == Schedule::Panel;
             assert!(!(held && checked) || verdict_of(n, principle) != Some(Verdict::Violates));
         }
     }
-    let left = transcript.verdicts_of(transcript.last);
+    let left = transcript.standing_verdicts(transcript.last);
     let any = |verdict| left.iter().any(|(_, found)| *found == verdict);
     match transcript.ended {
         Ended::Conforms => assert!(!any(Verdict::Violates) && !any(Verdict::Undecided)),

@@ -118,7 +118,7 @@ pub fn transcripts(old: &Transcript, new: &Transcript, edited: &BTreeSet<String>
 /// The verdicts that differ about one text. A principle that only one run asked about is no news while it does not object.
 fn changed(old: &Transcript, at: usize, new: &Transcript, there: usize) -> Vec<VerdictChange> {
     let quiet = |verdict: Verdict| matches!(verdict, Verdict::Conforms | Verdict::NotApplicable);
-    let (olds, news) = (old.verdicts_of(at), new.verdicts_of(there));
+    let (olds, news) = (old.standing_verdicts(at), new.standing_verdicts(there));
     let of = |all: &[(&str, Verdict)], id: &str| all.iter().find(|(name, _)| *name == id).map(|(_, v)| *v);
     let ids: BTreeSet<&str> = olds.iter().chain(&news).map(|(principle, _)| *principle).collect();
     let change = |id: &str| {
@@ -152,8 +152,9 @@ type Cause = (Step, BTreeSet<String>);
 /// Principles that object to a response in one run and not in the other. Where principles are asked one after another,
 /// an objection decides what is asked next, so only the first of each run counts.
 fn objections(old: &Transcript, new: &Transcript, response: usize) -> Option<Cause> {
+    // In the order of the method, which `Transcript::objections` does not keep.
     let of = |transcript: &Transcript| -> Vec<String> {
-        let verdicts = transcript.verdicts_of(response).into_iter();
+        let verdicts = transcript.standing_verdicts(response).into_iter();
         verdicts.filter(|(_, verdict)| *verdict == Verdict::Violates).map(|(id, _)| id.to_owned()).collect()
     };
     let (olds, news) = (of(old), of(new));
@@ -213,7 +214,7 @@ fn reviser(
 
 /// What the critiques say that a revision answers, by principle.
 fn words<'a>(transcript: &'a Transcript, revision: &Revision) -> BTreeMap<&'a str, &'a str> {
-    let critiques = transcript.critiques_of(revision.from);
+    let critiques = transcript.standing_critiques(revision.from).into_iter();
     critiques.map(|critique| (critique.principle.as_str(), critique.text.as_str())).collect()
 }
 
@@ -240,7 +241,7 @@ fn fate((old, a): (&Transcript, usize), (new, b): (&Transcript, usize)) -> Cause
 /// Which principle was asked: in the paper's method, the draw.
 fn asked(old: &Transcript, new: &Transcript, response: usize) -> Option<Cause> {
     let of = |transcript: &Transcript| -> BTreeSet<String> {
-        transcript.verdicts_of(response).into_iter().map(|(id, _)| id.to_owned()).collect()
+        transcript.standing_verdicts(response).into_iter().map(|(id, _)| id.to_owned()).collect()
     };
     let (olds, news) = (of(old), of(new));
     let differ: BTreeSet<String> = olds.symmetric_difference(&news).cloned().collect();

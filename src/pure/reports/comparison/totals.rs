@@ -92,8 +92,7 @@ impl Totals {
 
     fn objections(&mut self, side: usize, transcript: &Transcript) {
         let mut count = |response: usize, add: fn(&mut OfPrinciple) -> &mut [u64; 2]| {
-            let verdicts = transcript.verdicts_of(response).into_iter();
-            for (id, _) in verdicts.filter(|(_, verdict)| *verdict == Verdict::Violates) {
+            for id in transcript.objections(response) {
                 if let Some(n) = add(self.principles.entry(id.to_owned()).or_default()).get_mut(side) {
                     *n += 1;
                 }
@@ -119,7 +118,7 @@ impl Side {
             Refusal::Partial => self.partial_refusals += 1,
             Refusal::None => {}
         }
-        let verdicts = transcript.verdicts_of(transcript.last);
+        let verdicts = transcript.standing_verdicts(transcript.last);
         let count =
             |wanted: Verdict| verdicts.iter().filter(|(_, verdict)| *verdict == wanted).count() as u64;
         let violations = count(Verdict::Violates);

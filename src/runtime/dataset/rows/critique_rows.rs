@@ -2,7 +2,6 @@
 
 use super::row_builder::{Maker, Origin, critic_of, distinct};
 use super::schema::{Chat, Config, Value};
-use crate::pure::pairing::subject;
 use crate::pure::prompt::{Message, Speaker};
 use crate::pure::transcript::{Critique, Ended, Response, Revision, RevisionFate, Transcript, Verdict};
 use std::sync::Arc;
@@ -91,13 +90,8 @@ impl<'a> Maker<'a> {
                     continue;
                 }
             };
-            let verdicts: Vec<(&str, Verdict)> = self
-                .transcript
-                .critiques
-                .iter()
-                .filter(|c| subject(self.transcript, c) == Some(k) && guards(&c.principle))
-                .map(|c| (c.principle.as_str(), c.verdict))
-                .collect();
+            let mut verdicts = self.transcript.standing_verdicts(k);
+            verdicts.retain(|(principle, _)| guards(principle));
             let objects = verdicts.iter().any(|(_, v)| *v == Verdict::Violates);
             if verdicts.is_empty() || !objects && verdicts.iter().any(|(_, v)| *v == Verdict::Undecided) {
                 self.drop(Config::Classifier, "undecided");

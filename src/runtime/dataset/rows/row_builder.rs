@@ -7,7 +7,6 @@ use super::schema::{Chat, Config, Row, Value};
 use crate::pure::constitution::Constitution;
 use crate::pure::digest::Parts;
 use crate::pure::gates::{Candidate, Verdict as Gate, check_response, refusal};
-use crate::pure::pairing::objections;
 use crate::pure::prompt::Message;
 use crate::pure::recipe::{Export, Gates, is_simulated};
 use crate::pure::transcript::{Critique, Ended, Response, RevisionFate, Transcript};
@@ -275,7 +274,7 @@ impl Maker<'_> {
             // Nobody knows which of the responses is the best.
             return self.drop(Config::Sft, "undecided");
         }
-        let unresolved = objections(self.transcript, last);
+        let unresolved = self.transcript.objections(last);
         if !unresolved.is_empty() && !self.context.export.keep_unresolved {
             return self.drop(Config::Sft, "unresolved");
         }

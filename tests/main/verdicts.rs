@@ -1,0 +1,54 @@
+//! What is violated in the end: a run says it in many places, and says the same in each.
+
+use crate::scripted_endpoint::{ScriptedEndpoint, asks_for};
+use crate::support::Scratch;
+use serde_json::Value;
+
+#[test]
+fn a_critic_that_becomes_unreadable_takes_no_objection_back() {
+    let scratch = Scratch::new();
+    scratch.write(
+        "c.toml",
+        "[constitution]\nid = \"one\"\n\n[[principle]]\nid = \"kind\"\ntext = \"The response is kind.\"\n",
+    );
+    scratch.write("p.jsonl", "{\"prompt\": \"How do I open the gate?\"}\n");
+    // The first critique objects, every later one is unreadable, and the reviser revises nothing.
+    let mut critiques = 0;
+    let endpoint = ScriptedEndpoint::start(move |request| match asks_for(request) {
+        "[Review: critique]" => {
+            critiques += 1;
+            if critiques == 1 { "It scolds.\nVerdict: violates" } else { "Who can tell?" }.to_owned()
+        }
+        "[Review: verdict]" => "Who can tell?".to_owned(),
+        asked if asked.starts_with("[Review") => "No revisions needed.".to_owned(),
+        _ => "Turn the wheel, you fool, and wait for the tide.".to_owned(),
+    });
+    let run = ["run", "--prompts", "p.jsonl", "--constitution", "c.toml", "--out", "r", "--json"];
+    let model = ["--model", "m", "--base-url", &endpoint.url, "--schedule", "sampled", "--rounds", "2"];
+    let done = scratch.run(&[&run[..], &model, &["--set", "method.retries=0"]].concat()).code(1);
+
+    // The event, and the report that comes with it.
+    let events: Vec<Value> = done.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let named = |name: &str| events.iter().find(|event| event["event"] == name).expect("an event").clone();
+    assert_eq!(named("reject")["reason"], "unresolved");
+    let report = std::fs::read_to_string(scratch.path("r/report.json")).expect("a report");
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    for report in [&report, &named("report")] {
+        let kind = &report["principles"][0];
+        assert_eq!((&kind["left"], &kind["drafts_violating"]), (&1.into(), &1.into()), "{kind}");
+        assert_eq!((&kind["violates"], &kind["undecided"]), (&1.into(), &1.into()), "{kind}");
+    }
+
+    // The run and the transcript, as they are shown.
+    let line = scratch.run(&["show", "r", "--prompts", "--json"]).code(0).summary();
+    assert_eq!(line["outline"]["violated"], serde_json::json!(["kind"]));
+    let id = line["prompt_id"].as_str().expect("an id");
+    let shown = scratch.run(&["show", "r", id]).code(0);
+    assert!(shown.out.contains("still violated: kind"), "{}", shown.out);
+    assert!(!shown.out.contains("no principle objects"), "{}", shown.out);
+
+    // The comparison of runs, here of the run with itself.
+    let totals = scratch.run(&["diff", "r", "r", "--json"]).code(0).summary();
+    assert_eq!(totals["totals"]["principles"]["kind"]["left"], serde_json::json!([1, 1]), "{totals}");
+    assert_eq!(totals["totals"]["new"]["unresolved"], 1, "{totals}");
+}
