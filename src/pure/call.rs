@@ -1,4 +1,4 @@
-//! A model call and its key.
+//! A model call, what it is for, and its key.
 
 use crate::pure::digest::{Parts, hex};
 use crate::pure::prompt::{Message, PromptId};
@@ -70,6 +70,98 @@ pub struct ResponseFormat {
     pub schema: serde_json::Value,
 }
 
+/// What a call is for. The method that makes the call says it; who shows, counts or logs calls reads it here and never
+/// out of the rendered messages, which a user's templates may word in any way.
+///
+/// It is not part of the key: what a call is for does not change its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// A draft of the response.
+    Draft {
+        /// Which of several drafts it is; 0 for the first, and for the only one.
+        sample: u32,
+    },
+    /// A verdict on each of several principles in one answer, without a critique.
+    Screening {
+        /// Their ids, in the order of the request.
+        principles: Vec<String>,
+        /// Why the response is judged.
+        occasion: Occasion,
+    },
+    /// A critique of a response against one principle, with its verdict.
+    Critique {
+        /// The principle's id.
+        principle: String,
+        /// Why the response is judged.
+        occasion: Occasion,
+    },
+    /// The verdict alone: the critique before it holds none that can be read.
+    VerdictFollowUp {
+        /// The principle's id.
+        principle: String,
+        /// Why the response is judged.
+        occasion: Occasion,
+    },
+    /// A revision of a response.
+    Revision {
+        /// The round it belongs to, from 1.
+        round: u32,
+        /// The ids of the principles that it is asked for.
+        principles: Vec<String>,
+    },
+    /// Which of two responses is better under one principle.
+    Comparison {
+        /// The principle's id.
+        principle: String,
+        /// Whether the second of the two is shown first.
+        swapped: bool,
+    },
+    /// The answer to a multiple-choice question.
+    Choice {
+        /// Who is examined.
+        role: Role,
+    },
+    /// What an endpoint can do.
+    Probe,
+}
+
+/// Why a response is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// A round of the chain, from 1: a revision may answer the critique.
+    Round(u32),
+    /// The re-check of what a round made: whether the revision holds, and what nobody asked about it yet.
+    Recheck(u32),
+    /// A measurement of a finished response: no chain goes on from it.
+    Measurement,
+    /// A test case of the constitution.
+    TestCase,
+}
+
+impl Purpose {
+    /// Who answers such a call.
+    pub fn role(&self) -> Role {
+        match self {
+            Self::Draft { .. } | Self::Probe => Role::Generator,
+            Self::Screening { .. } | Self::Critique { .. } | Self::VerdictFollowUp { .. } => Role::Critic,
+            Self::Revision { .. } => Role::Reviser,
+            Self::Comparison { .. } => Role::Judge,
+            Self::Choice { role } => *role,
+        }
+    }
+
+    /// The ids of the principles that the call is about, in the order of its request.
+    pub fn principles(&self) -> &[String] {
+        match self {
+            Self::Screening { principles, .. } | Self::Revision { principles, .. } => principles,
+            Self::Critique { principle, .. }
+            | Self::VerdictFollowUp { principle, .. }
+            | Self::Comparison { principle, .. } => std::slice::from_ref(principle),
+            Self::Draft { .. } | Self::Choice { .. } | Self::Probe => &[],
+        }
+    }
+}
+
 /// One request to a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
@@ -77,6 +169,8 @@ pub struct Call {
     pub prompt_id: PromptId,
     /// Who is asked.
     pub role: Role,
+    /// What the call is for; not part of the key.
+    pub purpose: Purpose,
     /// The model's name, as its endpoint knows it.
     pub model: String,
     /// Sampling settings.
@@ -105,8 +199,7 @@ impl std::fmt::Display for CallKey {
 
 impl Call {
     /// Hash of prompt id, role, model, sampling settings with `extra`, rendered messages, draw, seed, format,
-    /// and whether it is the fallback's. Not the URL,
-    /// not the API key, not the time.
+    /// and whether it is the fallback's. Not what the call is for, not the URL, not the API key, not the time.
     pub fn key(&self) -> CallKey {
         let number = |value: Option<f64>| value.map_or(String::new(), |v| v.to_string());
         let mut parts = Parts::new("call")

@@ -390,3 +390,28 @@ fn an_answer_cut_anywhere_is_shown_as_the_whole() {
         );
     }
 }
+
+#[test]
+fn a_template_in_other_words_hides_no_objection() {
+    let scratch = Scratch::new();
+    // A template that names no principle's id, which `amend check` allows.
+    let built_in = concat!(env!("CARGO_MANIFEST_DIR"), "/prompts/critique.hbs");
+    let text = std::fs::read_to_string(built_in).expect("the built-in template");
+    let other = text.replace("Principle [{{principle.id}}]: {{principle.text}}", "{{principle.text}}");
+    assert_ne!(text, other);
+    scratch.write("tpl/critique.hbs", other);
+    let args = ["chat", "--model", "sim", "--constitution", "harmlessness", "--set", "sim.violations=0.5"];
+    for templates in [&[][..], &["--templates", "tpl"]] {
+        let args = [&args[..], templates, &[PROMPT]].concat();
+        let shown = scratch.run(&[&args[..], &["--plain"]].concat()).code(0).out;
+        let transcript = scratch.run(&[&args[..], &["--json"]].concat()).code(0).summary();
+        let critiques = transcript["critiques"].as_array().expect("critiques");
+        let violates = critiques.iter().filter(|critique| critique["verdict"] == "violates").count();
+        assert!(violates > 0, "{shown}");
+        let objections = shown.lines().filter(|line| line.starts_with("  violates ")).count();
+        assert_eq!(objections, violates, "{templates:?}\n{shown}");
+        assert!(!shown.contains("screened"), "{shown}");
+        let counted = shown.lines().filter(|line| line.contains(" critiques: ")).count();
+        assert!(counted > 0, "{shown}");
+    }
+}

@@ -9,6 +9,7 @@ use super::MethodContext;
 use super::label::label_responses;
 use super::prompt_session::Asking;
 use crate::pure::ask::{Ask, Stop};
+use crate::pure::call::Occasion;
 use crate::pure::constitution::{LESS_HARM, sides};
 use crate::pure::gates::refusal;
 use crate::pure::recipe::LabelPairs;
@@ -115,7 +116,8 @@ async fn observe_response(
         ..Observed::default()
     };
     if let Some(cx) = &yardstick.verdicts {
-        let judged = Asking::new(ask, cx, prompt).judge(&response.text, &cx.applicable(prompt)).await?;
+        let (asking, principles) = (Asking::new(ask, cx, prompt), cx.applicable(prompt));
+        let judged = asking.judge(&response.text, &principles, Occasion::Measurement).await?;
         for judged in &judged {
             match judged.verdict {
                 Verdict::Violates => {

@@ -4,7 +4,7 @@ use super::MethodContext;
 use super::criticise::Judged;
 use super::prompt_session::{Asking, Revises, is_final, response};
 use crate::pure::ask::{Ask, Stop};
-use crate::pure::call::Role;
+use crate::pure::call::{Occasion, Purpose};
 use crate::pure::constitution::Principle;
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::transcript::{Critique, Ended, Revision, RevisionFate, Tally, Transcript, Verdict};
@@ -46,6 +46,11 @@ impl<'p> Answers<'_, 'p> {
             Self::Objections(judged) => judged.iter().map(|judged| judged.principle).collect(),
             Self::Principles(principles) => principles.clone(),
         }
+    }
+
+    /// The ids of those principles.
+    fn ids(&self) -> Vec<String> {
+        self.principles().into_iter().map(|principle| principle.id.clone()).collect()
     }
 
     pub(super) fn critiques(&self) -> Vec<&str> {
@@ -99,8 +104,10 @@ impl<'a, A: Ask> Chain<'a, A> {
     /// Asks for a revision, and again when it fails a gate, changes nothing or makes things worse.
     pub(super) async fn revise<'p>(&mut self, wanted: Wanted<'_, 'p>) -> Result<Revised<'p>, Stop> {
         let mut failed = Ended::RolledBack;
+        let (round, ids) = (wanted.round, wanted.answers.ids());
         for draw in self.asking.draws(wanted.sample) {
-            let answered = self.asking.answer(Role::Reviser, wanted.messages.clone(), draw, None).await?;
+            let purpose = Purpose::Revision { round, principles: ids.clone() };
+            let answered = self.asking.answer(purpose, wanted.messages.clone(), draw, None).await?;
             let revises = Revises {
                 original: self.current(),
                 critiques: wanted.answers.critiques(),
@@ -138,7 +145,7 @@ impl<'a, A: Ask> Chain<'a, A> {
             let checks = if principles.is_empty() {
                 Vec::new()
             } else {
-                self.asking.judge(&text, &principles).await?
+                self.asking.judge(&text, &principles, Occasion::Recheck(round)).await?
             };
             let broken = broken(&wanted.known, &checks);
             if broken.is_empty() {
@@ -165,8 +172,8 @@ impl<'a, A: Ask> Chain<'a, A> {
         let missing: Vec<&Principle> =
             principles.iter().filter(|p| known.iter().all(|(id, _)| *id != p.id)).copied().collect();
         if !missing.is_empty() {
-            let judged = self.asking.judge(&response.text, &missing).await?;
             let round = response.round.max(1);
+            let judged = self.asking.judge(&response.text, &missing, Occasion::Recheck(round)).await?;
             let critiques = judged.into_iter().map(|judged| judged.critique);
             self.transcript.critiques.extend(critiques.map(|critique| Critique {
                 round,
@@ -209,7 +216,7 @@ impl<'a, A: Ask> Chain<'a, A> {
         self.transcript.revisions.push(Revision {
             round: wanted.round,
             from: self.transcript.responses.len().saturating_sub(1),
-            principles: wanted.answers.principles().iter().map(|principle| principle.id.clone()).collect(),
+            principles: wanted.answers.ids(),
             text: text.to_owned(),
             fate,
         });

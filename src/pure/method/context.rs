@@ -3,7 +3,7 @@
 //! Everything a method asks is built here, so that every call of one prompt begins with the same bytes (law 5) and every
 //! choice that looks like chance is a hash of the run's seed, the prompt's id and the step.
 
-use crate::pure::call::{Call, ResponseFormat, Role};
+use crate::pure::call::{Call, Purpose, ResponseFormat, Role};
 use crate::pure::constitution::{Constitution, Principle};
 use crate::pure::digest::Parts;
 use crate::pure::prompt::{Message, Prompt, Speaker};
@@ -89,12 +89,14 @@ impl MethodContext {
         messages
     }
 
-    /// A call to a role's own model.
-    pub fn call(&self, prompt: &Prompt, role: Role, messages: Vec<Message>, draw: u32) -> Call {
+    /// A call to the own model of the role that answers such calls.
+    pub fn call(&self, prompt: &Prompt, purpose: Purpose, messages: Vec<Message>, draw: u32) -> Call {
+        let role = purpose.role();
         let model = self.models.of(role);
         Call {
             prompt_id: prompt.id.clone(),
             role,
+            purpose,
             model: model.model.clone(),
             sampling: model.sampling.clone(),
             messages,

@@ -3,7 +3,7 @@
 use super::prompt_session::Asking;
 use super::verdict::{Reading, read_critique, read_screen, read_verdict};
 use crate::pure::ask::{Ask, Stop};
-use crate::pure::call::Role;
+use crate::pure::call::{Occasion, Purpose, Role};
 use crate::pure::constitution::Principle;
 use crate::pure::prompt::Message;
 use crate::pure::template::{screen_schema, verdict_schema};
@@ -54,15 +54,16 @@ impl<A: Ask> Asking<'_, A> {
         &self,
         response: &str,
         principles: &[&'p Principle],
+        occasion: Occasion,
     ) -> Result<Vec<Judged<'p>>, Stop> {
-        let screened = self.screen(response, principles).await?;
+        let screened = self.screen(response, principles, occasion).await?;
         let measured = self.measures_screen();
         let judged = principles.iter().zip(screened).map(async |(principle, screened)| match screened {
             Some(verdict @ (Verdict::Conforms | Verdict::NotApplicable)) if !measured => {
                 let critique = blank(principle, verdict, Some(verdict));
                 Ok(Judged { principle, verdict, critique, conversation: Vec::new() })
             }
-            Some(_) | None => self.criticise(response, principle, screened, 0).await,
+            Some(_) | None => self.criticise(response, principle, screened, 0, occasion).await,
         });
         // All of them are waited for, also when one says stop: what is in flight is paid for.
         join_all(judged).await.into_iter().collect()
@@ -73,6 +74,7 @@ impl<A: Ask> Asking<'_, A> {
         &self,
         response: &str,
         principles: &[&Principle],
+        occasion: Occasion,
     ) -> Result<Vec<Option<Verdict>>, Stop> {
         if !self.cx.settings.screen || principles.len() < 2 {
             return Ok(vec![None; principles.len()]);
@@ -81,7 +83,9 @@ impl<A: Ask> Asking<'_, A> {
         let format = self.cx.format(Role::Critic, "screening", || screen_schema(ids.iter().copied()));
         let request = self.cx.templates.screen(principles, format.is_some())?;
         let messages = self.cx.about(self.prompt, response, request);
-        let answered = self.answer_of_any_draw(Role::Critic, &messages, 0, format).await?;
+        let names = principles.iter().map(|principle| principle.id.clone()).collect();
+        let purpose = Purpose::Screening { principles: names, occasion };
+        let answered = self.answer_of_any_draw(&purpose, &messages, 0, format).await?;
         Ok(match answered.answer.complete() {
             Some(text) => read_screen(text, &ids)
                 .into_iter()
@@ -104,12 +108,14 @@ impl<A: Ask> Asking<'_, A> {
         principle: &'p Principle,
         screen: Option<Verdict>,
         sample: u32,
+        occasion: Occasion,
     ) -> Result<Judged<'p>, Stop> {
         let format = self.cx.format(Role::Critic, "critique", verdict_schema);
         let (examples, structured) = (self.cx.settings.examples, format.is_some());
         let request = self.cx.templates.critique(principle, examples, structured)?;
         let mut conversation = self.cx.about(self.prompt, response, request);
-        let answered = self.answer_of_any_draw(Role::Critic, &conversation, sample, format.clone()).await?;
+        let purpose = Purpose::Critique { principle: principle.id.clone(), occasion };
+        let answered = self.answer_of_any_draw(&purpose, &conversation, sample, format.clone()).await?;
         let mut critique = blank(principle, Verdict::Undecided, screen);
         critique.model.clone_from(&answered.model);
         critique.tokens = answered.answer.usage.completion;
@@ -123,7 +129,8 @@ impl<A: Ask> Asking<'_, A> {
         if verdict.is_none() {
             let mut follow_up = conversation.clone();
             follow_up.push(Message::user(self.cx.templates.verdict(principle, structured)?));
-            let again = self.answer_of_any_draw(Role::Critic, &follow_up, sample, format).await?;
+            let purpose = Purpose::VerdictFollowUp { principle: principle.id.clone(), occasion };
+            let again = self.answer_of_any_draw(&purpose, &follow_up, sample, format).await?;
             critique.tokens += again.answer.usage.completion;
             verdict = again.answer.complete().and_then(read_verdict);
         }

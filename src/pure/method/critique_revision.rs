@@ -23,6 +23,7 @@ use super::MethodContext;
 use super::chain::{Answers, Chain, Revised, Wanted};
 use super::criticise::Judged;
 use crate::pure::ask::{Ask, Stop};
+use crate::pure::call::Occasion;
 use crate::pure::constitution::Principle;
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Choose, Schedule};
@@ -65,7 +66,7 @@ async fn panel<A: Ask>(
     if cx.settings.rounds == 0 {
         return Ok(Ended::Rounds);
     }
-    let mut judged = chain.asking.judge(chain.current(), principles).await?;
+    let mut judged = chain.asking.judge(chain.current(), principles, Occasion::Round(1)).await?;
     let mut revision = None;
     for round in 1..=cx.settings.rounds {
         chain.record(&judged, round, revision);
@@ -104,7 +105,8 @@ async fn each<A: Ask>(
         let mut kept = false;
         for (n, principle) in principles.iter().enumerate() {
             if known[n].is_none() {
-                let judged = chain.asking.criticise(chain.current(), principle, None, 0).await?;
+                let now = Occasion::Round(round);
+                let judged = chain.asking.criticise(chain.current(), principle, None, 0, now).await?;
                 chain.record(std::slice::from_ref(&judged), round, None);
                 known[n] = Some(judged);
             }
@@ -150,7 +152,8 @@ async fn sampled<A: Ask>(
         let Some((principle, sample)) = drawn(cx, chain.asking.prompt, principles, round) else {
             return Ok(Ended::Conforms);
         };
-        let judged = chain.asking.criticise(chain.current(), principle, None, sample).await?;
+        let now = Occasion::Round(round);
+        let judged = chain.asking.criticise(chain.current(), principle, None, sample, now).await?;
         chain.record(std::slice::from_ref(&judged), round, None);
         let answered = judged
             .conversation
@@ -208,7 +211,7 @@ async fn screened<'p, A: Ask>(
     if !cx.settings.screen {
         return Ok(principles.iter().map(|_| None).collect());
     }
-    let judged = chain.asking.judge(chain.current(), principles).await?;
+    let judged = chain.asking.judge(chain.current(), principles, Occasion::Round(1)).await?;
     chain.record(&judged, 1, None);
     Ok(judged.into_iter().map(Some).collect())
 }

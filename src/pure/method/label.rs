@@ -8,7 +8,7 @@ use super::MethodContext;
 use super::prompt_session::{Answered, Asking};
 use crate::pure::answer::{Outcome, TokenLogprob};
 use crate::pure::ask::{Ask, Stop};
-use crate::pure::call::Role;
+use crate::pure::call::Purpose;
 use crate::pure::constitution::Principle;
 use crate::pure::digest::Parts;
 use crate::pure::multiple_choice::option_letter;
@@ -214,7 +214,8 @@ async fn compare<A: Ask>(
     principle: &Principle,
 ) -> Result<Comparison, Stop> {
     let label = &asking.cx.label;
-    let (forth, back) = futures::join!(hear(asking, a, b, principle), hear(asking, b, a, principle));
+    let (forth, back) =
+        futures::join!(hear(asking, a, b, principle, false), hear(asking, b, a, principle, true));
     let (forth, back) = (forth?, back?);
     let (p_ab, p_ba) = (forth.p, back.p.map(|p| 1.0 - p));
     let mean = p_ab.zip(p_ba).map(|(forth, back)| f64::midpoint(forth, back));
@@ -243,13 +244,15 @@ async fn hear<A: Ask>(
     first: &str,
     second: &str,
     principle: &Principle,
+    swapped: bool,
 ) -> Result<Heard, Stop> {
     let label = &asking.cx.label;
     let pair = Pair { conversation: &asking.prompt.messages, a: first, b: second };
     let request = asking.cx.templates.compare(pair, principle, label.reason_first)?;
     let call = |draw: u32| {
         let messages = asking.cx.alone(asking.prompt, request.clone());
-        let mut call = asking.cx.call(asking.prompt, Role::Judge, messages, draw);
+        let purpose = Purpose::Comparison { principle: principle.id.clone(), swapped };
+        let mut call = asking.cx.call(asking.prompt, purpose, messages, draw);
         // An endpoint that takes no temperature is asked for none.
         call.sampling.temperature = call.sampling.temperature.map(|_| label.temperature);
         call.sampling.top_logprobs = (label.how == LabelHow::Auto).then_some(label.top_logprobs);

@@ -7,7 +7,7 @@ use super::label::{option_odds, read_option};
 use super::prompt_session::Asking;
 use crate::pure::answer::Answer;
 use crate::pure::ask::{Ask, Stop};
-use crate::pure::call::Role;
+use crate::pure::call::{Purpose, Role};
 use crate::pure::multiple_choice::{Choice, Question};
 use crate::pure::recipe::LabelHow;
 use crate::pure::template::conversation_text;
@@ -59,7 +59,8 @@ pub async fn grade(
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let conversation = conversation_text(&question.prompt.messages);
     let request = cx.templates.choice(&conversation, &texts, cx.label.reason_first)?;
-    let mut call = cx.call(&question.prompt, role, cx.alone(&question.prompt, request), 0);
+    let mut call =
+        cx.call(&question.prompt, Purpose::Choice { role }, cx.alone(&question.prompt, request), 0);
     call.sampling.temperature = call.sampling.temperature.map(|_| 0.0);
     let alternatives = cx.label.top_logprobs.max(u8::try_from(options.len()).unwrap_or(20)).min(20);
     call.sampling.top_logprobs = (cx.label.how == LabelHow::Auto).then_some(alternatives);

@@ -6,7 +6,7 @@
 use super::MethodContext;
 use crate::pure::answer::{Answer, Outcome};
 use crate::pure::ask::{Ask, Stop};
-use crate::pure::call::{Call, ResponseFormat, Role};
+use crate::pure::call::{Call, Purpose, ResponseFormat, Role};
 use crate::pure::constitution::Principle;
 use crate::pure::gates::{Candidate, Verdict as Gate, check_response};
 use crate::pure::prompt::{Message, Prompt};
@@ -57,12 +57,12 @@ impl<'a, A: Ask> Asking<'a, A> {
     /// One answer to a conversation.
     pub(super) async fn answer(
         &self,
-        role: Role,
+        purpose: Purpose,
         messages: Vec<Message>,
         draw: u32,
         format: Option<ResponseFormat>,
     ) -> Result<Answered, Stop> {
-        self.answer_call(Call { format, ..self.cx.call(self.prompt, role, messages, draw) }).await
+        self.answer_call(Call { format, ..self.cx.call(self.prompt, purpose, messages, draw) }).await
     }
 
     /// One answer to a call: of the role's model, with twice the room if the first was cut off; of the role's fallback,
@@ -82,7 +82,7 @@ impl<'a, A: Ask> Asking<'a, A> {
         let messages = self.cx.opening(self.prompt);
         let mut reason = String::new();
         for draw in self.draws(sample) {
-            let answered = self.answer(Role::Generator, messages.clone(), draw, None).await?;
+            let answered = self.answer(Purpose::Draft { sample }, messages.clone(), draw, None).await?;
             match self.passes_gates(&answered, None) {
                 Ok((text, repairs)) => return Ok(Ok(response(text, 0, &answered, repairs))),
                 Err(why) => reason = why,
@@ -136,7 +136,7 @@ impl<'a, A: Ask> Asking<'a, A> {
     /// The same, going on to the next draw while answers are empty or malformed.
     pub(super) async fn answer_of_any_draw(
         &self,
-        role: Role,
+        purpose: &Purpose,
         messages: &[Message],
         sample: u32,
         format: Option<ResponseFormat>,
@@ -144,7 +144,7 @@ impl<'a, A: Ask> Asking<'a, A> {
         let draws = self.draws(sample);
         let mut draw = *draws.start();
         loop {
-            let answered = self.answer(role, messages.to_vec(), draw, format.clone()).await?;
+            let answered = self.answer(purpose.clone(), messages.to_vec(), draw, format.clone()).await?;
             let worth_another = matches!(answered.answer.outcome, Outcome::Empty | Outcome::Malformed(_));
             if !worth_another || draw == *draws.end() {
                 return Ok(answered);

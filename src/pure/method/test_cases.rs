@@ -3,6 +3,7 @@
 use super::MethodContext;
 use super::prompt_session::Asking;
 use crate::pure::ask::{Ask, Stop};
+use crate::pure::call::Occasion;
 use crate::pure::constitution::{Principle, TestCase};
 use crate::pure::prompt::Prompt;
 use crate::pure::transcript::Critique;
@@ -15,6 +16,7 @@ pub async fn criticise_case(
     case: &TestCase,
 ) -> Result<Critique, Stop> {
     let prompt = Prompt::single(case.prompt.as_str());
-    let judged = Asking::new(ask, cx, &prompt).criticise(&case.response, principle, None, 0).await?;
+    let asking = Asking::new(ask, cx, &prompt);
+    let judged = asking.criticise(&case.response, principle, None, 0, Occasion::TestCase).await?;
     Ok(judged.critique)
 }

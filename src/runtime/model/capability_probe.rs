@@ -7,7 +7,7 @@ use super::retry::{Next, judge};
 use super::transport::{Fault, Request, Transport};
 use super::{Http, wire};
 use crate::pure::answer::Answer;
-use crate::pure::call::{Call, ResponseFormat, Role, Sampling};
+use crate::pure::call::{Call, Purpose, ResponseFormat, Role, Sampling};
 use crate::pure::prompt::{Message, PromptId, Speaker};
 use crate::pure::recipe::ResolvedModel;
 use serde::Serialize;
@@ -156,6 +156,7 @@ impl<T: Transport> Asker<'_, T> {
         let mut call = Call {
             prompt_id: PromptId("probe".into()),
             role: Role::Generator,
+            purpose: Purpose::Probe,
             model: self.model.model.clone(),
             sampling: Sampling {
                 temperature: self.model.sampling.temperature.map(|_| 0.0),

@@ -57,7 +57,8 @@ impl Critics {
         }
     }
 
-    /// A critic answered, or gave nothing and `trouble` says why. What is worth reading at once is returned.
+    /// A critic answered, or gave nothing and `trouble` says why. What is worth reading at once is returned. As everywhere,
+    /// an answer without a verdict takes no verdict about the same response back.
     pub(super) fn answered(
         &mut self,
         id: &str,
@@ -67,21 +68,22 @@ impl Critics {
     ) -> Option<String> {
         let seat = self.seats.iter_mut().find(|seat| seat.id == id)?;
         seat.came = came;
-        let text = match answer {
-            Err(trouble) => {
-                seat.said = Said::Unclear(trouble.to_owned());
-                return None;
+        let (text, verdict) = match answer {
+            Err(trouble) => (trouble.to_owned(), None),
+            Ok(answer) => {
+                let reading = read_critique(&answer.text);
+                (reading.text, reading.verdict)
             }
-            Ok(answer) => &answer.text,
         };
-        let reading = read_critique(text);
-        let Some(verdict) = reading.verdict else {
-            seat.said = Said::Unclear(reading.text);
+        let Some(verdict) = verdict else {
+            if !matches!(seat.said, Said::Verdict(_)) {
+                seat.said = Said::Unclear(text);
+            }
             return None;
         };
         seat.said = Said::Verdict(verdict);
         let worth_reading = verdict == Verdict::Violates && came != Came::Again;
-        worth_reading.then(|| shown(&seat.id, verdict, &reading.text, style))
+        worth_reading.then(|| shown(&seat.id, verdict, &text, style))
     }
 
     /// How far it is, in a few words.
@@ -150,19 +152,17 @@ fn shown(id: &str, verdict: Verdict, text: &str, style: Style) -> String {
     format!("  {word} {}\n{}\n", style.strong(&printable(id)), body.trim_end())
 }
 
-/// What a screening call settled, in a line.
-pub(super) fn screened(ids: &[&str], answer: &Answer) -> String {
-    let verdicts = read_screen(&answer.text, ids);
-    let settled = verdicts
-        .iter()
-        .filter(|verdict| matches!(verdict, Some(Verdict::Conforms | Verdict::NotApplicable)))
-        .count();
-    format!("screened {} principles: {settled} settled, {} get a critique", ids.len(), ids.len() - settled)
-}
-
-/// The ids on the `Principle [id]:` lines of a request.
-pub(super) fn principles_in(request: &str) -> Vec<&str> {
-    request.lines().filter_map(|line| Some(line.strip_prefix("Principle [")?.split_once("]:")?.0)).collect()
+/// What a screening call settled, in a line; where it gave nothing, `trouble` says why, and it settled nothing.
+pub(super) fn screened(principles: &[String], answer: Result<&Answer, &str>) -> String {
+    let ids: Vec<&str> = principles.iter().map(String::as_str).collect();
+    let (verdicts, why) = match answer {
+        Ok(answer) => (read_screen(&answer.text, &ids), String::new()),
+        Err(trouble) => (Vec::new(), format!(" ({trouble})")),
+    };
+    let settles =
+        |verdict: &&Option<Verdict>| matches!(verdict, Some(Verdict::Conforms | Verdict::NotApplicable));
+    let (all, settled) = (ids.len(), verdicts.iter().filter(settles).count());
+    format!("screened {all} principles{why}: {settled} settled, {} get a critique", all - settled)
 }
 
 #[cfg(test)]
@@ -202,6 +202,18 @@ mod tests {
         critics.answered("kind", Err("an empty answer"), Came::Asked, Style::plain());
         critics.asked("kind");
         critics.answered("kind", Ok(&answer("Verdict: not-applicable")), Came::Asked, Style::plain());
+        critics.answered("kind", Ok(&answer("Who can tell?")), Came::Asked, Style::plain());
         assert_eq!(critics.close(Style::plain(), 2), "  1 critique: 1 not applicable");
+    }
+
+    #[test]
+    fn a_screening_without_an_answer_settles_nothing() {
+        let principles = ["kind".to_owned(), "brief".to_owned()];
+        let said = answer("[kind] conforms\n[brief] violates");
+        assert_eq!(screened(&principles, Ok(&said)), "screened 2 principles: 1 settled, 1 get a critique");
+        assert_eq!(
+            screened(&principles, Err("cut off at the token ceiling")),
+            "screened 2 principles (cut off at the token ceiling): 0 settled, 2 get a critique"
+        );
     }
 }

@@ -5,12 +5,12 @@
 //! edge moves to the next line, and one status line at the bottom says what is being waited for. Everything that a model
 //! wrote goes through [`Printable`] first.
 
-use super::critique_view::{Came, Critics, principles_in, screened};
+use super::critique_view::{Came, Critics, screened};
 use crate::faces::cli::style::Style;
 use crate::faces::cli::word_diff::word_diff;
 use crate::faces::cli::word_wrap::{Flow, Words, flowed};
 use crate::pure::answer::{Answer, Outcome};
-use crate::pure::call::{Call, Role};
+use crate::pure::call::{Call, Purpose, Role};
 use crate::pure::text::{Printable, one_line, printable};
 use crate::runtime::model::wire::Unmixed;
 use crate::runtime::model::{Delta, Retrying};
@@ -125,43 +125,45 @@ impl Screen {
     /// A call begins. Only what is written for the reader is announced; critiques come side by side and say who they are.
     pub(super) fn begins(&self, call: &Call) {
         let mut out = self.out();
-        match call.role {
-            Role::Generator | Role::Reviser => {}
-            Role::Critic => {
-                // Lines have no status that says what is being waited for.
-                if out.critics.is_empty() && self.manner == Manner::Lines {
+        // Lines have no status that says what is being waited for.
+        let announces = out.critics.is_empty() && self.manner == Manner::Lines;
+        match &call.purpose {
+            Purpose::Draft { .. } | Purpose::Revision { .. } => out.close_critics(),
+            Purpose::Screening { .. } if announces => out.head_critics(),
+            Purpose::Critique { principle, .. } | Purpose::VerdictFollowUp { principle, .. } => {
+                if announces {
                     out.head_critics();
                 }
-                let ids = principles_in(request_of(call));
-                if let [id] = ids.as_slice() {
-                    out.critics.asked(id);
-                }
-                return;
+                out.critics.asked(principle);
             }
-            Role::Judge => return,
+            Purpose::Screening { .. }
+            | Purpose::Comparison { .. }
+            | Purpose::Choice { .. }
+            | Purpose::Probe => {}
         }
-        out.close_critics();
     }
 
     /// A model is about to be asked.
     pub(super) fn waits(&self, call: &Call) {
-        let text = match call.role {
-            Role::Generator | Role::Reviser => {
+        let text = match &call.purpose {
+            Purpose::Draft { .. } | Purpose::Revision { .. } => {
                 let mut out = self.out();
                 let title = title(call, out.style);
                 out.line(&title);
                 out.stream = Some(Stream::new(out.style.width - 1, self.words()));
                 format!("waiting for {}", printable(&call.model))
             }
-            Role::Critic => self.out().critics.progress(),
-            Role::Judge => return,
+            Purpose::Screening { .. } | Purpose::Critique { .. } | Purpose::VerdictFollowUp { .. } => {
+                self.out().critics.progress()
+            }
+            Purpose::Comparison { .. } | Purpose::Choice { .. } | Purpose::Probe => return,
         };
         self.status(&text);
     }
 
     /// A piece of an answer.
     pub(super) fn delta(&self, call: &Call, delta: Delta) {
-        if !matches!(call.role, Role::Generator | Role::Reviser) {
+        if !matches!(call.purpose, Purpose::Draft { .. } | Purpose::Revision { .. }) {
             return;
         }
         let mut out = self.out();
@@ -211,8 +213,10 @@ impl Screen {
     pub(super) fn ends(&self, call: &Call, answer: &Answer, came: Came) {
         let mut out = self.out();
         let trouble = trouble(&answer.outcome);
-        match call.role {
-            Role::Generator | Role::Reviser => {
+        let heard = trouble.as_deref().map_or(Ok(answer), Err);
+        let style = out.style;
+        let shown = match &call.purpose {
+            Purpose::Draft { .. } | Purpose::Revision { .. } => {
                 let stream = out.stream.take();
                 match (stream, came) {
                     (Some(mut stream), Came::Asked) => {
@@ -239,26 +243,21 @@ impl Screen {
                     out.line(&note);
                 }
                 out.settle();
+                return;
             }
-            Role::Critic => {
-                let style = out.style;
-                let shown = match principles_in(request_of(call)).as_slice() {
-                    [id] => {
-                        let heard = trouble.as_deref().map_or(Ok(answer), Err);
-                        out.critics.answered(id, heard, came, style)
-                    }
-                    ids => Some(format!("  {}\n", screened(ids, answer))),
-                };
-                if let Some(text) = shown {
-                    out.head_critics();
-                    out.line(text.trim_end());
-                }
-                let progress = out.critics.progress();
-                drop(out);
-                self.status(&progress);
+            Purpose::Screening { principles, .. } => Some(format!("  {}", screened(principles, heard))),
+            Purpose::Critique { principle, .. } | Purpose::VerdictFollowUp { principle, .. } => {
+                out.critics.answered(principle, heard, came, style)
             }
-            Role::Judge => {}
+            Purpose::Comparison { .. } | Purpose::Choice { .. } | Purpose::Probe => return,
+        };
+        if let Some(text) = shown {
+            out.head_critics();
+            out.line(text.trim_end());
         }
+        let progress = out.critics.progress();
+        drop(out);
+        self.status(&progress);
     }
 
     /// An attempt failed and will be made again.
@@ -358,16 +357,21 @@ impl Out {
     }
 }
 
-/// What stands above a response.
+/// What stands above a text that is written for the reader.
 fn title(call: &Call, style: Style) -> String {
-    let name = if call.role == Role::Generator { "draft" } else { "revision" };
+    let name = match call.purpose {
+        Purpose::Draft { .. } => "draft",
+        Purpose::Revision { .. } => "revision",
+        Purpose::Screening { .. }
+        | Purpose::Critique { .. }
+        | Purpose::VerdictFollowUp { .. }
+        | Purpose::Comparison { .. }
+        | Purpose::Choice { .. }
+        | Purpose::Probe => "answer",
+    };
     let another = if call.draw > 0 { ", another" } else { "" };
     let fallback = if call.fallback { ", fallback" } else { "" };
     format!("{}{another}{fallback}", style.strong(name))
-}
-
-fn request_of(call: &Call) -> &str {
-    call.messages.last().map_or("", |message| &message.content)
 }
 
 /// Why an answer is none; `None` for a complete one.

@@ -2,9 +2,9 @@
 //!
 //! In the scripts a response is a sentence with marks: `!kind` says that it violates `kind`.
 
-use super::scripted::{Scripted, about, context, ends, kind, named, prompt, says};
+use super::scripted::{Scripted, about, context, ends, named, prompt, request, says, template_of};
 use crate::pure::answer::{Answer, Malformed, Outcome};
-use crate::pure::call::{Call, Role};
+use crate::pure::call::{Call, Occasion, Purpose, Role};
 use crate::pure::digest::Parts;
 use crate::pure::method::{MethodContext, critique_revision};
 use crate::pure::prompt::{Message, Prompt, Speaker};
@@ -28,22 +28,21 @@ fn settings(schedule: Schedule, rounds: u32) -> Method {
 fn critic(call: &Call) -> Answer {
     let violated = |id: &str| about(call).contains(&format!("!{id} "));
     let word = |id: &str| if violated(id) { "violates" } else { "conforms" };
-    match kind(call) {
-        "screen" => says(screening(call, word)),
-        _ => says(format!("I looked at it.\nVerdict: {}", word(named(call)[0]))),
+    match call.purpose {
+        Purpose::Screening { .. } => says(screening(call, word)),
+        _ => says(format!("I looked at it.\nVerdict: {}", word(&call.purpose.principles()[0]))),
     }
 }
 
 /// The answer to a screening call, a line for each principle.
 fn screening(call: &Call, word: impl Fn(&str) -> &'static str) -> String {
-    named(call).iter().map(|id| format!("[{id}] {}", word(id))).collect::<Vec<_>>().join("\n")
+    call.purpose.principles().iter().map(|id| format!("[{id}] {}", word(id))).collect::<Vec<_>>().join("\n")
 }
 
 /// A reviser that takes away the marks it is asked about.
 fn reviser(call: &Call) -> Answer {
-    let text =
-        named(call).iter().fold(about(call).to_owned(), |text, id| text.replace(&format!("!{id} "), ""));
-    says(text)
+    let without = |text: String, id: &String| text.replace(&format!("!{id} "), "");
+    says(call.purpose.principles().iter().fold(about(call).to_owned(), without))
 }
 
 fn model(draft: &str) -> Scripted<'_> {
@@ -90,6 +89,86 @@ fn the_calls_of_each_schedule_are_counted() {
 }
 
 #[test]
+fn every_call_says_what_it_is_for() {
+    let text = |purpose: &Purpose| {
+        let (name, occasion) = match purpose {
+            Purpose::Draft { sample } => return format!("draft {sample}"),
+            Purpose::Revision { round, .. } => (format!("revision {round}"), None),
+            Purpose::Screening { occasion, .. } => ("screening".to_owned(), Some(occasion)),
+            Purpose::Critique { occasion, .. } => ("critique".to_owned(), Some(occasion)),
+            Purpose::VerdictFollowUp { occasion, .. } => ("verdict".to_owned(), Some(occasion)),
+            Purpose::Comparison { .. } | Purpose::Choice { .. } | Purpose::Probe => unreachable!(),
+        };
+        let occasion = match occasion {
+            Some(Occasion::Round(round)) => format!(" in {round}"),
+            Some(Occasion::Recheck(round)) => format!(" after {round}"),
+            Some(Occasion::Measurement | Occasion::TestCase) => unreachable!(),
+            None => String::new(),
+        };
+        format!("{name}{occasion}: {}", purpose.principles().join(" "))
+    };
+    let check = |settings: Method, expected: &[&str]| {
+        let model = Scripted::new(|call| match call.purpose {
+            Purpose::Draft { .. } => says("Turn !kind the wheel on the left."),
+            Purpose::Revision { .. } => reviser(call),
+            // The verdict of `safe` has to be asked for.
+            Purpose::Critique { .. } if call.purpose.principles() == ["safe"] => says("It is safe."),
+            _ => critic(call),
+        });
+        run(&model, &context(&["kind", "safe"], settings));
+        let asked: Vec<String> = model.asked().iter().map(|call| text(&call.purpose)).collect();
+        assert_eq!(asked, expected);
+    };
+    check(
+        settings(Schedule::Panel, 1),
+        &[
+            "draft 0",
+            "critique in 1: kind",
+            "critique in 1: safe",
+            "verdict in 1: safe",
+            "revision 1: kind",
+            "critique after 1: kind",
+            "critique after 1: safe",
+            "verdict after 1: safe",
+        ],
+    );
+    check(
+        settings(Schedule::Each, 1),
+        &[
+            "draft 0",
+            "critique in 1: kind",
+            "revision 1: kind",
+            "critique after 1: kind",
+            "critique in 1: safe",
+            "verdict in 1: safe",
+        ],
+    );
+    check(
+        Method { screen: true, ..settings(Schedule::Panel, 1) },
+        &[
+            "draft 0",
+            "screening in 1: kind safe",
+            "critique in 1: kind",
+            "revision 1: kind",
+            "screening after 1: kind safe",
+        ],
+    );
+    check(
+        Method { critique: false, ..settings(Schedule::Panel, 2) },
+        &["draft 0", "revision 1: kind safe", "revision 2: kind safe"],
+    );
+}
+
+#[test]
+fn what_a_call_is_for_is_not_part_of_its_key() {
+    let cx = context(&FOUR, settings(Schedule::Panel, 1));
+    let call = |purpose| cx.call(&prompt(), purpose, vec![Message::user("hello")], 0);
+    let keys =
+        [Purpose::Draft { sample: 0 }, Purpose::Draft { sample: 1 }, Purpose::Probe].map(|p| call(p).key());
+    assert!(keys.iter().all(|key| *key == keys[0]));
+}
+
+#[test]
 fn a_draft_that_violates_nothing_is_kept_byte_for_byte() {
     let draft = "  Turn the wheel.\r\n\tThen\u{a0}wait…  \n";
     for schedule in [Schedule::Panel, Schedule::Each, Schedule::Sampled] {
@@ -115,10 +194,10 @@ fn earlier_turns_are_resent_byte_for_byte_and_the_principle_comes_last() {
         let transcript = run(&model, &cx);
         let opening = cx.opening(&prompt());
         assert_eq!(opening.first().map(|turn| turn.role), Some(Speaker::System));
-        let critiques: Vec<Call> =
-            model.asked().into_iter().filter(|call| kind(call) == "critique").collect();
+        let is_critique = |call: &Call| matches!(call.purpose, Purpose::Critique { .. });
+        let critiques: Vec<Call> = model.asked().into_iter().filter(is_critique).collect();
         for call in model.asked().iter().filter(|call| call.role != Role::Generator) {
-            let (about, request) = call.messages.split_at(opening.len() + 1);
+            let (about, last) = call.messages.split_at(opening.len() + 1);
             assert_eq!(about[..opening.len()], opening[..]);
             assert!(
                 transcript
@@ -126,17 +205,16 @@ fn earlier_turns_are_resent_byte_for_byte_and_the_principle_comes_last() {
                     .iter()
                     .any(|response| Message::assistant(&response.text) == about[opening.len()])
             );
-            match kind(call) {
+            match template_of(call) {
                 "revision" => {
                     let extended = critiques.iter().find(|c| call.messages.starts_with(&c.messages)).unwrap();
                     assert_eq!(call.messages.len(), extended.messages.len() + 2);
                 }
-                _ => assert_eq!(request.len(), 1),
+                _ => assert_eq!(last.len(), 1),
             }
             // What comes before the principle is the same for every principle.
-            let before =
-                |call: &Call| super::scripted::request(call).split("Principle [").next().unwrap().to_owned();
-            if kind(call) == "critique" {
+            let before = |call: &Call| request(call).split("Principle [").next().unwrap().to_owned();
+            if is_critique(call) {
                 assert_eq!(before(call), before(&critiques[0]));
             }
         }
@@ -219,8 +297,8 @@ fn undecided_revises_nothing_and_does_not_conform() {
             let transcript = run(&model, &context(&["kind"], settings(schedule, 1)));
             assert!(transcript.critiques.iter().all(|c| c.verdict == Verdict::Undecided));
             assert!(transcript.critiques.iter().all(|c| c.undecided.as_ref() == Some(why)));
-            let asked = model.asked().iter().filter(|call| kind(call) == "verdict").count();
-            assert_eq!(asked, follow_ups);
+            let is_follow_up = |call: &&Call| matches!(call.purpose, Purpose::VerdictFollowUp { .. });
+            assert_eq!(model.asked().iter().filter(is_follow_up).count(), follow_ups);
             let expected = if schedule == Schedule::Sampled { Ended::Rounds } else { Ended::Undecided };
             assert_eq!(transcript.ended, expected);
         }
@@ -242,11 +320,13 @@ fn undecided_revises_nothing_and_does_not_conform() {
 
 #[test]
 fn a_follow_up_reads_the_verdict_that_the_critique_lacks() {
-    let model = Scripted::new(|call| match (call.role, kind(call)) {
-        (Role::Generator, _) => says("Turn !kind the wheel."),
-        (Role::Reviser, _) => reviser(call),
-        (_, "verdict") => says(if about(call).contains('!') { "**Violates**" } else { "conforms" }),
-        (_, _) => says("It could be kinder."),
+    let model = Scripted::new(|call| match call.purpose {
+        Purpose::Draft { .. } => says("Turn !kind the wheel."),
+        Purpose::Revision { .. } => reviser(call),
+        Purpose::VerdictFollowUp { .. } => {
+            says(if about(call).contains('!') { "**Violates**" } else { "conforms" })
+        }
+        _ => says("It could be kinder."),
     });
     let transcript = run(&model, &context(&["kind"], settings(Schedule::Panel, 1)));
     assert_eq!(transcript.ended, Ended::Conforms);
@@ -305,8 +385,8 @@ fn without_critiques_the_request_follows_the_response_and_names_what_the_schedul
             model.asked().into_iter().filter(|call| call.role == Role::Reviser).collect();
         assert_eq!(revisions.iter().map(named).collect::<Vec<_>>(), named_each_time);
         for call in &revisions {
-            assert_eq!((kind(call), call.messages.len()), ("direct revision", 4));
-            assert!(!super::scripted::request(call).contains("review:"));
+            assert_eq!((template_of(call), call.messages.len()), ("direct revision", 4));
+            assert!(!request(call).contains("review:"));
         }
         assert!(transcript.critiques.is_empty());
         transcript
@@ -412,7 +492,7 @@ fn the_report_names_what_is_dead_needless_or_undone() {
     prompts.language = Some("en".into());
     let model = Scripted::new(|call| match call.role {
         Role::Generator => says("Turn !kind the wheel."),
-        Role::Critic if named(call) == ["plain"] => says("Verdict: not-applicable"),
+        Role::Critic if call.purpose.principles() == ["plain"] => says("Verdict: not-applicable"),
         Role::Critic => critic(call),
         Role::Reviser if call.draw == 0 => says("Turn !safe the wheel now."),
         Role::Reviser => reviser(call),
@@ -446,11 +526,13 @@ fn the_report_names_what_is_dead_needless_or_undone() {
 
     // Screening that passes over a violation is found out where it is measured.
     let measured = Method { screen: true, screen_measured: 1.0, ..settings(Schedule::Panel, 1) };
-    let model = Scripted::new(|call| match (call.role, kind(call)) {
-        (Role::Generator, _) => says("Turn !kind !safe the wheel."),
-        (Role::Reviser, _) => reviser(call),
-        (_, "screen") => says(screening(call, |id| if id == "safe" { "violates" } else { "conforms" })),
-        (_, _) => critic(call),
+    let model = Scripted::new(|call| match call.purpose {
+        Purpose::Draft { .. } => says("Turn !kind !safe the wheel."),
+        Purpose::Revision { .. } => reviser(call),
+        Purpose::Screening { .. } => {
+            says(screening(call, |id| if id == "safe" { "violates" } else { "conforms" }))
+        }
+        _ => critic(call),
     });
     let screening = report(&model, &context(&FOUR, measured)).screening;
     assert_eq!((screening.missed.count, screening.missed.of), (1, 2));
@@ -471,12 +553,12 @@ fn chaotic(seed: u64) -> impl Fn(&Call) -> Answer + Send + Sync {
         if let Some(outcome) = unusable {
             return ends(outcome);
         }
-        match kind(call) {
-            "draft" | "revision" | "merged revision" | "direct revision" => {
+        match call.purpose {
+            Purpose::Draft { .. } | Purpose::Revision { .. } => {
                 let number = draw("text").uniform() % 12;
                 says(format!("Turn the wheel {number} times and wait for the tide."))
             }
-            "screen" => says(screening(call, |id| word(&draw(id)))),
+            Purpose::Screening { .. } => says(screening(call, |id| word(&draw(id)))),
             _ => says(format!("Well.\nVerdict: {}", word(&draw("verdict")))),
         }
     }
@@ -491,6 +573,12 @@ fn word(draw: &Parts) -> &'static str {
 fn laws(transcript: &Transcript, model: &Scripted<'_>, settings: &Method) {
     let asked = model.asked();
     assert_eq!(transcript.tally.calls, asked.len() as u64);
+    // What a call says it is for is what its request says, where the built-in templates word it.
+    for call in &asked {
+        assert_eq!(call.purpose.role(), call.role);
+        let named = if call.role == Role::Generator { Vec::new() } else { named(call) };
+        assert_eq!(call.purpose.principles(), named, "{:?}", call.purpose);
+    }
     // A critic may meet a text again that was rolled back before (the journal has its answer); nobody else is asked
     // twice.
     let mut keys: Vec<_> =

@@ -2,7 +2,7 @@
 
 use super::scripted::{Scripted, Simulated, block_on, chooses, context, ends, prompt, request, says};
 use crate::pure::answer::{Answer, Outcome, TokenLogprob, TopLogprob};
-use crate::pure::call::{Call, Role};
+use crate::pure::call::{Call, Purpose, Role};
 use crate::pure::digest::Parts;
 use crate::pure::method::{MethodContext, label_responses, label_samples, option_odds, read_option};
 use crate::pure::prompt::Prompt;
@@ -80,6 +80,8 @@ fn odds_are_read_from_any_spelling_of_the_option_and_never_surer_than_seen() {
 fn both_orders_are_asked_and_averaged_and_what_was_read_is_kept() {
     let cx = labelling(Label::default());
     let model = Scripted::new(|call| {
+        let swapped = shown_first(call) != "Good.";
+        assert_eq!(call.purpose, Purpose::Comparison { principle: "kind".into(), swapped });
         if shown_first(call) == "Good." {
             chooses(&[("(A)", 0.9), ("(B)", 0.1)])
         } else {

@@ -128,11 +128,9 @@ pub(crate) fn context(ids: &[&str], settings: Method) -> MethodContext {
     MethodContext::new(constitution, Templates::built_in(), models, settings, gates, 7).unwrap()
 }
 
-/// What kind of request a call is, by its last turn: `draft`, `critique`, `screen`, `verdict`, `revision`, …
-pub(crate) fn kind(call: &Call) -> &str {
-    if call.role == Role::Generator {
-        return "draft";
-    }
+/// The built-in template that a request was rendered from, by its first line: what a test of requests looks at. A script
+/// that answers goes by [`Call::purpose`].
+pub(crate) fn template_of(call: &Call) -> &str {
     let first = request(call).lines().next().unwrap_or("");
     first.strip_prefix("[Review: ").and_then(|rest| rest.strip_suffix(']')).unwrap_or("?")
 }
@@ -141,7 +139,7 @@ pub(crate) fn request(call: &Call) -> &str {
     &call.messages.last().unwrap().content
 }
 
-/// The principles that a request names, in order.
+/// The principles that a request names, in order; what [`Call::purpose`] says must be the same.
 pub(crate) fn named(call: &Call) -> Vec<&str> {
     let lines = request(call).lines().filter_map(|line| line.strip_prefix("Principle ["));
     lines.filter_map(|rest| rest.split_once("]:")).map(|(id, _)| id).collect()

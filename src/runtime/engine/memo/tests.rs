@@ -1,7 +1,7 @@
 //! Laws of the memo, over a scripted transport.
 
 use super::*;
-use crate::pure::call::{Role, Sampling};
+use crate::pure::call::{Purpose, Role, Sampling};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Limits, Model, Models};
 use crate::runtime::engine::shutdown;
@@ -36,6 +36,7 @@ fn call(text: &str) -> Call {
     Call {
         prompt_id: Prompt::single(text).id,
         role: Role::Generator,
+        purpose: Purpose::Draft { sample: 0 },
         model: "m".into(),
         sampling: Sampling::default(),
         messages: vec![Message::user(text)],

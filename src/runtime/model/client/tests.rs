@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::pure::answer::{Answer, Outcome};
-use crate::pure::call::Sampling;
+use crate::pure::call::{Purpose, Sampling};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Model, Models};
 use crate::runtime::model::Reply;
@@ -62,6 +62,7 @@ pub(super) fn call(text: &str) -> Call {
     Call {
         prompt_id: Prompt::single(text).id,
         role: Role::Generator,
+        purpose: Purpose::Draft { sample: 0 },
         model: "m".into(),
         sampling: Sampling::default(),
         messages: vec![Message::user(text)],

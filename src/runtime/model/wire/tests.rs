@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::pure::answer::{Answer, Malformed, Outcome, Usage};
-use crate::pure::call::{ResponseFormat, Role, Sampling};
+use crate::pure::call::{Purpose, ResponseFormat, Role, Sampling};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Model, Models};
 use proptest::prelude::*;
@@ -11,6 +11,7 @@ fn call() -> Call {
     Call {
         prompt_id: Prompt::single("hello").id,
         role: Role::Generator,
+        purpose: Purpose::Draft { sample: 0 },
         model: "m".into(),
         sampling: Sampling::default(),
         messages: vec![Message::user("hello")],
