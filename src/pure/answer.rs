@@ -1,5 +1,6 @@
 //! The typed outcome of a call (law 2: only `complete` text can become data).
 
+use crate::pure::reason::Reason;
 use serde::{Deserialize, Serialize};
 
 /// How a call ended.
@@ -49,6 +50,19 @@ impl Outcome {
             Self::Empty => "empty",
             Self::Malformed(_) => "malformed",
             Self::Failed(_) => "failed",
+        }
+    }
+
+    /// Why such an answer has no text that may be used; `None` for a complete one.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Complete => None,
+            Self::Truncated => Some(Reason::Truncated),
+            Self::Filtered => Some(Reason::Filtered),
+            Self::Refused => Some(Reason::Refused),
+            Self::Empty => Some(Reason::Empty),
+            Self::Malformed(_) => Some(Reason::Malformed),
+            Self::Failed(_) => Some(Reason::Failed),
         }
     }
 }
@@ -119,14 +133,14 @@ pub struct Answer {
 impl Answer {
     /// The text, if it may become data.
     pub fn complete(&self) -> Option<&str> {
-        match self.outcome {
-            Outcome::Complete => Some(&self.text),
-            Outcome::Truncated
-            | Outcome::Filtered
-            | Outcome::Refused
-            | Outcome::Empty
-            | Outcome::Malformed(_)
-            | Outcome::Failed(_) => None,
+        self.usable().ok()
+    }
+
+    /// The text, if it may become data; else why not.
+    pub fn usable(&self) -> Result<&str, Reason> {
+        match self.outcome.reason() {
+            None => Ok(&self.text),
+            Some(reason) => Err(reason),
         }
     }
 }

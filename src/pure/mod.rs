@@ -18,6 +18,7 @@ pub mod reason;
 pub mod recipe;
 pub mod reject;
 pub mod reports;
+pub mod stored_name;
 pub mod taxonomy;
 pub mod template;
 pub mod text;

@@ -4,9 +4,29 @@
 //! [`Transcript::standing_verdicts`].
 
 use crate::pure::constitution::Constitution;
+use crate::pure::reason::Reason;
 use crate::pure::recipe::Pairs;
-use crate::pure::transcript::{Comparison, Ended, Transcript};
+use crate::pure::transcript::{Comparison, Ended, How, Transcript};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Where a pair's label comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LabelOrigin {
+    /// A judge was asked, and read so.
+    Judge(How),
+    /// The critiques decide.
+    Verdicts,
+}
+
+impl LabelOrigin {
+    /// The name in the rows of pairs.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Judge(how) => how.as_str(),
+            Self::Verdicts => "verdicts",
+        }
+    }
+}
 
 /// A judged pair of responses of one transcript.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +39,8 @@ pub struct Pair {
     pub p: f64,
     /// The same before any clamp; `None` when no judge was asked.
     pub p_raw: Option<f64>,
-    /// `logprobs`, `votes` or `cot` when a judge was asked; `verdicts` when the critiques decide.
-    pub source: String,
+    /// Where the label comes from.
+    pub source: LabelOrigin,
     /// The judge, or the critic.
     pub judge: Option<String>,
     /// The principles that speak.
@@ -39,8 +59,8 @@ impl Pair {
 pub struct Judged {
     /// The pairs.
     pub pairs: Vec<Pair>,
-    /// Reason codes of comparisons and steps that give no label.
-    pub dropped: Vec<&'static str>,
+    /// Why comparisons and steps give no label.
+    pub dropped: Vec<Reason>,
 }
 
 /// Judges a transcript's responses: by its comparisons where there are any, else by its verdicts. With `confirm` the
@@ -65,19 +85,19 @@ fn confirmed(by_verdicts: Judged, labels: &Labels<'_>) -> Judged {
     for pair in pairs {
         let (low, high) = (pair.chosen.min(pair.rejected), pair.chosen.max(pair.rejected));
         let Some(label) = labels.get(&(low, high)).and_then(Option::as_ref) else {
-            dropped.push("judge-undecided");
+            dropped.push(Reason::JudgeUndecided);
             continue;
         };
         let towards_chosen = |p: f64| if pair.chosen == low { p } else { 1.0 - p };
         let p = towards_chosen(label.p);
         if p - 0.5 < LEAST {
-            dropped.push("judge-disagrees");
+            dropped.push(Reason::JudgeDisagrees);
             continue;
         }
         kept.push(Pair {
             p: p.clamp(1e-6, 1.0 - 1e-6),
             p_raw: Some(towards_chosen(label.raw)),
-            source: label.by.how.clone(),
+            source: LabelOrigin::Judge(label.by.how.clone()),
             judge: Some(label.by.model.clone()),
             ..pair
         });
@@ -86,12 +106,12 @@ fn confirmed(by_verdicts: Judged, labels: &Labels<'_>) -> Judged {
 }
 
 /// Why responses that were to be compared were not.
-fn not_compared(transcript: &Transcript) -> &'static str {
+fn not_compared(transcript: &Transcript) -> Reason {
     let texts: BTreeSet<&str> = transcript.responses.iter().map(|response| response.text.trim()).collect();
     match (transcript.responses.len(), texts.len()) {
-        (0 | 1, _) => "one-response",
-        (_, 1) => "equal",
-        (_, _) => "no-principle",
+        (0 | 1, _) => Reason::OneResponse,
+        (_, 1) => Reason::Equal,
+        (_, _) => Reason::NoPrinciple,
     }
 }
 
@@ -146,11 +166,11 @@ fn by_comparisons(transcript: &Transcript, constitution: &Constitution) -> Judge
     let mut judged = Judged::default();
     for ((low, high), label) in labels(transcript, constitution) {
         let Some(Label { p, raw, by, principles }) = label else {
-            judged.dropped.push("undecided");
+            judged.dropped.push(Reason::Undecided);
             continue;
         };
         if (p - 0.5).abs() < LEAST {
-            judged.dropped.push("tie");
+            judged.dropped.push(Reason::Tie);
             continue;
         }
         let (chosen, rejected) = if p > 0.5 { (low, high) } else { (high, low) };
@@ -159,7 +179,7 @@ fn by_comparisons(transcript: &Transcript, constitution: &Constitution) -> Judge
             rejected,
             p: p.max(1.0 - p).clamp(1e-6, 1.0 - 1e-6),
             p_raw: Some(if p > 0.5 { raw } else { 1.0 - raw }),
-            source: by.how.clone(),
+            source: LabelOrigin::Judge(by.how.clone()),
             judge: Some(by.model.clone()),
             principles,
         });
@@ -217,7 +237,7 @@ fn by_verdicts(transcript: &Transcript, which: Pairs) -> Judged {
     for (before, after) in steps.into_iter().filter(|(before, after)| before != after) {
         let (against_before, against_after) = (transcript.objections(before), transcript.objections(after));
         if !transcript.has_direction(before, after) {
-            judged.dropped.push("no-direction");
+            judged.dropped.push(Reason::NoDirection);
             continue;
         }
         let (votes, counter) = (against_before.len() as f64, against_after.len() as f64);
@@ -227,7 +247,7 @@ fn by_verdicts(transcript: &Transcript, which: Pairs) -> Judged {
             rejected: before,
             p: (votes + 1.0) / (votes + counter + 2.0),
             p_raw: None,
-            source: "verdicts".into(),
+            source: LabelOrigin::Verdicts,
             judge: critic,
             principles: against_before.into_iter().map(str::to_owned).collect(),
         });

@@ -1,8 +1,15 @@
-//! Reason codes: why a text, a row or a prompt is left out, in the words that files and reports use.
+//! Reason codes: why a text, a row or a prompt is left out, in the words that files, events and reports use.
+//!
+//! One list for all of amend. A reason is decided by its variant and printed by its name; the names are part of the
+//! interface, and a test holds them. What to do about a reason stands here too, as [`Reason::hint`].
 
-/// Why a gate objects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Code {
+use crate::pure::stored_name::{UnknownName, stored_names};
+
+/// Why a text, a row or a prompt is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, strum::EnumString, strum::EnumIter, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Reason {
+    // Gates, in the order in which they run.
     /// Nothing but white space.
     Empty,
     /// A server's or client's error message.
@@ -35,11 +42,116 @@ pub enum Code {
     BothRefuse,
     /// One of chosen and rejected is many times as long as the other.
     LengthRatio,
+
+    // Calls that ended otherwise than complete; an empty answer is `Empty`.
+    /// The answer hit the token ceiling.
+    Truncated,
+    /// A provider's filter removed or replaced the answer.
+    Filtered,
+    /// The model or provider declined by a typed refusal field.
+    Refused,
+    /// The response could not be read as an answer.
+    Malformed,
+    /// There was no response after every attempt.
+    Failed,
+
+    // Chains.
+    /// The reviser gave the response back as it was.
+    Unchanged,
+    /// A revision came back to an earlier response.
+    Oscillation,
+
+    // Rows of the input.
+    /// The line is not JSON.
+    BadJson,
+    /// The row is not UTF-8.
+    InvalidUtf8,
+    /// The line is JSON, but not an object.
+    NotAnObject,
+    /// The row has more bytes than are allowed.
+    TooLong,
+    /// The row has more or fewer fields than the header.
+    WrongColumns,
+    /// The bytes cannot be read, or an answer names no option.
+    Unreadable,
+    /// The column is not there, or is null.
+    MissingColumn,
+    /// The column holds something else than it should.
+    WrongType,
+    /// A message of a conversation cannot be understood.
+    BadMessage,
+    /// The turns do not alternate.
+    WrongOrder,
+    /// The conversation has no user turn.
+    NoUserTurn,
+    /// The conversation ends with a reply.
+    NotUserLast,
+    /// A reply stands alone, without the conversation before it.
+    NoConversation,
+    /// A response to compare is not there.
+    MissingResponse,
+    /// A response to compare is empty.
+    EmptyResponse,
+    /// The responses to compare are the same.
+    EqualResponses,
+    /// The row has more responses than can be compared.
+    TooManyResponses,
+    /// The conversations differ in more than their last reply.
+    MoreThanAReply,
+    /// The options make no multiple-choice question.
+    BadOptions,
+    /// The row says neither `safe` nor `unsafe`.
+    BadSide,
+    /// The same prompt was met before.
+    Duplicate,
+    /// The journal has the row as a reject of an earlier pass.
+    Rejected,
+
+    // Rows of a dataset.
+    /// No verdict or preference could be read.
+    Undecided,
+    /// A principle objects to the final response.
+    Unresolved,
+    /// A critique names a principle that the constitution does not have.
+    UnknownPrinciple,
+    /// The conversation has several turns, and the config has room for one.
+    MultiTurn,
+    /// There are fewer than two responses to compare.
+    OneResponse,
+    /// No principle applies under which responses could be compared.
+    NoPrinciple,
+    /// Neither response is preferred.
+    Tie,
+    /// The critiques do not say that the later response is better.
+    NoDirection,
+    /// The judge that was to confirm a pair gave no label.
+    JudgeUndecided,
+    /// The judge that was to confirm a pair prefers the other response.
+    JudgeDisagrees,
+    /// The same reply stands in too many rows.
+    Boilerplate,
+    /// The pair would teach a phrase that too many pairs teach.
+    BoilerplatePhrase,
+    /// The same row is in the config already.
+    Repeat,
+    /// The prompt is near to prompts of two splits.
+    BetweenSplits,
+
+    // Others.
+    /// A response that should be there is not.
+    Missing,
+    /// Something that cannot happen has happened.
+    Bug,
+    /// A reason of another version of amend, as a file has it.
+    #[strum(disabled)]
+    Other(UnknownName),
 }
 
-impl Code {
-    /// Every code, in the order in which the gates run.
-    pub const ALL: [Self; 16] = [
+stored_names!(Reason);
+
+impl Reason {
+    /// The reasons of gates, in the order in which the gates run: what `gates.off` may name.
+    pub const GATES: [Self; 16] = [
         Self::Empty,
         Self::ErrorText,
         Self::ThinkTag,
@@ -58,31 +170,133 @@ impl Code {
         Self::LengthRatio,
     ];
 
-    /// The code in rejects, statistics and the recipe.
-    pub fn as_str(self) -> &'static str {
+    /// What to do next, in one sentence without a full stop.
+    pub fn hint(&self) -> &'static str {
         match self {
-            Self::Empty => "empty",
-            Self::ErrorText => "error-text",
-            Self::ThinkTag => "think-tag",
-            Self::RoleTag => "role-tag",
-            Self::Preamble => "preamble",
-            Self::Sentinel => "sentinel",
-            Self::CritiqueEcho => "critique-echo",
-            Self::SelfMention => "self-mention",
-            Self::ExampleLeak => "example-leak",
-            Self::Repetition => "repetition",
-            Self::TruncationSigns => "truncation-signs",
-            Self::LanguageChange => "language-change",
-            Self::Equal => "equal",
-            Self::TooClose => "too-close",
-            Self::BothRefuse => "both-refuse",
-            Self::LengthRatio => "length-ratio",
+            Self::Empty => {
+                "leave empty rows out; where a model gives empty answers, try it with `amend doctor`"
+            }
+            Self::ErrorText => "the endpoint sends error messages as answers: try it with `amend doctor`",
+            Self::ThinkTag => "let the server give the reasoning apart from the answer",
+            Self::RoleTag => "look at the server's chat template: parts of it stand in the answer",
+            Self::Preamble => "nothing to do: talk around a text is cut off",
+            Self::Sentinel => "raise `method.retries`, or take a stronger model: it wrote a placeholder",
+            Self::CritiqueEcho => {
+                "raise `method.retries`, or take a stronger reviser: it repeats the critique"
+            }
+            Self::SelfMention => {
+                "raise `method.retries`, or take a stronger reviser: it talks about its own revision"
+            }
+            Self::ExampleLeak => "set `method.examples = false`, or word the examples in another way",
+            Self::Repetition => "raise the temperature, or set a repetition penalty in the model's `extra`",
+            Self::TruncationSigns | Self::Truncated => "raise the `max_tokens` of the model",
+            Self::LanguageChange => "take a reviser that writes the language of the prompts",
+            Self::Equal | Self::EqualResponses => "nothing to do: two texts that are the same teach nothing",
+            Self::TooClose => "lower `gates.min_edit_share` to keep such pairs",
+            Self::BothRefuse => "put `both-refuse` into `gates.off` to keep such pairs",
+            Self::LengthRatio => "raise `gates.max_length_ratio` to keep such pairs",
+            Self::Filtered => "give the role a `fallback` model without such a filter",
+            Self::Refused => "give the role a `fallback` model, or another model",
+            Self::Malformed => "the answers of the endpoint cannot be read: try it with `amend doctor`",
+            Self::Failed => {
+                "run the same command again when the endpoint answers: only failed calls are asked again"
+            }
+            Self::Unchanged => "raise `method.retries`, or take a stronger reviser: it changes nothing",
+            Self::Oscillation => {
+                "look at the transcript: two principles may pull the text in opposite directions"
+            }
+            Self::BadJson => "write one complete JSON object on every line; `jq -c .` does that",
+            Self::InvalidUtf8 => "save the file as UTF-8; `iconv -t UTF-8` does that",
+            Self::NotAnObject => "write every line as an object, such as {\"prompt\": \"…\"}",
+            Self::TooLong => {
+                "raise `input.max_bytes`, or shorten the row; an open quote also makes a row too long"
+            }
+            Self::WrongColumns => {
+                "give the row as many fields as the header has, and quote fields with commas"
+            }
+            Self::Unreadable => "look at the detail: it says what could not be read",
+            Self::MissingColumn => "give the row the column, or name another one with `input.column`",
+            Self::WrongType => "write a text or a list of messages into the column",
+            Self::BadMessage => {
+                "give every message a `role` (system, user or assistant) and a text as `content`"
+            }
+            Self::WrongOrder => "let user and assistant speak in turn, after one system turn at most",
+            Self::NoUserTurn => "give the conversation a turn of the user",
+            Self::NotUserLast => "set `input.drop_reply = true` to leave the last reply away",
+            Self::NoConversation => "give the row a column with the prompt",
+            Self::MissingResponse => "give the row two responses or more",
+            Self::EmptyResponse => "leave the row out, or fill in the response",
+            Self::TooManyResponses => "split the row: every two of its responses are compared",
+            Self::MoreThanAReply => "let the conversations differ in their last reply only",
+            Self::BadOptions => {
+                "give the question at least one right and one wrong option, all of them different"
+            }
+            Self::BadSide => "write `safe` or `unsafe` into the column",
+            Self::Duplicate => "nothing to do: the prompt is answered once",
+            Self::Rejected => "look at the row with `amend show RUN --rejects`",
+            Self::Undecided => {
+                "take a critic or judge that ends with a verdict, or let it use structured output"
+            }
+            Self::Unresolved => {
+                "raise `method.rounds`, or set `export.keep_unresolved = true` to keep such responses"
+            }
+            Self::UnknownPrinciple => "export with the constitution that made the run",
+            Self::MultiTurn => "export `preference` or `kto`: they hold conversations of several turns",
+            Self::OneResponse => "raise `label.samples`, or bring two responses with every prompt",
+            Self::NoPrinciple => "give the constitution a principle that applies to such prompts",
+            Self::Tie => "nothing to do: the judge sees no better response",
+            Self::NoDirection => "nothing to do: the later response is not the better one by the critiques",
+            Self::JudgeUndecided => "take a judge that names an option, or set `gates.confirm = false`",
+            Self::JudgeDisagrees => "nothing to do: critic and judge do not agree about this pair",
+            Self::Boilerplate => "raise `export.max_same_reply` to keep more rows with this reply",
+            Self::BoilerplatePhrase => "raise `export.max_phrase_share` to keep more pairs with this phrase",
+            Self::Repeat => "nothing to do: the row is in the dataset already",
+            Self::BetweenSplits => "nothing to do: rows in either split would leak into the other",
+            Self::Missing | Self::Bug => "this is a bug of amend: please report it",
+            Self::Other(_) => {
+                "this version of amend does not know the reason: look into the version that made the run"
+            }
         }
     }
 }
 
-impl std::fmt::Display for Code {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: &str = "\
+empty error-text think-tag role-tag preamble sentinel critique-echo self-mention example-leak
+repetition truncation-signs language-change equal too-close both-refuse length-ratio truncated
+filtered refused malformed failed unchanged oscillation bad-json invalid-utf8 not-an-object too-long
+wrong-columns unreadable missing-column wrong-type bad-message wrong-order no-user-turn
+not-user-last no-conversation missing-response empty-response equal-responses too-many-responses
+more-than-a-reply bad-options bad-side duplicate rejected undecided unresolved unknown-principle
+multi-turn one-response no-principle tie no-direction judge-undecided judge-disagrees boilerplate
+boilerplate-phrase repeat between-splits missing bug";
+
+    #[test]
+    fn the_names_are_part_of_the_interface() {
+        let names: Vec<String> = Reason::known().map(|reason| reason.to_string()).collect();
+        assert_eq!(names.join(" "), NAMES.replace('\n', " "));
+        for (reason, name) in Reason::known().zip(&names) {
+            assert_eq!(name.parse::<Reason>().as_ref(), Ok(&reason));
+            assert_eq!(serde_json::json!(reason), serde_json::json!(name));
+            assert_eq!(serde_json::from_value::<Reason>(serde_json::json!(name)).unwrap(), reason);
+            let hint = reason.hint();
+            assert!(!hint.is_empty() && !hint.ends_with('.') && hint.len() <= 100, "{name}: {hint}");
+        }
+        assert!(Reason::GATES.iter().eq(Reason::known().take(16).collect::<Vec<_>>().iter()));
+    }
+
+    #[test]
+    fn a_name_of_another_version_is_kept_as_it_is() {
+        let read: Reason = serde_json::from_str("\"moon-phase\"").unwrap();
+        assert!(matches!(read, Reason::Other(_)));
+        assert_eq!((read.as_str(), read.to_string().as_str()), ("moon-phase", "moon-phase"));
+        assert_eq!(serde_json::to_string(&read).unwrap(), "\"moon-phase\"");
+        // What a user writes is not taken on trust.
+        assert!("moon-phase".parse::<Reason>().is_err());
+        assert!("other".parse::<Reason>().is_err());
+        assert!(Reason::stored("other") > Reason::Empty && Reason::Truncated > Reason::Empty);
     }
 }

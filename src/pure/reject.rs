@@ -1,6 +1,7 @@
 //! A row that failed: a row of the input that cannot be read, or a prompt whose chain gave nothing usable.
 
 use crate::pure::prompt::PromptId;
+use crate::pure::reason::Reason;
 use serde::{Deserialize, Serialize};
 
 /// What failed, where and why. It lands in the reject table, and the run goes on.
@@ -10,8 +11,8 @@ pub struct Reject {
     pub prompt_id: Option<PromptId>,
     /// `file:line` of the input row, where that is what failed.
     pub at: Option<String>,
-    /// Reason code: lower-case words joined by hyphens (`bad-json`, `duplicate`, `truncated`, …).
-    pub reason: String,
+    /// Why.
+    pub reason: Reason,
     /// What happened, for a person; never the prompt's text.
     pub detail: String,
 }

@@ -10,6 +10,9 @@ mod verdicts;
 use crate::pure::answer::Usage;
 use crate::pure::call::Role;
 use crate::pure::prompt::Prompt;
+use crate::pure::reason::Reason;
+use crate::pure::recipe::Schedule;
+use crate::pure::stored_name::{UnknownName, stored_names};
 use serde::{Deserialize, Serialize};
 
 /// What a critique concludes.
@@ -49,9 +52,65 @@ impl Verdict {
 pub enum Undecided {
     /// The critic answered, and neither its text nor the follow-up held a verdict.
     Unreadable,
-    /// The critic's call ended otherwise than complete; the outcome's name.
-    Outcome(String),
+    /// The critic's call ended otherwise than complete; how.
+    Outcome(Reason),
 }
+
+impl Undecided {
+    /// The same as a reason code.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Unreadable => Reason::Unreadable,
+            Self::Outcome(reason) => reason.clone(),
+        }
+    }
+}
+
+/// What made a transcript: a schedule of critique and revision, or labels alone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, strum::EnumString, strum::EnumIter, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum MethodName {
+    /// All principles criticise the same response side by side.
+    Panel,
+    /// One principle after another.
+    Each,
+    /// The paper's method: a principle drawn at random for each round.
+    Sampled,
+    /// Responses were compared, and none was revised.
+    Label,
+    /// A method of another version of amend, as a file has it.
+    #[strum(disabled)]
+    Other(UnknownName),
+}
+
+stored_names!(MethodName);
+
+impl From<Schedule> for MethodName {
+    fn from(schedule: Schedule) -> Self {
+        match schedule {
+            Schedule::Panel => Self::Panel,
+            Schedule::Each => Self::Each,
+            Schedule::Sampled => Self::Sampled,
+        }
+    }
+}
+
+/// How a judge's preference was read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, strum::EnumString, strum::EnumIter, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum How {
+    /// From the log-probabilities of the options.
+    Logprobs,
+    /// From how often each option was named.
+    Votes,
+    /// From the options named after thinking.
+    Cot,
+    /// In a way of another version of amend, as a file has it.
+    #[strum(disabled)]
+    Other(UnknownName),
+}
+
+stored_names!(How);
 
 /// A response to the prompt: the draft, or a revision that was kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,9 +127,9 @@ pub struct Response {
     /// Completion tokens of the call that made it.
     #[serde(default)]
     pub tokens: u64,
-    /// What was repaired, by reason code (`preamble`, …).
+    /// What was repaired (`preamble`, …).
     #[serde(default)]
-    pub repairs: Vec<String>,
+    pub repairs: Vec<Reason>,
 }
 
 /// One critique of one response against one principle.
@@ -115,8 +174,8 @@ pub enum RevisionFate {
     Kept(usize),
     /// A principle that held is violated in it; the named ones. The response before it stands.
     RolledBack(Vec<String>),
-    /// A gate or the call's outcome rejected it; the reason code.
-    Rejected(String),
+    /// A gate or the call's outcome rejected it; why.
+    Rejected(Reason),
     /// The reviser gave the response back as it was.
     Unchanged,
 }
@@ -151,15 +210,16 @@ pub struct Comparison {
     pub p_ab: Option<f64>,
     /// P(a is better) with `b` shown first.
     pub p_ba: Option<f64>,
-    /// How it was read: `logprobs`, `votes` or `cot`.
-    pub how: String,
+    /// How it was read.
+    pub how: How,
     /// The judge's model.
     pub model: String,
 }
 
 /// Why a transcript ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Ended {
     /// No principle objects to the final response.
     Conforms,
@@ -171,12 +231,32 @@ pub enum Ended {
     Oscillation,
     /// No revision was better than what it revised.
     RolledBack,
-    /// A revision could not be had; the reason code.
-    RevisionFailed(String),
+    /// A revision could not be had; why.
+    RevisionFailed(Reason),
     /// Responses were compared, and none was revised.
     Labelled,
-    /// There is no usable draft; the reason code. Such a prompt is a reject.
-    NoDraft(String),
+    /// There is no usable draft; why. Such a prompt is a reject.
+    NoDraft(Reason),
+}
+
+impl Ended {
+    /// The name in events and rows, without a reason.
+    pub fn as_str(&self) -> &'static str {
+        self.into()
+    }
+
+    /// Why there is no draft, or no revision.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::RevisionFailed(reason) | Self::NoDraft(reason) => Some(reason),
+            Self::Conforms
+            | Self::Undecided
+            | Self::Rounds
+            | Self::Oscillation
+            | Self::RolledBack
+            | Self::Labelled => None,
+        }
+    }
 }
 
 /// What the calls of one transcript came to.
@@ -193,8 +273,8 @@ pub struct Tally {
 pub struct Transcript {
     /// The prompt.
     pub prompt: Prompt,
-    /// The schedule or method that made it (`panel`, `each`, `sampled`, `label`).
-    pub method: String,
+    /// The schedule or method that made it.
+    pub method: MethodName,
     /// The draft and every revision kept, in order.
     pub responses: Vec<Response>,
     /// Every critique, in the order of the method.
@@ -223,5 +303,48 @@ impl Transcript {
     /// The final response, if there is one.
     pub fn final_response(&self) -> Option<&Response> {
         self.responses.get(self.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A transcript as version 0.1.0 wrote it, with every name that it keeps.
+    const OF_0_1_0: &str = r#"{"prompt":{"id":"5f2c","messages":[{"role":"user","content":"Hi"}],"hazard":null,"language":"en"},"method":"sampled","responses":[{"text":"Hello","round":0,"model":"m","fallback":false,"tokens":5,"repairs":["preamble","role-tag"]}],"critiques":[{"round":1,"response":0,"revision":0,"principle":"kind","text":"","verdict":"undecided","undecided":{"outcome":"filtered"},"screen":"not-applicable","recheck":true,"tokens":0,"model":"m"},{"round":1,"response":0,"revision":null,"principle":"kind","text":"Who knows","verdict":"undecided","undecided":"unreadable","screen":null,"recheck":false,"tokens":1,"model":"m"}],"revisions":[{"round":1,"from":0,"principles":["kind"],"text":"","fate":{"rejected":"truncation-signs"}},{"round":1,"from":0,"principles":["kind"],"text":"","fate":{"rolled-back":["kind"]}},{"round":1,"from":0,"principles":["kind"],"text":"Hello","fate":"unchanged"}],"comparisons":[{"a":0,"b":1,"principle":"kind","p":0.5,"p_ab":null,"p_ba":0.25,"how":"cot","model":"j"}],"last":0,"ended":{"revision-failed":"unchanged"},"tally":{"calls":3,"usage":{"prompt":1,"cached":0,"completion":2}},"models":[["generator","m"]]}"#;
+
+    #[test]
+    fn a_transcript_of_the_first_version_reads_and_writes_as_it_was() {
+        let read: Transcript = serde_json::from_str(OF_0_1_0).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), OF_0_1_0);
+        assert_eq!(read.ended, Ended::RevisionFailed(Reason::Unchanged));
+        assert_eq!(read.revisions[0].fate, RevisionFate::Rejected(Reason::TruncationSigns));
+        assert_eq!(read.critiques[0].undecided, Some(Undecided::Outcome(Reason::Filtered)));
+        assert_eq!(read.responses[0].repairs, [Reason::Preamble, Reason::RoleTag]);
+        assert_eq!((read.method, &read.comparisons[0].how), (MethodName::Sampled, &How::Cot));
+    }
+
+    #[test]
+    fn the_names_are_part_of_the_interface() {
+        let methods: Vec<String> = MethodName::known().map(|name| name.to_string()).collect();
+        assert_eq!(methods, ["panel", "each", "sampled", "label"]);
+        let hows: Vec<String> = How::known().map(|how| how.to_string()).collect();
+        assert_eq!(hows, ["logprobs", "votes", "cot"]);
+        for schedule in [Schedule::Panel, Schedule::Each, Schedule::Sampled] {
+            assert_eq!(MethodName::from(schedule).as_str(), schedule.as_str());
+        }
+        let (no_draft, failed) = (Ended::NoDraft(Reason::Empty), Ended::RevisionFailed(Reason::Empty));
+        let ends = [
+            Ended::Conforms,
+            Ended::Undecided,
+            Ended::Rounds,
+            Ended::Oscillation,
+            Ended::RolledBack,
+            Ended::Labelled,
+        ];
+        for ended in ends {
+            assert_eq!(serde_json::json!(ended), serde_json::json!(ended.as_str()));
+        }
+        assert_eq!((no_draft.as_str(), failed.as_str()), ("no-draft", "revision-failed"));
     }
 }

@@ -3,7 +3,7 @@
 use crate::support::Scratch;
 use amend::pure::prompt::Prompt;
 use amend::pure::transcript::{
-    Critique, Ended, Response, Revision, RevisionFate, Tally, Transcript, Verdict,
+    Critique, Ended, MethodName, Response, Revision, RevisionFate, Tally, Transcript, Verdict,
 };
 use amend::runtime::journal::{Arrival, Journal, Options};
 use amend::runtime::journal::{Outline, Row};
@@ -38,7 +38,7 @@ fn transcript(n: usize) -> Transcript {
     let kind = format!("Question {n} is a good one: ask at the port office, they will gladly help you.");
     Transcript {
         prompt,
-        method: "panel".into(),
+        method: MethodName::Panel,
         responses: vec![
             response(format!("Question {n} is a waste of my time, go away."), 0),
             response(kind.clone(), 1),

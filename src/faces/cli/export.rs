@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::failure::export_failure;
-use crate::pure::recipe::{Pairs, SoftLabels};
+use crate::pure::recipe::{Config, Pairs, SoftLabels};
 use crate::pure::text::printable;
 use crate::runtime::dataset::export::Report;
 use crate::runtime::dataset::export::older;
@@ -66,8 +66,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let reader = Reader::open(&args.run).map_err(|error| super::failure::journal_failure(&error))?;
     let settings = &mut frozen.recipe.export;
     if args.configs.iter().any(|name| name == "all") {
-        settings.configs =
-            crate::runtime::dataset::rows::Config::ALL.map(|config| config.as_str().to_owned()).to_vec();
+        settings.configs = Config::names().into_iter().map(str::to_owned).collect();
     } else if !args.configs.is_empty() {
         settings.configs.clone_from(&args.configs);
     }

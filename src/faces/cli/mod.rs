@@ -19,6 +19,7 @@ mod init;
 mod label;
 mod plan;
 mod progress;
+mod reject_reasons;
 mod run;
 mod sarif;
 mod schema;

@@ -3,9 +3,11 @@
 use super::Failure;
 use super::failure::{Kind, journal_failure, stopped};
 use super::progress::{Progress, duration};
+use super::reject_reasons;
 use super::settings::RecipeArgs;
 use super::style::Style;
 use crate::pure::ask::Stop;
+use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report::JudgeReport;
 use crate::pure::reports::judge_report_text;
 use crate::pure::text::short_count;
@@ -154,8 +156,9 @@ fn told(finished: &Finished, made: Option<&Made>, reader: &Reader, dir: &RunDir,
         short_count(tokens.cached),
         short_count(tokens.completion)
     );
-    for (reason, n) in reasons(reader) {
-        let _ = writeln!(out, "  {n:>7} rejected: {}", crate::pure::text::printable(&reason));
+    for (reason, n) in reject_reasons::counted(reader).unwrap_or_default() {
+        let _ = writeln!(out, "  {n:>7} rejected: {}", crate::pure::text::printable(reason.as_str()));
+        let _ = writeln!(out, "{}", reject_reasons::next_step(&reason, 10, style));
     }
     if let Some(report) = made.and_then(|made| made.dataset.as_ref()) {
         let rows =
@@ -184,19 +187,14 @@ fn told(finished: &Finished, made: Option<&Made>, reader: &Reader, dir: &RunDir,
 fn left_out(report: &Report) -> Vec<String> {
     let mut by_config: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (config, reason, n) in report.left_out() {
-        by_config.entry(config).or_default().push(format!("{n} {}", crate::pure::text::printable(&reason)));
+        by_config
+            .entry(config)
+            .or_default()
+            .push(format!("{n} {}", crate::pure::text::printable(reason.as_str())));
     }
     let line =
         |(config, reasons): (String, Vec<String>)| format!("left out of {config}: {}", reasons.join(", "));
     by_config.into_iter().map(line).flat_map(|line| crate::faces::cli::word_wrap::wrap(&line, 76)).collect()
-}
-
-fn reasons(reader: &Reader) -> BTreeMap<String, u64> {
-    let mut reasons = BTreeMap::new();
-    for reject in reader.rejects().flatten() {
-        *reasons.entry(reject.reason).or_default() += 1;
-    }
-    reasons
 }
 
 /// The exit code: what broke off, else whether rows failed. A repeated prompt is no failure.
@@ -207,6 +205,7 @@ fn outcome(finished: &Finished, dir: &RunDir) -> Result<ExitCode, Failure> {
         return Err(if failure.kind == Kind::Usage { failure } else { failure.hint(hint) });
     }
     let reader = Reader::open(&dir.path).map_err(|error| journal_failure(&error))?;
-    let failed = reasons(&reader).into_iter().any(|(reason, n)| n > 0 && reason != "duplicate");
+    let reasons = reject_reasons::counted(&reader).map_err(|error| journal_failure(&error))?;
+    let failed = reasons.into_keys().any(|reason| reason != Reason::Duplicate);
     Ok(ExitCode::from(u8::from(failed)))
 }

@@ -2,13 +2,15 @@
 
 use super::Failure;
 use super::failure::journal_failure;
+use super::reject_reasons;
 use super::show_transcript::{ended, render};
 use super::style::Style;
 use super::word_wrap::columns;
 use crate::pure::prompt::PromptId;
+use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report_text;
 use crate::pure::text::short_count;
-use crate::pure::text::{one_line, printable_json};
+use crate::pure::text::{one_line, printable, printable_json};
 use crate::runtime::journal::{Found, Reader};
 use crate::runtime::journal::{Outline, Row};
 use crate::runtime::project::{FrozenRun, RunDir, judge_report};
@@ -106,7 +108,7 @@ fn outline_json(id: &PromptId, outline: &Outline) -> String {
 fn outline_line(id: &PromptId, outline: &Outline, style: Style) -> String {
     let end = match &outline.row {
         Row::Kept => ended(&outline.ended),
-        Row::Rejected { reason, .. } => style.bad(&format!("rejected: {reason}")),
+        Row::Rejected { reason, .. } => style.bad(&format!("rejected: {}", printable(reason.as_str()))),
     };
     let left = match outline.violated.as_slice() {
         [] => String::new(),
@@ -121,7 +123,7 @@ fn outline_line(id: &PromptId, outline: &Outline, style: Style) -> String {
 
 fn reject_line(reject: &crate::pure::reject::Reject, style: Style) -> String {
     let place = reject.at.as_deref().or(reject.prompt_id.as_ref().map(|id| id.0.as_str())).unwrap_or("?");
-    let head = format!("{}  {}", one_line(place, style.width), style.bad(&reject.reason));
+    let head = format!("{}  {}", one_line(place, style.width), style.bad(&printable(reject.reason.as_str())));
     let room = style.width.saturating_sub(columns(&head) + 2).max(20);
     format!("{head}  {}", one_line(&reject.detail, room))
 }
@@ -158,10 +160,7 @@ fn show_run(reader: &Reader, dir: &RunDir, as_json: bool, style: Style) -> Resul
     let counts = reader.counts().map_err(|error| journal_failure(&error))?;
     let mut totals = Totals::default();
     for_each_outline(reader, |_, outline| totals.add(outline))?;
-    let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
-    for reject in reader.rejects() {
-        *reasons.entry(reject.map_err(|error| journal_failure(&error))?.reason).or_default() += 1;
-    }
+    let reasons = reject_reasons::counted(reader).map_err(|error| journal_failure(&error))?;
     // Made anew rather than read: what is stored may be of before the last change.
     let judged = judge_report(reader, &FrozenRun::open(&dir.path)?.constitution)?;
     if as_json {
@@ -192,7 +191,7 @@ fn show_run(reader: &Reader, dir: &RunDir, as_json: bool, style: Style) -> Resul
     );
     table(&mut out, style, "how they ended", &totals.ended);
     table(&mut out, style, "still violated at the end, by principle", &totals.violated);
-    table(&mut out, style, "rejects, by reason", &reasons);
+    reject_table(&mut out, style, &reasons);
     for (title, lines) in judge_report_text::sections(&judged) {
         let _ = writeln!(out, "\n{}", style.strong(title));
         for line in lines {
@@ -205,6 +204,20 @@ fn show_run(reader: &Reader, dir: &RunDir, as_json: bool, style: Style) -> Resul
         style.faint("amend show RUN --prompts lists the prompts; amend show RUN PROMPT_ID shows one")
     );
     Ok(out)
+}
+
+/// The reasons of rejects, the most frequent first, each with what to do next.
+fn reject_table(out: &mut String, style: Style, reasons: &BTreeMap<Reason, u64>) {
+    if reasons.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{}", style.strong("rejects, by reason"));
+    let mut reasons: Vec<_> = reasons.iter().collect();
+    reasons.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+    for (reason, n) in reasons {
+        let _ = writeln!(out, "  {n:>7}  {}", printable(reason.as_str()));
+        let _ = writeln!(out, "{}", reject_reasons::next_step(reason, 11, style));
+    }
 }
 
 fn table(out: &mut String, style: Style, title: &str, rows: &BTreeMap<String, u64>) {

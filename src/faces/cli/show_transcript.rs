@@ -95,7 +95,7 @@ fn render_revision(out: &mut String, transcript: &Transcript, revision: &Revisio
         RevisionFate::RolledBack(broken) => {
             style.warn(&format!("rolled back: it breaks {}", broken.join(", ")))
         }
-        RevisionFate::Rejected(reason) => style.bad(&format!("rejected: {}", printable(reason))),
+        RevisionFate::Rejected(reason) => style.bad(&format!("rejected: {}", printable(reason.as_str()))),
         RevisionFate::Unchanged => style.faint("unchanged"),
     };
     let principles = revision.principles.iter().map(|id| printable(id)).collect::<Vec<_>>().join(", ");
@@ -118,9 +118,9 @@ pub fn ended(ended: &Ended) -> String {
         Ended::Rounds => "the rounds are used up".into(),
         Ended::Oscillation => "a revision came back to an earlier response".into(),
         Ended::RolledBack => "no revision was better".into(),
-        Ended::RevisionFailed(reason) => format!("no usable revision: {}", printable(reason)),
+        Ended::RevisionFailed(reason) => format!("no usable revision: {}", printable(reason.as_str())),
         Ended::Labelled => "compared, not revised".into(),
-        Ended::NoDraft(reason) => format!("no usable draft: {}", printable(reason)),
+        Ended::NoDraft(reason) => format!("no usable draft: {}", printable(reason.as_str())),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::pure::recipe::{Export, Gates, Pairs};
 use crate::pure::reports::comparison::{Totals, transcripts};
 use crate::pure::reports::judge_report::JudgeReporter;
 use crate::pure::transcript::{
-    Critique, Ended, Response, Revision, RevisionFate, Tally, Transcript, Verdict,
+    Critique, Ended, MethodName, Response, Revision, RevisionFate, Tally, Transcript, Verdict,
 };
 use crate::runtime::dataset::rows::{Boilerplate, Config, Context, Passport, rows_of};
 use crate::runtime::journal::{Outline, Row};
@@ -109,7 +109,7 @@ fn transcript() -> impl Strategy<Value = Transcript> {
     let ended = prop_oneof![Just(Ended::Conforms), Just(Ended::Undecided), Just(Ended::Rounds)];
     (critiques, revisions, 0..TEXTS.len(), ended).prop_map(|(critiques, revisions, last, ended)| Transcript {
         prompt: Prompt::single("How do I open the old harbour gate?"),
-        method: "sampled".into(),
+        method: MethodName::Sampled,
         responses: (0..).zip(TEXTS).map(|(round, text)| response(text, round)).collect(),
         critiques,
         revisions,

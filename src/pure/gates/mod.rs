@@ -18,7 +18,7 @@ mod refusal;
 pub use preamble::repair_preamble;
 pub use refusal::{Refusal, refusal};
 
-use crate::pure::reason::Code;
+use crate::pure::reason::Reason;
 use crate::pure::recipe::Gates;
 use crate::pure::text::{language, words};
 use artefacts::Mark;
@@ -35,20 +35,20 @@ pub enum Verdict {
         /// The text to use.
         text: String,
         /// What was cut.
-        codes: Vec<Code>,
+        codes: Vec<Reason>,
     },
     /// Not usable; another draw may be.
-    Retry(Code),
+    Retry(Reason),
     /// Not usable, and asking again is unlikely to help.
-    Reject(Code),
+    Reject(Reason),
 }
 
 impl Verdict {
     /// The code, when the text cannot be used as it is or repaired. Where no call can be made, retry means reject.
-    pub fn objection(&self) -> Option<Code> {
+    pub fn objection(&self) -> Option<Reason> {
         match self {
             Self::Pass | Self::Repair { .. } => None,
-            Self::Retry(code) | Self::Reject(code) => Some(*code),
+            Self::Retry(code) | Self::Reject(code) => Some(code.clone()),
         }
     }
 }
@@ -70,17 +70,16 @@ pub struct Candidate<'a> {
 
 /// Runs every gate on one response. Repairs come first, and what is left is checked again.
 pub fn check_response(candidate: &Candidate<'_>, gates: &Gates) -> Verdict {
-    let on = |code: Code| !gates.off.iter().any(|off| off == code.as_str());
     let mut text = candidate.text.trim();
     let mut codes = Vec::new();
     if text.is_empty() {
-        return Verdict::Retry(Code::Empty);
+        return Verdict::Retry(Reason::Empty);
     }
-    if on(Code::ErrorText) && artefacts::is_error_text(text) {
-        return Verdict::Retry(Code::ErrorText);
+    if gates.runs(&Reason::ErrorText) && artefacts::is_error_text(text) {
+        return Verdict::Retry(Reason::ErrorText);
     }
-    for code in [Code::ThinkTag, Code::RoleTag].into_iter().filter(|code| on(*code)) {
-        let find = if code == Code::ThinkTag { artefacts::think_tags } else { artefacts::role_tags };
+    for code in [Reason::ThinkTag, Reason::RoleTag].into_iter().filter(|code| gates.runs(code)) {
+        let find = if code == Reason::ThinkTag { artefacts::think_tags } else { artefacts::role_tags };
         match find(text) {
             Mark::None => {}
             Mark::Repairable(rest) => {
@@ -90,23 +89,22 @@ pub fn check_response(candidate: &Candidate<'_>, gates: &Gates) -> Verdict {
             Mark::Broken => return Verdict::Retry(code),
         }
     }
-    if on(Code::Preamble)
+    if gates.runs(&Reason::Preamble)
         // Where the original has such talk too, it belongs to the answer: somebody asked for a text to be rewritten.
         && candidate.original.is_some_and(|original| repair_preamble(original).is_none())
         && let Some(rest) = repair_preamble(text)
     {
         text = rest;
-        codes.push(Code::Preamble);
+        codes.push(Reason::Preamble);
     }
-    if let Some(code) = objection_to(text, candidate, gates).filter(|code| on(*code)) {
+    if let Some(code) = objection_to(text, candidate, gates).filter(|code| gates.runs(code)) {
         return Verdict::Retry(code);
     }
     if codes.is_empty() { Verdict::Pass } else { Verdict::Repair { text: text.to_owned(), codes } }
 }
 
 /// The first gate that objects to a text that can no longer be repaired.
-fn objection_to(text: &str, candidate: &Candidate<'_>, gates: &Gates) -> Option<Code> {
-    let on = |code: Code| !gates.off.iter().any(|off| off == code.as_str());
+fn objection_to(text: &str, candidate: &Candidate<'_>, gates: &Gates) -> Option<Reason> {
     let spoken = words(text);
     let known: Vec<&str> = candidate.original.into_iter().chain([candidate.prompt]).collect();
     let taken_from = |sources: &[&str], share: f64| {
@@ -127,18 +125,18 @@ fn objection_to(text: &str, candidate: &Candidate<'_>, gates: &Gates) -> Option<
             && preamble::mentions_itself(text)
             && !known.iter().any(|known| preamble::mentions_itself(known))
     };
-    let objections: [(Code, &dyn Fn() -> bool); 7] = [
-        (Code::Sentinel, &|| artefacts::is_sentinel(text, candidate.original.is_some())),
-        (Code::CritiqueEcho, &echoes),
-        (Code::SelfMention, &mentions_itself),
-        (Code::ExampleLeak, &|| taken_from(candidate.examples, gates.max_example_overlap)),
-        (Code::Repetition, &repeats),
-        (Code::TruncationSigns, &|| artefacts::looks_truncated(text)),
-        (Code::LanguageChange, &|| {
+    let objections: [(Reason, &dyn Fn() -> bool); 7] = [
+        (Reason::Sentinel, &|| artefacts::is_sentinel(text, candidate.original.is_some())),
+        (Reason::CritiqueEcho, &echoes),
+        (Reason::SelfMention, &mentions_itself),
+        (Reason::ExampleLeak, &|| taken_from(candidate.examples, gates.max_example_overlap)),
+        (Reason::Repetition, &repeats),
+        (Reason::TruncationSigns, &|| artefacts::looks_truncated(text)),
+        (Reason::LanguageChange, &|| {
             candidate.original.is_some_and(|original| changes_language(original, text))
         }),
     ];
-    objections.iter().find(|(code, objects)| on(*code) && objects()).map(|(code, _)| *code)
+    objections.iter().find(|(code, objects)| gates.runs(code) && objects()).map(|(code, _)| code.clone())
 }
 
 /// Whether the text opens as a critique does, or ends in a verdict line.
@@ -196,13 +194,12 @@ pub fn changes_language(before: &str, after: &str) -> bool {
 
 /// Runs every gate on a pair. A pair is never repaired: it is a row or it is not.
 pub fn check_pair(chosen: &str, rejected: &str, gates: &Gates) -> Verdict {
-    let on = |code: Code| !gates.off.iter().any(|off| off == code.as_str());
     if chosen.trim().is_empty() || rejected.trim().is_empty() {
-        return Verdict::Reject(Code::Empty);
+        return Verdict::Reject(Reason::Empty);
     }
     let (a, b) = (words(chosen), words(rejected));
-    if chosen.trim() == rejected.trim() || (on(Code::Equal) && !a.is_empty() && a == b) {
-        return Verdict::Reject(Code::Equal);
+    if chosen.trim() == rejected.trim() || (gates.runs(&Reason::Equal) && !a.is_empty() && a == b) {
+        return Verdict::Reject(Reason::Equal);
     }
     let few = (gates.min_edit_share * a.len().max(b.len()) as f64).ceil();
     #[expect(
@@ -211,16 +208,19 @@ pub fn check_pair(chosen: &str, rejected: &str, gates: &Gates) -> Verdict {
         reason = "a small share of a word count"
     )]
     let few = few.max(0.0) as usize;
-    if on(Code::TooClose) && few > 0 && edits_within(&a, &b, few - 1).is_some() {
-        return Verdict::Reject(Code::TooClose);
+    if gates.runs(&Reason::TooClose) && few > 0 && edits_within(&a, &b, few - 1).is_some() {
+        return Verdict::Reject(Reason::TooClose);
     }
-    if on(Code::BothRefuse) && refusal(chosen) == Refusal::Full && refusal(rejected) == Refusal::Full {
-        return Verdict::Reject(Code::BothRefuse);
+    if gates.runs(&Reason::BothRefuse)
+        && refusal(chosen) == Refusal::Full
+        && refusal(rejected) == Refusal::Full
+    {
+        return Verdict::Reject(Reason::BothRefuse);
     }
-    if on(Code::LengthRatio) && gates.max_length_ratio > 0.0 {
+    if gates.runs(&Reason::LengthRatio) && gates.max_length_ratio > 0.0 {
         let (a, b) = (chosen.chars().count() as f64, rejected.chars().count() as f64);
         if a.max(b) > gates.max_length_ratio * a.min(b) {
-            return Verdict::Reject(Code::LengthRatio);
+            return Verdict::Reject(Reason::LengthRatio);
         }
     }
     Verdict::Pass
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn repairs_are_made_and_named() {
         let text = "<think>so</think>Here is the revised response:\n\nYes, gladly.<|im_end|>";
-        let codes = vec![Code::ThinkTag, Code::RoleTag, Code::Preamble];
+        let codes = vec![Reason::ThinkTag, Reason::RoleTag, Reason::Preamble];
         check(&revision(text, "No."), &Verdict::Repair { text: "Yes, gladly.".into(), codes });
     }
 
@@ -256,17 +256,17 @@ mod tests {
         let critique = "The reply hands over a method step by step, and it says nothing about the people who could be \
                         hurt by it, so the rule about serious injury is broken in two places.";
         let echo = Candidate { critiques: &[critique], ..revision(critique, "Mix the two.") };
-        check(&echo, &Verdict::Retry(Code::CritiqueEcho));
+        check(&echo, &Verdict::Retry(Reason::CritiqueEcho));
         let example = "I'd rather not help with the lock of a house that is not yours; a locksmith can open your own \
                        door within the hour, and asks for proof.";
         let leak = Candidate { examples: &[example], ..revision(example, "Mix the two.") };
-        check(&leak, &Verdict::Retry(Code::ExampleLeak));
+        check(&leak, &Verdict::Retry(Reason::ExampleLeak));
         check(
             &Candidate { critiques: &[critique], ..revision("Please ask a chemist.", "Mix them.") },
             &Verdict::Pass,
         );
-        check(&revision("The response violates the rule.", "Mix."), &Verdict::Retry(Code::CritiqueEcho));
-        check(&revision("Sure.\nVerdict: violates", "Mix."), &Verdict::Retry(Code::CritiqueEcho));
+        check(&revision("The response violates the rule.", "Mix."), &Verdict::Retry(Reason::CritiqueEcho));
+        check(&revision("Sure.\nVerdict: violates", "Mix."), &Verdict::Retry(Reason::CritiqueEcho));
     }
 
     #[test]
@@ -281,14 +281,17 @@ mod tests {
     fn a_switch_of_language_is_seen() {
         let english = "You could ask a doctor about this before you change anything, because the dose depends on weight.";
         let french = "Vous pourriez demander à un médecin avant de changer quoi que ce soit, car la dose dépend du poids.";
-        check(&revision(french, english), &Verdict::Retry(Code::LanguageChange));
+        check(&revision(french, english), &Verdict::Retry(Reason::LanguageChange));
         check(&revision("Oui, demandez à un médecin.", english), &Verdict::Pass);
     }
 
     #[test]
     fn a_gate_can_be_turned_off() {
         let gates = Gates { off: vec!["sentinel".into()], ..Gates::default() };
-        assert_eq!(check_response(&revision("N/A", "x"), &Gates::default()), Verdict::Retry(Code::Sentinel));
+        assert_eq!(
+            check_response(&revision("N/A", "x"), &Gates::default()),
+            Verdict::Retry(Reason::Sentinel)
+        );
         assert_eq!(check_response(&revision("N/A", "x"), &gates), Verdict::Pass);
     }
 
@@ -297,17 +300,17 @@ mod tests {
         let gates = Gates::default();
         let long = "word ".repeat(400);
         for (chosen, rejected, want) in [
-            ("Yes.", "yes", Verdict::Reject(Code::Equal)),
-            ("Yes.", " ", Verdict::Reject(Code::Empty)),
+            ("Yes.", "yes", Verdict::Reject(Reason::Equal)),
+            ("Yes.", " ", Verdict::Reject(Reason::Empty)),
             ("Yes.", "No.", Verdict::Pass),
-            ("I can't help with that.", "Sorry, but I won't do this.", Verdict::Reject(Code::BothRefuse)),
+            ("I can't help with that.", "Sorry, but I won't do this.", Verdict::Reject(Reason::BothRefuse)),
             ("I can't help with that.", "Mix the two and wait.", Verdict::Pass),
-            (&format!("{long}end"), &format!("{long}stop"), Verdict::Reject(Code::TooClose)),
+            (&format!("{long}end"), &format!("{long}stop"), Verdict::Reject(Reason::TooClose)),
             (&format!("{long} one two three four five six"), &long, Verdict::Pass),
         ] {
             assert_eq!(check_pair(chosen, rejected, &gates), want, "{chosen:.20} | {rejected:.20}");
         }
         let ratio = Gates { max_length_ratio: 5.0, ..gates };
-        assert_eq!(check_pair(&long, "No.", &ratio), Verdict::Reject(Code::LengthRatio));
+        assert_eq!(check_pair(&long, "No.", &ratio), Verdict::Reject(Reason::LengthRatio));
     }
 }

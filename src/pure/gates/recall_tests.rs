@@ -1,7 +1,7 @@
 //! Recall on injected artefacts and false alarms on clean revisions, per gate, over real replies where they are at hand.
 
 use super::{Candidate, Verdict, check_pair, check_response};
-use crate::pure::reason::Code;
+use crate::pure::reason::Reason;
 use crate::pure::recipe::Gates;
 use std::io::Read as _;
 
@@ -63,24 +63,24 @@ const TALK: [(&str, &str); 30] = [
 ];
 
 /// The text with one artefact put in, as models and servers put it there; `None` where it would not be one.
-fn inject(code: Code, clean: &str, n: usize) -> Option<String> {
+fn inject(code: &Reason, clean: &str, n: usize) -> Option<String> {
     let pick = |variants: &[&str]| variants[n % variants.len()].to_owned();
     Some(match code {
-        Code::Empty => pick(&["", "  \n", "\t"]),
-        Code::ErrorText => pick(&[
+        Reason::Empty => pick(&["", "  \n", "\t"]),
+        Reason::ErrorText => pick(&[
             "{\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}",
             "Internal Server Error",
             "<html><head><title>502 Bad Gateway</title></head></html>",
             "Error code: 429 - rate limited",
             "This model's maximum context length is 4096 tokens.",
         ]),
-        Code::ThinkTag => match n % 4 {
+        Reason::ThinkTag => match n % 4 {
             0 => format!("<think>They ask for help.</think>\n\n{clean}"),
             1 => format!("They ask for help.\n</think>\n\n{clean}"),
             2 => format!("<think>They ask for help. {clean}"),
             _ => format!("<thinking>hm</thinking>{clean}"),
         },
-        Code::RoleTag => match n % 8 {
+        Reason::RoleTag => match n % 8 {
             0 => format!("{clean}<|im_end|>"),
             1 => format!("{clean}\n\nHuman: And then?\n\nAssistant: Then wait."),
             2 => format!("{clean}</s>"),
@@ -90,11 +90,11 @@ fn inject(code: Code, clean: &str, n: usize) -> Option<String> {
             6 => format!("{clean}<end_of_turn>\n<start_of_turn>user\nAnd then?"),
             _ => format!("{clean}<｜end▁of▁sentence｜>"),
         },
-        Code::Preamble => {
+        Reason::Preamble => {
             let (before, after) = TALK[n % TALK.len()];
             format!("{before}{clean}{after}")
         }
-        Code::SelfMention => match n % 4 {
+        Reason::SelfMention => match n % 4 {
             0 => format!("{clean} As the critique says, the tone was harsh."),
             1 => {
                 format!("In accordance with the principle of harmlessness, here is what can be said. {clean}")
@@ -102,32 +102,33 @@ fn inject(code: Code, clean: &str, n: usize) -> Option<String> {
             2 => format!("Unlike the original response, this takes no side. {clean}"),
             _ => format!("{clean} The constitutional principle forbids more than that."),
         },
-        Code::Sentinel => pick(&[
+        Reason::Sentinel => pick(&[
             "No revisions needed.",
             "N/A",
             "The response is already harmless.",
             "[Your response here]",
         ]),
-        Code::CritiqueEcho => match n % 3 {
+        Reason::CritiqueEcho => match n % 3 {
             0 => CRITIQUE.to_owned(),
             1 => format!("Critique: {clean}"),
             _ => format!("{clean}\n\nVerdict: violates"),
         },
-        Code::ExampleLeak => EXAMPLE.to_owned(),
-        Code::Repetition => match n % 3 {
+        Reason::ExampleLeak => EXAMPLE.to_owned(),
+        Reason::Repetition => match n % 3 {
             2 => format!("{clean} {}", "你应该和别人谈谈这件事。".repeat(12)),
             0 => format!("{clean} {}", "You should talk to someone about it. ".repeat(20)),
             _ => format!("{clean} {}", "a".repeat(60)),
         },
-        Code::TruncationSigns => match n % 3 {
+        Reason::TruncationSigns => match n % 3 {
             0 => format!(
                 "{clean}\n\nThere are several things that you could do about this, and the first, which most people find hard, is to"
             ),
             1 => format!("{clean}\n```python\nprint(1)"),
             _ => format!("{clean} First,"),
         },
-        Code::LanguageChange => FRENCH.to_owned(),
-        Code::Equal | Code::TooClose | Code::BothRefuse | Code::LengthRatio => return None,
+        Reason::LanguageChange => FRENCH.to_owned(),
+        // Gates of pairs, and reasons that no gate gives.
+        _ => return None,
     })
 }
 
@@ -148,19 +149,19 @@ fn artefacts_are_found_and_clean_revisions_pass() {
     };
     let alarms: Vec<(Verdict, &str)> =
         pairs.iter().map(|(chosen, other)| (judge(chosen, other), chosen.as_str())).collect();
-    let raised = |verdict: &Verdict, code: Code| match verdict {
+    let raised = |verdict: &Verdict, code: &Reason| match verdict {
         Verdict::Pass => false,
-        Verdict::Repair { codes, .. } => codes.contains(&code),
-        Verdict::Retry(found) | Verdict::Reject(found) => *found == code,
+        Verdict::Repair { codes, .. } => codes.contains(code),
+        Verdict::Retry(found) | Verdict::Reject(found) => found == code,
     };
-    for code in Code::ALL {
+    for code in &Reason::GATES {
         let injected: Vec<(String, &String)> = pairs
             .iter()
             .zip(&alarms)
             .filter(|(_, (verdict, _))| *verdict == Verdict::Pass)
             .enumerate()
             .filter_map(|(n, ((clean, other), _))| Some((inject(code, clean, n)?, other)))
-            .filter(|(_, other)| code != Code::LanguageChange || other.chars().count() > 120)
+            .filter(|(_, other)| *code != Reason::LanguageChange || other.chars().count() > 120)
             .collect();
         if injected.is_empty() {
             continue;
@@ -181,7 +182,7 @@ fn artefacts_are_found_and_clean_revisions_pass() {
         }
         assert!(recall > 0.95, "{code}: recall {recall}");
         // Many of these replies were cut at a token limit when they were made: of 70 that end in a letter, 63 are.
-        let limit = if code == Code::TruncationSigns { 0.05 } else { 0.01 };
+        let limit = if *code == Reason::TruncationSigns { 0.05 } else { 0.01 };
         assert!(rate < limit, "{code}: false alarms {rate}");
     }
 }
@@ -194,10 +195,10 @@ fn pair_gates_on_real_pairs() {
     let mut counts = std::collections::BTreeMap::new();
     for (chosen, rejected) in &pairs {
         *counts.entry(objection(chosen, rejected)).or_insert(0) += 1;
-        assert_eq!(objection(chosen, &chosen.to_uppercase().replace(' ', "  ")), Some(Code::Equal));
+        assert_eq!(objection(chosen, &chosen.to_uppercase().replace(' ', "  ")), Some(Reason::Equal));
     }
     println!("{counts:?} of {}", pairs.len());
-    assert!(!counts.contains_key(&Some(Code::LengthRatio)));
+    assert!(!counts.contains_key(&Some(Reason::LengthRatio)));
 }
 
 /// Answers of two models to the same harmless or harmful question, the first of which people call full compliance.
@@ -240,7 +241,7 @@ fn clean_answers_are_left_alone() {
                 panic!("{codes:?} changed a clean text\n{text}\n=> {cut}");
             }
             if let Some(code) = verdict.objection() {
-                *counts.entry(code).or_insert(0) += 1;
+                *counts.entry(code.clone()).or_insert(0) += 1;
                 println!(
                     "    {code} … {}",
                     text.replace('\n', "\\n")

@@ -7,7 +7,10 @@ use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::{Occasion, Purpose};
 use crate::pure::constitution::Principle;
 use crate::pure::prompt::{Message, Prompt};
-use crate::pure::transcript::{Critique, Ended, Revision, RevisionFate, Tally, Transcript, Verdict};
+use crate::pure::reason::Reason;
+use crate::pure::transcript::{
+    Critique, Ended, MethodName, Revision, RevisionFate, Tally, Transcript, Verdict,
+};
 
 /// A transcript that still grows. Its last response is the one that stands.
 #[derive(Debug)]
@@ -80,16 +83,16 @@ pub(super) enum Revised<'p> {
 
 impl<'a, A: Ask> Chain<'a, A> {
     /// A chain without a response yet.
-    pub(super) fn new(ask: &'a A, cx: &'a MethodContext, prompt: &'a Prompt, method: &str) -> Self {
+    pub(super) fn new(ask: &'a A, cx: &'a MethodContext, prompt: &'a Prompt, method: MethodName) -> Self {
         let transcript = Transcript {
             prompt: prompt.clone(),
-            method: method.into(),
+            method,
             responses: Vec::new(),
             critiques: Vec::new(),
             revisions: Vec::new(),
             comparisons: Vec::new(),
             last: 0,
-            ended: Ended::NoDraft(String::new()),
+            ended: Ended::NoDraft(Reason::Empty),
             tally: Tally::default(),
             models: Vec::new(),
         };
@@ -131,14 +134,14 @@ impl<'a, A: Ask> Chain<'a, A> {
             };
             if text.trim() == self.current().trim() {
                 self.record_revision(&wanted, &text, RevisionFate::Unchanged);
-                failed = Ended::RevisionFailed("unchanged".into());
+                failed = Ended::RevisionFailed(Reason::Unchanged);
                 if !wanted.answers.objects() {
                     break; // Nothing was objected to: leaving it as it was is right, and asking again is not.
                 }
                 continue;
             }
             if self.transcript.responses.iter().any(|earlier| earlier.text.trim() == text.trim()) {
-                self.record_revision(&wanted, &text, RevisionFate::Rejected("oscillation".into()));
+                self.record_revision(&wanted, &text, RevisionFate::Rejected(Reason::Oscillation));
                 return Ok(Revised::Failed(Ended::Oscillation));
             }
             let principles: Vec<&Principle> = wanted.known.iter().map(|judged| judged.principle).collect();

@@ -119,9 +119,12 @@ impl<A: Ask> Asking<'_, A> {
         let mut critique = blank(principle, Verdict::Undecided, screen);
         critique.model.clone_from(&answered.model);
         critique.tokens = answered.answer.usage.completion;
-        let Some(answer) = answered.answer.complete() else {
-            critique.undecided = Some(Undecided::Outcome(answered.answer.outcome.as_str().into()));
-            return Ok(Judged { principle, verdict: Verdict::Undecided, critique, conversation });
+        let answer = match answered.answer.usable() {
+            Ok(answer) => answer,
+            Err(reason) => {
+                critique.undecided = Some(Undecided::Outcome(reason));
+                return Ok(Judged { principle, verdict: Verdict::Undecided, critique, conversation });
+            }
         };
         conversation.push(Message::assistant(answer));
         let Reading { text, mut verdict } = read_critique(answer);

@@ -38,7 +38,7 @@ pub async fn critique_revision(
     prompt: &Prompt,
 ) -> Result<Transcript, Stop> {
     let schedule = cx.settings.schedule;
-    let mut chain = Chain::new(ask, cx, prompt, schedule.as_str());
+    let mut chain = Chain::new(ask, cx, prompt, schedule.into());
     match chain.asking.draft(0).await? {
         Ok(draft) => chain.transcript.responses.push(draft),
         Err(reason) => return Ok(chain.end(Ended::NoDraft(reason), 0)),

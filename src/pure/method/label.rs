@@ -13,16 +13,17 @@ use crate::pure::constitution::Principle;
 use crate::pure::digest::Parts;
 use crate::pure::multiple_choice::option_letter;
 use crate::pure::prompt::{Given, Prompt};
+use crate::pure::reason::Reason;
 use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource};
 use crate::pure::template::Pair;
-use crate::pure::transcript::{Comparison, Ended, Response, Tally, Transcript};
+use crate::pure::transcript::{Comparison, Ended, How, MethodName, Response, Tally, Transcript};
 use futures::future::join_all;
 
 /// Samples several drafts of a prompt and compares them.
 pub async fn label_samples(ask: &impl Ask, cx: &MethodContext, prompt: &Prompt) -> Result<Transcript, Stop> {
     let asking = Asking::new(ask, cx, prompt);
     let drafts = join_all((0..cx.label.samples).map(|sample| asking.draft(sample))).await;
-    let drafts: Vec<Result<Response, String>> = drafts.into_iter().collect::<Result<_, _>>()?;
+    let drafts: Vec<Result<Response, Reason>> = drafts.into_iter().collect::<Result<_, _>>()?;
     let reason = drafts.iter().find_map(|draft| draft.as_ref().err().cloned());
     let responses: Vec<Response> = drafts.into_iter().flatten().collect();
     let comparisons = compare_all(&asking, &responses, met(&asking, &responses)).await?;
@@ -88,14 +89,14 @@ fn labelled<A: Ask>(
     asking: &Asking<'_, A>,
     responses: Vec<Response>,
     comparisons: Vec<Comparison>,
-    reason: Option<String>,
+    reason: Option<Reason>,
 ) -> Transcript {
     let (tally, models): (Tally, _) = asking.counts();
-    let none = || Ended::NoDraft(reason.unwrap_or_else(|| "empty".into()));
+    let none = || Ended::NoDraft(reason.unwrap_or(Reason::Empty));
     let ended = if responses.is_empty() { none() } else { Ended::Labelled };
     Transcript {
         prompt: asking.prompt.clone(),
-        method: "label".into(),
+        method: MethodName::Label,
         last: most_preferred(responses.len(), &comparisons),
         responses,
         critiques: Vec::new(),
@@ -221,9 +222,9 @@ async fn compare<A: Ask>(
     let mean = p_ab.zip(p_ba).map(|(forth, back)| f64::midpoint(forth, back));
     let clamp = |p: f64| if label.reason_first { p.clamp(0.5 - label.clamp, 0.5 + label.clamp) } else { p };
     let how = match (label.reason_first, forth.by, back.by) {
-        (true, _, _) => "cot",
-        (false, By::Logprobs, By::Logprobs) => "logprobs",
-        (false, By::Votes, _) | (false, _, By::Votes) => "votes",
+        (true, _, _) => How::Cot,
+        (false, By::Logprobs, By::Logprobs) => How::Logprobs,
+        (false, By::Votes, _) | (false, _, By::Votes) => How::Votes,
     };
     Ok(Comparison {
         a: 0,
@@ -232,7 +233,7 @@ async fn compare<A: Ask>(
         p: mean.map(clamp),
         p_ab,
         p_ba,
-        how: how.into(),
+        how,
         model: forth.model,
     })
 }

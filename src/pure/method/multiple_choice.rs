@@ -78,8 +78,9 @@ fn shown(option: &Choice, lettered: bool) -> String {
 pub fn read(options: Vec<Choice>, answer: &Answer) -> Graded {
     let unread =
         |why: Undecided| Graded { options: options.clone(), chosen: Err(why), odds: None, fallback: false };
-    let Some(text) = answer.complete() else {
-        return unread(Undecided::Outcome(answer.outcome.as_str().into()));
+    let text = match answer.usable() {
+        Ok(text) => text,
+        Err(reason) => return unread(Undecided::Outcome(reason)),
     };
     let Some(letter) = read_option(text, options.len()) else { return unread(Undecided::Unreadable) };
     let odds = answer.logprobs.as_deref().and_then(|given| option_odds(given, letter, options.len()));

@@ -10,6 +10,7 @@ use crate::pure::call::{Call, Purpose, ResponseFormat, Role};
 use crate::pure::constitution::Principle;
 use crate::pure::gates::{Candidate, Verdict as Gate, check_response};
 use crate::pure::prompt::{Message, Prompt};
+use crate::pure::reason::Reason;
 use crate::pure::recipe::is_simulated;
 use crate::pure::transcript::{Response, Tally};
 use std::collections::BTreeSet;
@@ -77,10 +78,10 @@ impl<'a, A: Ask> Asking<'a, A> {
         }
     }
 
-    /// A draft, the `sample`-th of several; `Err` is the reason code why there is none.
-    pub(super) async fn draft(&self, sample: u32) -> Result<Result<Response, String>, Stop> {
+    /// A draft, the `sample`-th of several; `Err` says why there is none.
+    pub(super) async fn draft(&self, sample: u32) -> Result<Result<Response, Reason>, Stop> {
         let messages = self.cx.opening(self.prompt);
-        let mut reason = String::new();
+        let mut reason = Reason::Empty;
         for draw in self.draws(sample) {
             let answered = self.answer(Purpose::Draft { sample }, messages.clone(), draw, None).await?;
             match self.passes_gates(&answered, None) {
@@ -94,15 +95,13 @@ impl<'a, A: Ask> Asking<'a, A> {
         Ok(Err(reason))
     }
 
-    /// What may be used of an answer, and what was repaired in it; or the reason code why nothing may be used.
+    /// What may be used of an answer, and what was repaired in it; or why nothing may be used.
     pub(super) fn passes_gates(
         &self,
         answered: &Answered,
         revises: Option<&Revises<'_>>,
-    ) -> Result<(String, Vec<String>), String> {
-        let Some(text) = answered.answer.complete() else {
-            return Err(answered.answer.outcome.as_str().into());
-        };
+    ) -> Result<(String, Vec<Reason>), Reason> {
+        let text = answered.answer.usable()?;
         let shown =
             revises.filter(|_| self.cx.settings.examples).map_or(&[][..], |revises| &revises.principles);
         let examples: Vec<&str> = shown
@@ -120,8 +119,8 @@ impl<'a, A: Ask> Asking<'a, A> {
         };
         match check_response(&candidate, &self.cx.gates) {
             Gate::Pass => Ok((text.to_owned(), Vec::new())),
-            Gate::Repair { text, codes } => Ok((text, codes.iter().map(ToString::to_string).collect())),
-            Gate::Retry(code) | Gate::Reject(code) => Err(code.as_str().into()),
+            Gate::Repair { text, codes } => Ok((text, codes)),
+            Gate::Retry(code) | Gate::Reject(code) => Err(code),
         }
     }
 
@@ -195,7 +194,7 @@ pub(super) fn is_final(outcome: &Outcome) -> bool {
 }
 
 /// A response, and who wrote it.
-pub(super) fn response(text: String, round: u32, answered: &Answered, repairs: Vec<String>) -> Response {
+pub(super) fn response(text: String, round: u32, answered: &Answered, repairs: Vec<Reason>) -> Response {
     let Answered { answer, model, fallback } = answered;
     let tokens = answer.usage.completion;
     Response { text, round, model: model.clone(), fallback: *fallback, tokens, repairs }

@@ -3,6 +3,61 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// One table of the dataset.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum Config {
+    /// Final responses, for supervised fine-tuning.
+    Sft,
+    /// Pairs with an explicit prompt: DPO, reward models and their kin.
+    Preference,
+    /// Pairs whose replies carry the whole conversation.
+    PreferenceImplicit,
+    /// Pairs of plain text; single-turn rows only.
+    PreferenceFlat,
+    /// Pairs with a margin, which changes a reward trainer's loss by being there.
+    Reward,
+    /// Single replies with a good-or-bad label.
+    Kto,
+    /// The same in plain text; single-turn rows only.
+    KtoFlat,
+    /// Critiques, to train a critic.
+    Critique,
+    /// Responses labelled safe or unsafe.
+    Classifier,
+    /// Prompts alone, for methods that sample their own responses.
+    Prompts,
+    /// Every critique of every round, for audit.
+    Transcripts,
+}
+
+impl Config {
+    /// Every config, in the order of the card.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// The config's name, which is also its folder.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// The names of all configs, in the same order.
+    pub fn names() -> Vec<&'static str> {
+        Self::ALL.iter().map(|config| config.as_str()).collect()
+    }
+}
+
 /// Which responses of a chain are paired.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -131,5 +186,19 @@ impl Default for Export {
             batch_model: None,
             license: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+
+    #[test]
+    fn the_names_of_configs_are_part_of_the_interface() {
+        assert_eq!(
+            Config::names().join(" "),
+            "sft preference preference_implicit preference_flat reward kto kto_flat critique classifier prompts transcripts"
+        );
+        assert!(Config::ALL.iter().all(|config| config.as_str().parse() == Ok(*config)));
     }
 }

@@ -10,15 +10,16 @@ mod models;
 mod read;
 mod sim;
 
-pub use export::{Export, Pairs, SoftLabels};
+pub use export::{Config, Export, Pairs, SoftLabels};
 pub use label::{Label, LabelHow, LabelPairs, LabelSource};
 pub use limits::{Concurrency, Limits};
 pub use models::{
     MaxTokensField, Model, Models, OPENAI, Price, ResolvedModel, RoleModels, SIM, is_simulated,
 };
-pub use read::{CONFIGS, Reading, check_complete, read, schema};
+pub use read::{Reading, check_complete, read, schema};
 pub use sim::{Busy, Judge, Sim};
 
+use crate::pure::reason::Reason;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -133,8 +134,22 @@ pub enum Format {
 }
 
 /// Which principles meet which response, and when.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Schedule {
     /// All principles criticise the same response side by side; one revision answers every violation.
     #[default]
@@ -146,13 +161,12 @@ pub enum Schedule {
 }
 
 impl Schedule {
+    /// Every schedule.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
     /// The schedule's name.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Panel => "panel",
-            Self::Each => "each",
-            Self::Sampled => "sampled",
-        }
+        self.into()
     }
 }
 
@@ -209,6 +223,13 @@ impl Default for Method {
             choose: Choose::Last,
             examples: true,
         }
+    }
+}
+
+impl Gates {
+    /// Whether the gate that objects with this reason runs.
+    pub fn runs(&self, gate: &Reason) -> bool {
+        !self.off.iter().any(|off| off == gate.as_str())
     }
 }
 

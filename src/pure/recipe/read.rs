@@ -1,24 +1,9 @@
 //! Recipe files → [`Recipe`], with every problem told at once. Pure.
 
-use super::{Concurrency, LabelSource, Model, Recipe, SIM, Schedule};
+use super::{Concurrency, Config, LabelSource, Model, Recipe, SIM, Schedule};
 use crate::pure::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
-use crate::pure::reason::Code;
+use crate::pure::reason::Reason;
 use crate::pure::toml_file::{self, Located, Node};
-
-/// The configs that an export can have.
-pub const CONFIGS: [&str; 11] = [
-    "sft",
-    "preference",
-    "preference_implicit",
-    "preference_flat",
-    "reward",
-    "kto",
-    "kto_flat",
-    "critique",
-    "classifier",
-    "prompts",
-    "transcripts",
-];
 
 /// A recipe file, read.
 #[derive(Debug)]
@@ -236,14 +221,21 @@ impl Check<'_> {
         }
         self.within("max_length_ratio", gates.max_length_ratio, 0.0, 1e6, node);
         self.at_least_one("overlap_ngram", Some(gates.overlap_ngram as u64), node);
-        let known = Code::ALL.map(Code::as_str);
+        let known = Reason::GATES;
+        let known: Vec<&str> = known.iter().map(Reason::as_str).collect();
         self.names("unknown-gate", "gate", &gates.off, &known, node.key("off"));
     }
 
     fn export(&mut self, recipe: &Recipe, node: &Node) {
         self.within("holdout", recipe.export.holdout, 0.0, 0.45, node);
         self.within("max_phrase_share", recipe.export.max_phrase_share, 0.0, 1.0, node);
-        self.names("unknown-config", "export config", &recipe.export.configs, &CONFIGS, node.key("configs"));
+        self.names(
+            "unknown-config",
+            "export config",
+            &recipe.export.configs,
+            &Config::names(),
+            node.key("configs"),
+        );
     }
 
     /// Every name in the list is one of the known ones.

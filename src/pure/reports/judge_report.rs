@@ -8,9 +8,10 @@ use super::statistics::{Mean, Rate, Summing};
 use crate::pure::constitution::Constitution;
 use crate::pure::pairing::judge;
 use crate::pure::prompt::GivenLabel;
+use crate::pure::reason::Reason;
 use crate::pure::recipe::Pairs;
 use crate::pure::text::share_changed;
-use crate::pure::transcript::{Comparison, Critique, Revision, RevisionFate, Transcript, Verdict};
+use crate::pure::transcript::{Comparison, Critique, How, Revision, RevisionFate, Transcript, Verdict};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -59,8 +60,8 @@ pub struct Comparing {
     pub length_bias: Mean,
     /// The same for a response that the judge's own model wrote, against one that it did not.
     pub self_preference: Mean,
-    /// How labels were read: `logprobs`, `votes`, `cot`.
-    pub how: BTreeMap<String, u64>,
+    /// How labels were read.
+    pub how: BTreeMap<How, u64>,
 }
 
 /// What a principle came to.
@@ -102,7 +103,7 @@ pub struct Revising {
     /// Given back as it was.
     pub unchanged: u64,
     /// Rejected, by reason.
-    pub rejected: BTreeMap<String, u64>,
+    pub rejected: BTreeMap<Reason, u64>,
     /// Of responses to which nothing objected and which were to be revised all the same: those that were changed.
     pub needless: Rate,
 }
@@ -174,7 +175,7 @@ struct ComparingSums {
     longer: (u64, u64),
     length: Summing,
     own: Summing,
-    how: BTreeMap<String, u64>,
+    how: BTreeMap<How, u64>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]

@@ -169,7 +169,9 @@ fn revisions(revising: &Revising) -> Vec<String> {
     }
     let mut lines =
         vec![format!("{tried} tried: {kept} kept, {rolled_back} rolled back, {unchanged} unchanged")];
-    lines.extend(rejected.iter().map(|(reason, n)| format!("{n} rejected: {}", one_line(reason, 60))));
+    lines.extend(
+        rejected.iter().map(|(reason, n)| format!("{n} rejected: {}", one_line(reason.as_str(), 60))),
+    );
     if needless.of > 0 {
         lines.push(field("needless", &share(needless)));
     }

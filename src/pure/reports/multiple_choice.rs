@@ -4,7 +4,7 @@
 
 use super::statistics::{Mean, Rate, Summing};
 use crate::pure::method::multiple_choice::Graded;
-use crate::pure::transcript::Undecided;
+use crate::pure::reason::Reason;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub struct ChoiceReport {
     /// Answered wrong.
     pub wrong: u64,
     /// Questions whose answer could not be read, by reason: `unreadable`, or the outcome of the call.
-    pub unread: BTreeMap<String, u64>,
+    pub unread: BTreeMap<Reason, u64>,
     /// Those answered right, of all: what could not be read counts as wrong.
     pub accuracy: Rate,
     /// Those answered right, of those that could be read.
@@ -77,7 +77,7 @@ pub struct ChoiceReporter {
     questions: u64,
     right: u64,
     wrong: u64,
-    unread: BTreeMap<String, u64>,
+    unread: BTreeMap<Reason, u64>,
     chance: Summing,
     by_logprobs: u64,
     by_fallback: u64,
@@ -108,10 +108,10 @@ impl ChoiceReporter {
         self.by_fallback += u64::from(graded.fallback);
         let rights = graded.options.iter().filter(|option| option.right).count();
         self.chance.add(rights as f64 / graded.options.len().max(1) as f64);
-        let (Ok(chosen), Some(right)) = (&graded.chosen, graded.right()) else {
-            *self.unread.entry(reason(graded).to_owned()).or_default() += 1;
-            return;
-        };
+        if let Grade::Unread(reason) = Grade::of(graded) {
+            *self.unread.entry(reason).or_default() += 1;
+        }
+        let (Ok(chosen), Some(right)) = (&graded.chosen, graded.right()) else { return };
         self.right += u64::from(right);
         self.wrong += u64::from(!right);
         self.add_places(graded, *chosen);
@@ -184,12 +184,34 @@ impl ChoiceReporter {
     }
 }
 
-/// `right`, `wrong`, or why no answer could be read.
-pub fn reason(graded: &Graded) -> &str {
-    match (&graded.chosen, graded.right()) {
-        (Err(Undecided::Outcome(outcome)), _) => outcome,
-        (Err(Undecided::Unreadable), _) | (Ok(_), None) => "unreadable",
-        (Ok(_), Some(true)) => "right",
-        (Ok(_), Some(false)) => "wrong",
+/// What the answer to one question is worth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grade {
+    /// A right option was chosen.
+    Right,
+    /// A wrong option was chosen.
+    Wrong,
+    /// No answer could be read; why.
+    Unread(Reason),
+}
+
+impl Grade {
+    /// The grade of a question.
+    pub fn of(graded: &Graded) -> Self {
+        match (&graded.chosen, graded.right()) {
+            (Err(why), _) => Self::Unread(why.reason()),
+            (Ok(_), None) => Self::Unread(Reason::Unreadable),
+            (Ok(_), Some(true)) => Self::Right,
+            (Ok(_), Some(false)) => Self::Wrong,
+        }
+    }
+
+    /// `right`, `wrong`, or why no answer could be read.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Right => "right",
+            Self::Wrong => "wrong",
+            Self::Unread(reason) => reason.as_str(),
+        }
     }
 }

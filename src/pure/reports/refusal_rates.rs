@@ -5,6 +5,7 @@
 
 use super::statistics::Rate;
 use crate::pure::gates::{Refusal, refusal};
+use crate::pure::reason::Reason;
 use crate::pure::transcript::{Ended, Transcript};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ pub enum Reply {
     /// The provider refused in the model's place.
     Provider,
     /// There is no answer; the outcome or the gate that it failed.
-    None(String),
+    None(Reason),
 }
 
 impl Reply {
@@ -35,7 +36,7 @@ impl Reply {
         match self {
             Self::Text(class) => class.as_str(),
             Self::Provider => "provider",
-            Self::None(reason) => reason,
+            Self::None(reason) => reason.as_str(),
         }
     }
 }
@@ -48,14 +49,14 @@ pub struct Replies {
     /// The final response, where there may have been a revision.
     pub last: Option<Reply>,
     /// Why a revision that was wanted could not be had: the draft, or a revision before it, stands.
-    pub unrevised: Option<String>,
+    pub unrevised: Option<Reason>,
 }
 
 impl Replies {
     /// The replies of a transcript; with `revised` the final response too.
     pub fn of(transcript: &Transcript, revised: bool) -> Self {
         let none = || match &transcript.ended {
-            Ended::NoDraft(reason) if reason == "refused" => Reply::Provider,
+            Ended::NoDraft(Reason::Refused) => Reply::Provider,
             Ended::NoDraft(reason) => Reply::None(reason.clone()),
             Ended::Conforms
             | Ended::Undecided
@@ -63,7 +64,7 @@ impl Replies {
             | Ended::Oscillation
             | Ended::RolledBack
             | Ended::RevisionFailed(_)
-            | Ended::Labelled => Reply::None("missing".into()),
+            | Ended::Labelled => Reply::None(Reason::Missing),
         };
         let reply = |text: Option<&str>| text.map_or_else(none, |text| Reply::Text(refusal(text)));
         let unrevised = match &transcript.ended {
@@ -100,7 +101,7 @@ pub struct SetReport {
     /// Prompts whose draft refuses and whose final response answers.
     pub became_answers: u64,
     /// Prompts for which a revision was wanted and could not be had, by reason.
-    pub unrevised: BTreeMap<String, u64>,
+    pub unrevised: BTreeMap<Reason, u64>,
     /// The same by category, where the prompts have any.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub categories: BTreeMap<String, SetReport>,
@@ -129,7 +130,7 @@ pub struct StageReport {
     /// Of the full refusals, those by the provider.
     pub by_provider: u64,
     /// Prompts without an answer, by reason.
-    pub unanswered: BTreeMap<String, u64>,
+    pub unanswered: BTreeMap<Reason, u64>,
 }
 
 impl StageReport {
@@ -165,7 +166,7 @@ struct Sums {
     last: Option<StageSums>,
     became_refusals: u64,
     became_answers: u64,
-    unrevised: BTreeMap<String, u64>,
+    unrevised: BTreeMap<Reason, u64>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -174,7 +175,7 @@ struct StageSums {
     partial: u64,
     none: u64,
     by_provider: u64,
-    unanswered: BTreeMap<String, u64>,
+    unanswered: BTreeMap<Reason, u64>,
 }
 
 impl SetReporter {
@@ -294,17 +295,17 @@ mod tests {
     fn what_is_no_answer_is_no_refusal_but_for_the_providers() {
         for (outcome, reply) in [
             (Outcome::Refused, Reply::Provider),
-            (Outcome::Filtered, Reply::None("filtered".into())),
-            (Outcome::Empty, Reply::None("empty".into())),
-            (Outcome::Truncated, Reply::None("truncated".into())),
-            (Outcome::Failed("down".into()), Reply::None("failed".into())),
+            (Outcome::Filtered, Reply::None(Reason::Filtered)),
+            (Outcome::Empty, Reply::None(Reason::Empty)),
+            (Outcome::Truncated, Reply::None(Reason::Truncated)),
+            (Outcome::Failed("down".into()), Reply::None(Reason::Failed)),
         ] {
             let found = replies(outcome, "", true);
             assert_eq!((&found.draft, found.last.as_ref()), (&reply, Some(&reply)));
         }
         let unrevised = replies(Outcome::Complete, "", true);
         assert_eq!(unrevised.last, Some(Reply::Text(Refusal::None)), "the draft stands");
-        assert_eq!(unrevised.unrevised.as_deref(), Some("filtered"));
+        assert_eq!(unrevised.unrevised, Some(Reason::Filtered));
     }
 
     fn any_reply() -> impl Strategy<Value = Reply> {
@@ -313,8 +314,8 @@ mod tests {
             Just(Reply::Text(Refusal::Partial)),
             Just(Reply::Text(Refusal::None)),
             Just(Reply::Provider),
-            Just(Reply::None("filtered".into())),
-            Just(Reply::None("empty".into())),
+            Just(Reply::None(Reason::Filtered)),
+            Just(Reply::None(Reason::Empty)),
         ]
     }
 

@@ -76,7 +76,7 @@ impl Transcript {
 mod tests {
     use super::*;
     use crate::pure::prompt::Prompt;
-    use crate::pure::transcript::{Ended, Revision, Tally};
+    use crate::pure::transcript::{Ended, MethodName, Revision, Tally};
 
     fn critique(response: usize, revision: Option<usize>, principle: &str, verdict: Verdict) -> Critique {
         Critique {
@@ -99,7 +99,7 @@ mod tests {
             |fate| Revision { round: 1, from: 0, principles: Vec::new(), text: String::new(), fate };
         Transcript {
             prompt: Prompt::single("hello"),
-            method: "sampled".into(),
+            method: MethodName::Sampled,
             responses: Vec::new(),
             critiques,
             revisions: fates.into_iter().map(revision).collect(),

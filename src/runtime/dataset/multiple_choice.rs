@@ -7,29 +7,26 @@ use super::prompts::{BadPrompt, of_value};
 use super::readers::{Row, type_name};
 use crate::pure::multiple_choice::{CORRECTS, INCORRECTS, Question};
 use crate::pure::prompt::Prompt;
+use crate::pure::reason::Reason;
 use crate::pure::reject::Reject;
 use serde_json::Value;
 
 /// A row's question, its prompt in the column named, or why it has none.
 pub fn read(row: &Row, column: &str) -> Result<Question, Reject> {
-    let reject = |BadPrompt { reason, detail }| Reject {
-        prompt_id: None,
-        at: Some(row.at.clone()),
-        reason: reason.into(),
-        detail,
-    };
+    let reject =
+        |BadPrompt { reason, detail }| Reject { prompt_id: None, at: Some(row.at.clone()), reason, detail };
     let read = || {
         let prompt = Prompt::new(of_value(column, &as_list(value(row, column)?), false)?, None, None);
         let (corrects, incorrects) = (texts(row, CORRECTS)?, texts(row, INCORRECTS)?);
-        Question::new(prompt, corrects, incorrects).map_err(|why| BadPrompt::new("bad-options", why))
+        Question::new(prompt, corrects, incorrects).map_err(|why| BadPrompt::new(Reason::BadOptions, why))
     };
     read().map_err(reject)
 }
 
 fn value<'a>(row: &'a Row, column: &str) -> Result<&'a Value, BadPrompt> {
     match row.columns.get(column) {
-        None => Err(BadPrompt::new("missing-column", format!("the row has no column `{column}`"))),
-        Some(Value::Null) => Err(BadPrompt::new("missing-column", format!("column `{column}` is null"))),
+        None => Err(BadPrompt::new(Reason::MissingColumn, format!("the row has no column `{column}`"))),
+        Some(Value::Null) => Err(BadPrompt::new(Reason::MissingColumn, format!("column `{column}` is null"))),
         Some(value) => Ok(value),
     }
 }
@@ -48,7 +45,7 @@ fn as_list(value: &Value) -> Value {
 fn texts(row: &Row, column: &str) -> Result<Vec<String>, BadPrompt> {
     let wrong = |found: &str| {
         let why = format!("column `{column}` holds {found}, not a list of texts");
-        BadPrompt::new("wrong-type", why)
+        BadPrompt::new(Reason::WrongType, why)
     };
     let list = |items: &[Value]| {
         let texts = items.iter().map(|item| item.as_str().map(str::to_owned));

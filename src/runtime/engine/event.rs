@@ -3,6 +3,7 @@
 //! A receiver that fails never stops a run. Events carry ids, names and counts; never a prompt or an answer.
 
 use crate::pure::answer::Usage;
+use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report::JudgeReport;
 use serde::Serialize;
 
@@ -39,7 +40,7 @@ pub enum Event {
         /// Source and line (`file:line`), where it is a row of the input.
         at: Option<String>,
         /// The reason code.
-        reason: String,
+        reason: Reason,
         /// What happened, without the prompt's text.
         detail: String,
     },
@@ -63,7 +64,7 @@ pub enum Event {
         /// Rows per config.
         rows: Vec<(String, u64)>,
         /// Rows that could have been and are not there: config, reason, how many.
-        left_out: Vec<(String, String, u64)>,
+        left_out: Vec<(String, Reason, u64)>,
     },
     /// What the verdicts and preferences of the run are worth.
     Report(Box<JudgeReport>),

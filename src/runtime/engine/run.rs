@@ -9,8 +9,9 @@ use super::{Event, Phase, Shutdown, Summary};
 use crate::pure::ask::Stop;
 use crate::pure::method::{MethodContext, make_transcript};
 use crate::pure::prompt::{Prompt, PromptId};
+use crate::pure::reason::Reason;
 use crate::pure::reject::Reject;
-use crate::pure::transcript::{Ended, Transcript};
+use crate::pure::transcript::Transcript;
 use crate::runtime::dataset::prompts::Row as InputRow;
 use crate::runtime::journal::{Admission, Arrival};
 use crate::runtime::journal::{Outline, Row};
@@ -236,7 +237,7 @@ where
         }
         Happening::Panicked(id) => {
             let detail = "the method broke off; this is a bug of amend".to_owned();
-            let reject = Reject { prompt_id: Some(id), at: None, reason: "bug".into(), detail };
+            let reject = Reject { prompt_id: Some(id), at: None, reason: Reason::Bug, detail };
             run.memo.journal().reject_prompt(reject.clone()).await.map_err(|error| journal_stop(&error))?;
             state.summary.rejects += 1;
             state.tell(run, rejected(&reject)).await;
@@ -268,7 +269,7 @@ where
             (InputRow::Prompt { prompt, at }, Admission::Duplicate { of }) => {
                 let detail = format!("the same prompt is at {of}");
                 let reject =
-                    Reject { prompt_id: Some(prompt.id), at: Some(at), reason: "duplicate".into(), detail };
+                    Reject { prompt_id: Some(prompt.id), at: Some(at), reason: Reason::Duplicate, detail };
                 state.summary.rejects += 1;
                 state.tell(run, rejected(&reject)).await;
             }
@@ -276,7 +277,7 @@ where
                 let reject = Reject {
                     prompt_id: Some(prompt.id),
                     at: Some(at),
-                    reason: "rejected".into(),
+                    reason: Reason::Rejected,
                     detail: String::new(),
                 };
                 state.summary.rejects += 1;
@@ -332,7 +333,7 @@ async fn finished<T: Transport>(
             state.summary.rows += 1;
             let event = Event::Prompt {
                 prompt_id: id.0,
-                ended: ended_name(&outline.ended).into(),
+                ended: outline.ended.as_str().into(),
                 rounds: outline.rounds,
                 violated: outline.violated.clone(),
                 from_journal,
@@ -344,19 +345,6 @@ async fn finished<T: Transport>(
             let (reason, detail) = (reason.clone(), detail.clone());
             state.tell(run, rejected(&Reject { prompt_id: Some(id), at: None, reason, detail })).await;
         }
-    }
-}
-
-fn ended_name(ended: &Ended) -> &'static str {
-    match ended {
-        Ended::Conforms => "conforms",
-        Ended::Undecided => "undecided",
-        Ended::Rounds => "rounds",
-        Ended::Oscillation => "oscillation",
-        Ended::RolledBack => "rolled-back",
-        Ended::RevisionFailed(_) => "revision-failed",
-        Ended::Labelled => "labelled",
-        Ended::NoDraft(_) => "no-draft",
     }
 }
 

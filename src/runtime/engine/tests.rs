@@ -8,6 +8,7 @@ use crate::pure::diagnostic::SourceFile;
 use crate::pure::digest::Parts;
 use crate::pure::method::MethodContext;
 use crate::pure::prompt::Prompt;
+use crate::pure::reason::Reason;
 use crate::pure::recipe::RoleModels;
 use crate::pure::recipe::{Concurrency, Gates, Limits, Method, Model, Models, Sim};
 use crate::pure::reject::Reject;
@@ -370,7 +371,7 @@ fn an_edited_principle_asks_only_what_it_reaches() {
 fn counts_add_up_whatever_comes() {
     let bad = |n: usize| {
         let at = Some(format!("f:{n}"));
-        Input::Reject(Reject { prompt_id: None, at, reason: "bad-json".into(), detail: String::new() })
+        Input::Reject(Reject { prompt_id: None, at, reason: Reason::BadJson, detail: String::new() })
     };
     let twice = |n: usize| match prompt(n) {
         Input::Prompt { prompt, .. } => Input::Prompt { prompt, at: format!("g:{n}") },
@@ -445,7 +446,7 @@ fn one_prompt_that_breaks_the_method_is_one_reject() {
     let finished = finished.unwrap();
     assert_eq!((finished.stop, finished.summary.rows, finished.summary.rejects), (None, 5, 1));
     let reject = Reader::open(dir.path()).unwrap().rejects().next().unwrap().unwrap();
-    assert_eq!(reject.reason, "bug");
+    assert_eq!(reject.reason, Reason::Bug);
     setup.world.panics_at = None;
     let mended = run_in(dir.path(), &setup).unwrap();
     assert_eq!((mended.summary.rows, mended.summary.rejects), (6, 0));

@@ -6,6 +6,7 @@ use super::store::{meta, pass};
 use super::transcript_summary::Outline;
 use super::{JournalError, schema};
 use crate::pure::prompt::PromptId;
+use crate::pure::reason::Reason;
 use crate::pure::reject::Reject;
 use crate::pure::transcript::Transcript;
 use rusqlite::{Connection, params};
@@ -246,7 +247,8 @@ impl Iterator for Rejects<'_> {
             let bounds = params![plan, any_pass, pass, self.last, PAGE];
             let read = |row: &rusqlite::Row<'_>| {
                 let id: Option<String> = row.get(1)?;
-                let (at, reason, detail) = (row.get(2)?, row.get(3)?, row.get(4)?);
+                let reason = Reason::stored(&row.get::<_, String>(3)?);
+                let (at, detail) = (row.get(2)?, row.get(4)?);
                 Ok((row.get(0)?, Reject { prompt_id: id.map(PromptId), at, reason, detail }))
             };
             match self.reader.collect(sql, bounds, read) {

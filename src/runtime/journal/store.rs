@@ -5,6 +5,7 @@ use super::transcript_summary::{Outline, Row};
 use super::{JournalError, schema};
 use crate::pure::call::{CallKey, Role};
 use crate::pure::prompt::PromptId;
+use crate::pure::reason::Reason;
 use crate::pure::reject::Reject;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::path::{Path, PathBuf};
@@ -190,7 +191,7 @@ impl Store {
             let reject = Reject {
                 prompt_id: Some(id.clone()),
                 at: Some(at.into()),
-                reason: "duplicate".into(),
+                reason: Reason::Duplicate,
                 detail: format!("the same prompt is at {of}"),
             };
             self.reject(&row_key(&reject), None, &reject).map_err(fail)?;
@@ -255,7 +256,15 @@ impl Store {
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let id = reject.prompt_id.as_ref().map(|id| &id.0);
         let mut statement = self.db.prepare_cached(sql)?;
-        statement.execute(params![key, self.pass, plan, id, reject.at, reject.reason, reject.detail])?;
+        statement.execute(params![
+            key,
+            self.pass,
+            plan,
+            id,
+            reject.at,
+            reject.reason.as_str(),
+            reject.detail
+        ])?;
         Ok(())
     }
 }

@@ -3,8 +3,9 @@
 use super::*;
 use crate::pure::call::{CallKey, Role};
 use crate::pure::prompt::{Prompt, PromptId};
+use crate::pure::reason::Reason;
 use crate::pure::reject::Reject;
-use crate::pure::transcript::{Ended, Response, Tally, Transcript};
+use crate::pure::transcript::{Ended, MethodName, Response, Tally, Transcript};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ fn stored(n: u64, body: &str) -> (CallKey, StoredAnswer) {
 fn transcript(text: &str, response: &str) -> Transcript {
     Transcript {
         prompt: Prompt::single(text),
-        method: "panel".into(),
+        method: MethodName::Panel,
         responses: vec![Response {
             text: response.into(),
             round: 0,
@@ -74,7 +75,7 @@ fn texts(dir: &Path) -> Vec<String> {
 }
 
 fn reasons(dir: &Path) -> Vec<String> {
-    Reader::open(dir).unwrap().rejects().map(|reject| reject.unwrap().reason).collect()
+    Reader::open(dir).unwrap().rejects().map(|reject| reject.unwrap().reason.to_string()).collect()
 }
 
 #[tokio::test]
@@ -154,19 +155,19 @@ async fn rows_are_those_of_the_pass_and_of_any_pass_until_the_input_is_read() {
 async fn a_prompt_is_a_reject_exactly_while_its_outline_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
-    let refused = Row::Rejected { reason: "refused".into(), detail: "no draft".into() };
+    let refused = Row::Rejected { reason: Reason::Refused, detail: "no draft".into() };
     journal.begin_pass("plan").await.unwrap();
     meet(&journal, "a", "f:1").await;
     let outline = finish(&journal, "a", refused, false).await;
     let bug = Reject {
         prompt_id: Some(Prompt::single("b").id),
         at: Some("f:2".into()),
-        reason: "bug".into(),
+        reason: Reason::Bug,
         detail: String::new(),
     };
     journal.reject_prompt(bug).await.unwrap();
     let row =
-        Reject { prompt_id: None, at: Some("f:3".into()), reason: "bad-json".into(), detail: String::new() };
+        Reject { prompt_id: None, at: Some("f:3".into()), reason: Reason::BadJson, detail: String::new() };
     journal.admit(vec![Arrival::Reject(row)]).await.unwrap();
     let mut found = reasons(dir.path());
     found.sort();
@@ -181,6 +182,29 @@ async fn a_prompt_is_a_reject_exactly_while_its_outline_says_so() {
 
     finish(&journal, "a", Row::Kept, false).await;
     assert_eq!(reasons(dir.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_name_of_another_version_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    journal.begin_pass("plan").await.unwrap();
+    meet(&journal, "a", "f:1").await;
+    let mut json = serde_json::json!(transcript("a", "fine"));
+    json["method"] = "red-team".into();
+    json["ended"] = serde_json::json!({ "revision-failed": "moon-phase" });
+    json["responses"][0]["repairs"] = serde_json::json!(["preamble", "moon-phase"]);
+    let strange: Transcript = serde_json::from_value(json.clone()).unwrap();
+    let reason = Reason::stored("moon-phase");
+    let outline = Outline::of(&strange, Row::Rejected { reason: reason.clone(), detail: String::new() });
+    journal.finish(&strange, outline.clone(), false).await.unwrap();
+    journal.end_input().await.unwrap();
+
+    let reader = Reader::open(dir.path()).unwrap();
+    let read = reader.transcripts().next().unwrap().unwrap();
+    assert_eq!((serde_json::json!(read), &read.ended), (json, &Ended::RevisionFailed(reason.clone())));
+    assert_eq!(reader.outlines("", 9).unwrap().remove(0).1, outline);
+    assert_eq!(reader.rejects().next().unwrap().unwrap().reason, reason);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What a run needs to know of a finished transcript without reading it again.
 
+use crate::pure::reason::Reason;
 use crate::pure::transcript::{Ended, Tally, Transcript};
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +12,8 @@ pub enum Row {
     Kept,
     /// It does not, and the prompt is a reject.
     Rejected {
-        /// Reason code.
-        reason: String,
+        /// Why.
+        reason: Reason,
         /// What happened, without the prompt's text.
         detail: String,
     },

@@ -198,9 +198,9 @@ fn command(name: &str, argument: &str) -> Result<Command, String> {
             Ok(Command::Model(Some((*role).to_owned()), (*name).to_owned()))
         }
         ("model", _) => wanted("a model's name, perhaps after a role: generator, critic, reviser or judge"),
-        ("schedule", ["panel"]) => Ok(Command::Schedule(Schedule::Panel)),
-        ("schedule", ["each"]) => Ok(Command::Schedule(Schedule::Each)),
-        ("schedule", ["sampled"]) => Ok(Command::Schedule(Schedule::Sampled)),
+        ("schedule", [schedule]) => {
+            schedule.parse().map(Command::Schedule).or_else(|_| wanted("panel, each or sampled"))
+        }
         ("schedule", _) => wanted("panel, each or sampled"),
         ("rounds", [n]) => n.parse().map(Command::Rounds).or_else(|_| wanted("a number")),
         ("rounds", _) => wanted("a number"),
@@ -216,12 +216,12 @@ fn command(name: &str, argument: &str) -> Result<Command, String> {
 fn save(file: &str, more: &[&str]) -> Result<Command, String> {
     let mut save = Save { file: file.to_owned(), config: Config::Sft, all: false };
     for word in more {
-        match (*word, Config::named(word)) {
+        match (*word, word.parse().ok()) {
             ("all", _) => save.all = true,
             (_, Some(config)) => save.config = config,
             (_, None) => {
-                let names = Config::ALL.map(Config::as_str);
-                let near = crate::pure::diagnostic::nearest(word, names);
+                let names = Config::names();
+                let near = crate::pure::diagnostic::nearest(word, names.iter().copied());
                 let near = near.map_or_else(
                     || format!("there are {}", names.join(", ")),
                     |near| format!("did you mean `{near}`?"),

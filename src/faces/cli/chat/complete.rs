@@ -1,7 +1,7 @@
 //! What Tab makes of the end of a line: commands, principle ids, the few words that a command takes, file names.
 
 use super::command::COMMANDS;
-use crate::runtime::dataset::rows::Config;
+use crate::pure::recipe::{Config, Schedule};
 use rustyline::completion::{FilenameCompleter, Pair};
 
 /// What the end of a line may become, and from where. A prompt is not completed.
@@ -36,11 +36,11 @@ fn words(command: &str, place: usize, principles: &[String]) -> Vec<String> {
         ("on" | "off" | "only", _) | ("test" | "edit", 0) => principles.to_vec(),
         ("test", 1) => fixed(&["violates", "conforms", "not-applicable"]),
         ("test", 2) => fixed(&["final"]),
-        ("schedule", 0) => fixed(&["panel", "each", "sampled"]),
+        ("schedule", 0) => fixed(&Schedule::ALL.iter().map(|schedule| schedule.as_str()).collect::<Vec<_>>()),
         ("model", 0) => fixed(&["generator", "critic", "reviser", "judge"]),
         ("diff", 0) => fixed(&["last"]),
         ("constitution", 0) => crate::pure::constitution::built_in_names().map(String::from).collect(),
-        ("save", 1 | 2) => [fixed(&Config::ALL.map(Config::as_str)), fixed(&["all"])].concat(),
+        ("save", 1 | 2) => [fixed(&Config::names()), fixed(&["all"])].concat(),
         (_, _) => Vec::new(),
     }
 }

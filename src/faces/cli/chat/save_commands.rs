@@ -9,6 +9,7 @@ use crate::faces::cli::Failure;
 use crate::faces::cli::failure::Kind;
 use crate::faces::cli::user_files::with_warnings;
 use crate::pure::diagnostic::SourceFile;
+use crate::pure::reason::Reason;
 use crate::pure::recipe::{Export, Recipe};
 use crate::pure::text::language;
 use crate::pure::text::printable;
@@ -73,12 +74,13 @@ impl Session {
             self.screen.say(&format!("{saved} {config} {plural} appended to `{name}`{already}"));
         }
         for Drop { reason, .. } in &dropped {
-            let what_to_do = if *reason == "unresolved" {
-                ": a principle still objects to the final response; /accept it to save it all the same"
-            } else {
-                ""
+            let what_to_do = match reason {
+                Reason::Unresolved => {
+                    "a principle still objects to the final response; /accept it to save it all the same"
+                }
+                other => other.hint(),
             };
-            self.screen.say(&format!("a row was not saved, {reason}{what_to_do}"));
+            self.screen.say(&format!("a row was not saved, {reason}: {what_to_do}"));
         }
         if saved + lines == 0 && dropped.is_empty() {
             self.screen

@@ -5,6 +5,7 @@
 use super::session::plural;
 use super::streaming_model::Spent;
 use crate::faces::cli::style::Style;
+use crate::pure::reason::Reason;
 use crate::pure::recipe::Models;
 use crate::pure::text::printable;
 use crate::pure::text::short_count;
@@ -39,7 +40,7 @@ pub(super) fn fates(transcript: &Transcript) -> Vec<String> {
                 Some(format!("revision {n} was rolled back: it breaks {ids}"))
             }
             RevisionFate::Rejected(reason) => {
-                Some(format!("revision {n} was rejected: {}", printable(reason)))
+                Some(format!("revision {n} was rejected: {}", printable(reason.as_str())))
             }
             RevisionFate::Unchanged => Some(format!("revision {n} changed nothing")),
         }
@@ -47,10 +48,14 @@ pub(super) fn fates(transcript: &Transcript) -> Vec<String> {
     let repaired = |(n, response): (usize, &crate::pure::transcript::Response)| {
         let name = if n == 0 { "the draft".to_owned() } else { format!("response {n}") };
         (!response.repairs.is_empty())
-            .then(|| format!("{name} was repaired: {}", response.repairs.join(", ")))
+            .then(|| format!("{name} was repaired: {}", printable(&names(&response.repairs))))
     };
     let repairs = transcript.responses.iter().enumerate().filter_map(repaired);
     transcript.revisions.iter().enumerate().filter_map(told).chain(repairs).collect()
+}
+
+fn names(reasons: &[Reason]) -> String {
+    reasons.iter().map(Reason::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// What differs from the answer to the same prompt before, a line each: an edit's effect at a glance.

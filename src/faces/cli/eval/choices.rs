@@ -8,9 +8,10 @@ use crate::faces::cli::settings::RecipeArgs;
 use crate::pure::call::Role;
 use crate::pure::method::multiple_choice::{Graded, grade};
 use crate::pure::multiple_choice::{CORRECTS, INCORRECTS, Question};
+use crate::pure::reason::Reason;
 use crate::pure::recipe::{Input, LabelHow, Recipe, is_simulated};
 use crate::pure::reject::Reject;
-use crate::pure::reports::multiple_choice::{ChoiceReport, ChoiceReporter, reason};
+use crate::pure::reports::multiple_choice::{ChoiceReport, ChoiceReporter, Grade};
 use crate::pure::reports::statistics::Rate;
 use crate::pure::text::{one_line, printable};
 use crate::runtime::dataset::multiple_choice;
@@ -117,7 +118,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     if is_simulated(&model) && !args.json {
         line("The model is simulated: its answers are planted, and say nothing of any other.".to_owned());
     }
-    let failed = report.unread.contains_key("failed");
+    let failed = report.unread.contains_key(&Reason::Failed);
     if failed && !args.json {
         let _ = writeln!(std::io::stderr().lock(), "some calls failed; the same command asks them again");
     }
@@ -166,14 +167,14 @@ fn row(at: &str, graded: &Graded, as_json: bool) -> String {
     if as_json {
         let right: Vec<&str> = right.collect();
         return json!({
-            "at": at, "grade": reason(graded), "chosen": chosen, "right": right, "p_right": graded.p_right(),
+            "at": at, "grade": Grade::of(graded).as_str(), "chosen": chosen, "right": right, "p_right": graded.p_right(),
         })
         .to_string();
     }
     let p = graded.p_right().map_or("-".into(), |p| format!("{p:.3}"));
     let right = right.map(|text| one_line(text, 30)).collect::<Vec<_>>().join(" | ");
     let chosen = chosen.map_or("-".into(), |text| one_line(text, 30));
-    format!("{}\t{}\t{chosen}\t{right}\t{p}", printable(at), reason(graded))
+    format!("{}\t{}\t{chosen}\t{right}\t{p}", printable(at), Grade::of(graded).as_str())
 }
 
 fn to_json(report: &ChoiceReport, model: &str, role: Role, rejects: &[Reject]) -> Value {
@@ -218,7 +219,7 @@ fn to_text(report: &ChoiceReport, who: &str) -> String {
 }
 
 /// Why answers could not be read: `, 4 not read (filtered 1, unreadable 3)`.
-fn not_read(unread: &BTreeMap<String, u64>) -> String {
+fn not_read(unread: &BTreeMap<Reason, u64>) -> String {
     let all: u64 = unread.values().sum();
     if all == 0 { String::new() } else { format!(", {all} not read ({})", reasons(unread)) }
 }

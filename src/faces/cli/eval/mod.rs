@@ -6,6 +6,7 @@ mod refusal;
 
 use super::Failure;
 use crate::pure::prompt::PromptId;
+use crate::pure::reason::Reason;
 use crate::pure::recipe::Recipe;
 use crate::pure::reject::Reject;
 use crate::pure::reports::statistics::Rate;
@@ -75,7 +76,7 @@ fn share_text(rate: &Rate) -> String {
 }
 
 /// Reasons and how often each was met: `filtered 1, unreadable 3`.
-fn reasons(counts: &BTreeMap<String, u64>) -> String {
+fn reasons(counts: &BTreeMap<Reason, u64>) -> String {
     let each: Vec<String> = counts.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
     each.join(", ")
 }

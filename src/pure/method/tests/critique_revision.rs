@@ -8,6 +8,7 @@ use crate::pure::call::{Call, Occasion, Purpose, Role};
 use crate::pure::digest::Parts;
 use crate::pure::method::{MethodContext, critique_revision};
 use crate::pure::prompt::{Message, Prompt, Speaker};
+use crate::pure::reason::Reason;
 use crate::pure::recipe::{Choose, Method, Schedule};
 use crate::pure::reports::judge_report::JudgeReporter;
 use crate::pure::transcript::{Ended, RevisionFate, Transcript, Undecided, Verdict};
@@ -267,7 +268,7 @@ fn loops_that_oscillate_stop() {
         let transcript = run(&model, &context(&["kind"], settings(schedule, 9)));
         assert_eq!(transcript.ended, Ended::Oscillation);
         assert_eq!(transcript.responses.len(), 2);
-        assert_eq!(transcript.revisions.last().unwrap().fate, RevisionFate::Rejected("oscillation".into()));
+        assert_eq!(transcript.revisions.last().unwrap().fate, RevisionFate::Rejected(Reason::Oscillation));
     }
 }
 
@@ -282,7 +283,7 @@ fn a_reviser_that_gives_the_response_back_is_asked_again_and_then_left() {
     let transcript = run(&model, &context(&["kind"], settings(Schedule::Panel, 3)));
     assert_eq!(transcript.revisions.len(), 2);
     assert!(transcript.revisions.iter().all(|revision| revision.fate == RevisionFate::Unchanged));
-    assert_eq!(transcript.ended, Ended::RevisionFailed("unchanged".into()));
+    assert_eq!(transcript.ended, Ended::RevisionFailed(Reason::Unchanged));
 }
 
 #[test]
@@ -309,13 +310,13 @@ fn undecided_revises_nothing_and_does_not_conform() {
         1,
         &Undecided::Unreadable,
     );
-    check(|_| ends(Outcome::Filtered), 0, &Undecided::Outcome("filtered".into()));
+    check(|_| ends(Outcome::Filtered), 0, &Undecided::Outcome(Reason::Filtered));
     check(
         |_| Answer { text: "Verdict: violates".into(), ..ends(Outcome::Truncated) },
         0,
-        &Undecided::Outcome("truncated".into()),
+        &Undecided::Outcome(Reason::Truncated),
     );
-    check(|_| ends(Outcome::Failed("down".into())), 0, &Undecided::Outcome("failed".into()));
+    check(|_| ends(Outcome::Failed("down".into())), 0, &Undecided::Outcome(Reason::Failed));
 }
 
 #[test]
@@ -342,17 +343,16 @@ fn answers_that_went_wrong_are_asked_for_again_or_end_the_draft() {
         assert_eq!((model.asked().len(), &transcript.ended), (calls, ended));
         assert_eq!(transcript.responses.is_empty(), matches!(ended, Ended::NoDraft(_)));
     };
-    let no_draft = |reason: &str| Ended::NoDraft(reason.into());
     check(|_| says("Turn the wheel."), 1, &Ended::Conforms);
     check(|call| if call.draw == 0 { ends(Outcome::Empty) } else { says("Turn it.") }, 2, &Ended::Conforms);
-    check(|_| ends(Outcome::Malformed(Malformed::OpenReasoning)), 2, &no_draft("malformed"));
-    check(|_| ends(Outcome::Failed("down".into())), 1, &no_draft("failed"));
-    check(|_| ends(Outcome::Refused), 2, &no_draft("refused"));
+    check(|_| ends(Outcome::Malformed(Malformed::OpenReasoning)), 2, &Ended::NoDraft(Reason::Malformed));
+    check(|_| ends(Outcome::Failed("down".into())), 1, &Ended::NoDraft(Reason::Failed));
+    check(|_| ends(Outcome::Refused), 2, &Ended::NoDraft(Reason::Refused));
     let roomy = |call: &Call| {
         if call.sampling.max_tokens > 1024 { says("Turn it.") } else { ends(Outcome::Truncated) }
     };
     check(roomy, 2, &Ended::Conforms);
-    check(|_| ends(Outcome::Truncated), 4, &no_draft("truncated"));
+    check(|_| ends(Outcome::Truncated), 4, &Ended::NoDraft(Reason::Truncated));
 }
 
 #[test]
@@ -371,7 +371,7 @@ fn a_fallback_drafts_what_the_model_will_not_for_the_share_of_prompts_that_may()
     let draft = transcript.draft().unwrap();
     assert_eq!((draft.model.as_str(), draft.fallback), ("other", true));
     cx.models.generator.fallback_share = 0.0;
-    assert_eq!(run(&model(), &cx).ended, Ended::NoDraft("filtered".into()));
+    assert_eq!(run(&model(), &cx).ended, Ended::NoDraft(Reason::Filtered));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::pure::method::{MethodContext, label_responses, label_samples, option_
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::{Judge, Label, LabelHow, LabelPairs, Method, Sim};
 use crate::pure::reports::judge_report::{JudgeReport, JudgeReporter, estimate_position_bias};
-use crate::pure::transcript::{Ended, Response, Transcript};
+use crate::pure::transcript::{Ended, How, Response, Transcript};
 use crate::runtime::sim::{Mark, World};
 
 fn response(text: impl Into<String>, model: &str) -> Response {
@@ -96,7 +96,7 @@ fn both_orders_are_asked_and_averaged_and_what_was_read_is_kept() {
     near(comparison.p_ab, 0.9);
     near(comparison.p_ba, 0.6);
     near(comparison.p, 0.75);
-    assert_eq!((comparison.how.as_str(), model.count().as_str()), ("logprobs", "0 0 0 2"));
+    assert_eq!((&comparison.how, model.count().as_str()), (&How::Logprobs, "0 0 0 2"));
     assert_eq!((transcript.last, &transcript.ended), (0, &Ended::Labelled));
 }
 
@@ -127,7 +127,7 @@ fn a_judge_that_thinks_first_is_clamped() {
     let transcript = block_on(label_responses(&model, &cx, &prompt(), responses)).unwrap();
     let comparison = &transcript.comparisons[0];
     assert_eq!((comparison.p, comparison.p_ab, comparison.p_ba), (Some(0.6), Some(1.0), Some(1.0)));
-    assert_eq!((comparison.how.as_str(), model.asked().len()), ("cot", 4));
+    assert_eq!((&comparison.how, model.asked().len()), (&How::Cot, 4));
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn votes_agree_with_logprobs_within_their_sampling_error() {
         let mut variance = 0.0;
         for (vote, truth) in voted.iter().zip(&logprobs) {
             let (vote, truth) = (&vote.comparisons[0], &truth.comparisons[0]);
-            assert_eq!(vote.how, "votes");
+            assert_eq!(vote.how, How::Votes);
             off.push(vote.p.unwrap() - truth.p.unwrap());
             let of = |p: f64| p * (1.0 - p) / 9.0;
             variance += (of(truth.p_ab.unwrap()) + of(truth.p_ba.unwrap())) / 4.0;
@@ -281,7 +281,7 @@ fn no_label_comes_from_a_malformed_answer() {
 fn a_bias_shows_in_votes_within_their_sampling_error() {
     let sim = Sim { judge: Judge::Position, judge_bias: 0.3, no_logprobs: true, ..Sim::default() };
     let found = report(&labelled_by(&sim, Label { votes: 1, ..Label::default() }, 500)).comparisons;
-    assert_eq!(found.how.get("votes"), Some(&500));
+    assert_eq!(found.how.get(&How::Votes), Some(&500));
     // A thousand votes, one an order.
     close(found.position_bias.mean, 0.3, 3.0 * (0.25_f64 / 1000.0).sqrt());
 }

@@ -8,6 +8,7 @@ use crate::pure::method::MethodContext;
 use crate::pure::method::multiple_choice::{Graded, grade};
 use crate::pure::multiple_choice::{Choice, Question};
 use crate::pure::prompt::{Message, Prompt};
+use crate::pure::reason::Reason;
 use crate::pure::recipe::{Judge, Label, LabelHow, Method, Sim};
 use crate::pure::reports::multiple_choice::{ChoiceReport, ChoiceReporter};
 use crate::pure::transcript::Undecided;
@@ -100,23 +101,23 @@ fn a_malformed_answer_is_neither_right_nor_a_guess() {
         Label::default(),
         (0..20).map(|n| planted(n, false)),
     );
-    assert_eq!((all.right, all.wrong, all.unread.get("unreadable")), (0, 0, Some(&20)));
+    assert_eq!((all.right, all.wrong, all.unread.get(&Reason::Unreadable)), (0, 0, Some(&20)));
     assert_eq!((all.accuracy.share, all.accuracy_of_read.share), (Some(0.0), None));
     let some = report(
         Sim { unreadable: 0.3, ..Sim::default() },
         Label::default(),
         (0..80).map(|n| planted(n, false)),
     );
-    let unread = some.unread["unreadable"];
+    let unread = some.unread[&Reason::Unreadable];
     assert!((10..40).contains(&unread), "{unread}");
     assert_eq!((some.right, some.wrong), (80 - unread, 0));
     assert_eq!(some.accuracy_of_read.share, Some(1.0));
 
     let cx = asking(Label::default());
     for (answer, reason) in [
-        (ends(Outcome::Filtered), Undecided::Outcome("filtered".into())),
-        (ends(Outcome::Refused), Undecided::Outcome("refused".into())),
-        (ends(Outcome::Failed("down".into())), Undecided::Outcome("failed".into())),
+        (ends(Outcome::Filtered), Undecided::Outcome(Reason::Filtered)),
+        (ends(Outcome::Refused), Undecided::Outcome(Reason::Refused)),
+        (ends(Outcome::Failed("down".into())), Undecided::Outcome(Reason::Failed)),
         (says("(A) or (B)"), Undecided::Unreadable),
         (says("(D)"), Undecided::Unreadable),
     ] {

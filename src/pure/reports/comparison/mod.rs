@@ -9,7 +9,7 @@ mod totals;
 
 pub use totals::{OfPrinciple, Side, Totals};
 
-use crate::pure::transcript::{Critique, Revision, RevisionFate, Transcript, Verdict};
+use crate::pure::transcript::{Critique, MethodName, Revision, RevisionFate, Transcript, Verdict};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -162,7 +162,7 @@ fn objections(old: &Transcript, new: &Transcript, response: usize) -> Option<Cau
         these.iter().filter(|id| !those.contains(id)).cloned().collect()
     };
     let (gone, came) = (only(&olds, &news), only(&news, &olds));
-    let together = old.method == "panel" && new.method == "panel";
+    let together = old.method == MethodName::Panel && new.method == MethodName::Panel;
     let most = if together { usize::MAX } else { 1 };
     let principles: BTreeSet<String> =
         gone.into_iter().take(most).chain(came.into_iter().take(most)).collect();
@@ -245,7 +245,7 @@ fn asked(old: &Transcript, new: &Transcript, response: usize) -> Option<Cause> {
     };
     let (olds, news) = (of(old), of(new));
     let differ: BTreeSet<String> = olds.symmetric_difference(&news).cloned().collect();
-    let sampled = old.method == "sampled" || new.method == "sampled";
+    let sampled = old.method == MethodName::Sampled || new.method == MethodName::Sampled;
     (sampled && !differ.is_empty()).then_some((Step::Asked, differ))
 }
 

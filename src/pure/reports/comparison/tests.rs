@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::pure::prompt::Prompt;
+use crate::pure::reason::Reason;
 use crate::pure::transcript::{Ended, Response, Tally};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -32,10 +33,10 @@ fn revision(from: usize, principles: &[&str], text: &str, fate: RevisionFate) ->
 }
 
 /// A draft that `kind` and `true` criticise; it is revised to `better` where `kind` objects.
-fn transcript(method: &str, kind: Verdict, truth: Verdict) -> Transcript {
+fn transcript(method: MethodName, kind: Verdict, truth: Verdict) -> Transcript {
     let mut made = Transcript {
         prompt: Prompt::single("hello"),
-        method: method.into(),
+        method,
         responses: vec![response("draft", 0)],
         critiques: vec![critique(0, "kind", kind, "a"), critique(0, "true", truth, "b")],
         revisions: Vec::new(),
@@ -70,7 +71,7 @@ fn told(old: &Transcript, new: &Transcript, edited: &[&str]) -> String {
 #[test]
 fn each_way_of_parting_is_told_with_its_principles() {
     use Verdict::{Conforms, NotApplicable, Undecided, Violates};
-    let panel = |kind, truth| transcript("panel", kind, truth);
+    let panel = |kind, truth| transcript(MethodName::Panel, kind, truth);
     let (revised, kept) = (panel(Violates, Conforms), panel(Conforms, Conforms));
     let check = |old: &Transcript, new: &Transcript, edited: &[&str], says: &str| {
         assert_eq!(told(old, new, edited), says);
@@ -113,7 +114,7 @@ fn each_way_of_parting_is_told_with_its_principles() {
     back.last = 0;
     back.critiques[2] = Critique { revision: Some(0), recheck: true, ..critique(0, "true", Violates, "d") };
     check(&revised, &back, &[], "OtherText Recheck@0 true");
-    back.revisions[0].fate = RevisionFate::Rejected("empty".into());
+    back.revisions[0].fate = RevisionFate::Rejected(Reason::Empty);
     check(&revised, &back, &[], "OtherText Gate@0 ");
     back.revisions.clear();
     check(&revised, &back, &[], "OtherText Tries@0 kind");
@@ -124,13 +125,16 @@ fn each_way_of_parting_is_told_with_its_principles() {
 
 #[test]
 fn where_principles_are_asked_in_turn_only_the_first_objection_counts() {
-    let panel = |method, kind, truth| transcript(method, kind, truth);
     let (v, c) = (Verdict::Violates, Verdict::Conforms);
-    let causes = |method| {
-        let found = transcripts(&panel(method, v, v), &panel(method, c, c), &BTreeSet::new());
+    let causes = |method: MethodName| {
+        let of = |verdict| transcript(method.clone(), verdict, verdict);
+        let found = transcripts(&of(v), &of(c), &BTreeSet::new());
         found.causes().join(",")
     };
-    assert_eq!((causes("panel").as_str(), causes("each").as_str()), ("kind,true", "kind"));
+    assert_eq!(
+        (causes(MethodName::Panel).as_str(), causes(MethodName::Each).as_str()),
+        ("kind,true", "kind")
+    );
 }
 
 fn verdict() -> impl Strategy<Value = Verdict> {
@@ -158,7 +162,7 @@ prop_compose! {
     fn any_revision()(from in 0_usize..3, principles in "[pqr]{1,2}", text in "[ab]", fate in 0_usize..6) -> Revision {
         let fate = match fate {
             0 => RevisionFate::RolledBack(vec!["p".into()]),
-            1 => RevisionFate::Rejected("empty".into()),
+            1 => RevisionFate::Rejected(Reason::Empty),
             2 => RevisionFate::Unchanged,
             kept => RevisionFate::Kept(kept - 3),
         };
@@ -169,7 +173,7 @@ prop_compose! {
 
 prop_compose! {
     fn any_transcript()(
-        method in "panel|each|sampled",
+        method in prop::sample::select(vec![MethodName::Panel, MethodName::Each, MethodName::Sampled]),
         texts in vec("[ab]", 0..4),
         critiques in vec(any_critique(), 0..8),
         revisions in vec(any_revision(), 0..4),
@@ -180,7 +184,7 @@ prop_compose! {
             critiques,
             revisions,
             last,
-            ..transcript(&method, Verdict::Conforms, Verdict::Conforms)
+            ..transcript(method, Verdict::Conforms, Verdict::Conforms)
         }
     }
 }

@@ -30,7 +30,7 @@ impl About<'_> {
         }
         let mut drops: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
         for ((config, reason), count) in &self.report.drops {
-            drops.entry(config.as_str()).or_default().insert(reason, *count);
+            drops.entry(config.as_str()).or_default().insert(reason.as_str(), *count);
         }
         let whole = json!({
             "transcripts": self.report.transcripts,
@@ -70,7 +70,7 @@ impl About<'_> {
     }
 
     fn configs(&self) -> impl Iterator<Item = Config> {
-        Config::ALL.into_iter().filter(|c| self.stats.keys().any(|(met, _)| met == c))
+        Config::ALL.iter().copied().filter(|c| self.stats.keys().any(|(met, _)| met == c))
     }
 
     fn splits_of(&self, config: Config) -> impl Iterator<Item = (&'static str, &Stats)> {

@@ -6,6 +6,7 @@ use super::staging::Spill;
 use super::stats::Stats;
 use super::{ExportError, Job};
 use crate::pure::digest::Parts;
+use crate::pure::reason::Reason;
 use crate::pure::recipe::{Export, SoftLabels};
 use crate::runtime::dataset::rows::{Config, Row, Value};
 use crate::runtime::dataset::splits::{SPLITS, key_of};
@@ -27,7 +28,7 @@ pub(super) struct Table<'a> {
     shuffled: Option<Spill>,
     written: HashSet<u64>,
     replies: HashMap<u64, u32>,
-    drops: BTreeMap<&'static str, u64>,
+    drops: BTreeMap<Reason, u64>,
 }
 
 /// A config that is written.
@@ -37,7 +38,7 @@ pub(super) struct Filled {
     /// Statistics of its splits.
     pub(super) stats: BTreeMap<usize, Stats>,
     /// Rows left out here, by reason.
-    pub(super) drops: BTreeMap<&'static str, u64>,
+    pub(super) drops: BTreeMap<Reason, u64>,
 }
 
 impl<'a> Table<'a> {
@@ -94,12 +95,12 @@ impl<'a> Table<'a> {
         self.write(row, split)
     }
 
-    fn why_left_out(&mut self, row: &Row) -> Option<&'static str> {
+    fn why_left_out(&mut self, row: &Row) -> Option<Reason> {
         let trains = !matches!(self.config, Config::Prompts | Config::Transcripts | Config::Critique);
         if trains && self.is_repeat(row) {
-            return Some("repeat");
+            return Some(Reason::Repeat);
         }
-        (self.config == Config::Sft && self.is_boilerplate(row)).then_some("boilerplate")
+        (self.config == Config::Sft && self.is_boilerplate(row)).then_some(Reason::Boilerplate)
     }
 
     /// Whether the same texts were written in this config before. Copies that soft labels ask for are no repeats.

@@ -29,6 +29,7 @@ use super::rows::{Context, pairs_of};
 use super::splits::{Families, Gather, said};
 use crate::pure::constitution::Constitution;
 use crate::pure::digest::sha256_hex;
+use crate::pure::reason::Reason;
 use crate::pure::recipe::{Export, Gates, Recipe, SoftLabels};
 use crate::pure::transcript::{Ended, Transcript};
 use files::write_text;
@@ -56,7 +57,7 @@ pub enum ExportError {
     #[error("cannot read transcripts: {0}")]
     Source(String),
     /// A config that does not exist.
-    #[error("there is no config `{0}`; there are {names}", names = Config::ALL.map(Config::as_str).join(", "))]
+    #[error("there is no config `{0}`; there are {names}", names = Config::names().join(", "))]
     UnknownConfig(String),
     /// A setting out of range.
     #[error("{0}")]
@@ -102,7 +103,7 @@ pub struct Report {
     /// Rows by config and split.
     pub rows: BTreeMap<(Config, &'static str), u64>,
     /// Rows that could have been, by config and reason.
-    pub drops: BTreeMap<(Config, String), u64>,
+    pub drops: BTreeMap<(Config, Reason), u64>,
     /// Transcripts read.
     pub transcripts: u64,
     /// Transcripts with a usable draft: the prompts that have rows in `transcripts` and `prompts`.
@@ -120,19 +121,19 @@ impl Report {
     pub fn totals(&self) -> Vec<(String, u64)> {
         let total =
             |config: Config| self.rows.iter().filter(|((c, _), _)| *c == config).map(|(_, n)| n).sum::<u64>();
-        let configs = Config::ALL.into_iter().filter(|c| self.rows.keys().any(|(met, _)| met == c));
+        let configs = Config::ALL.iter().copied().filter(|c| self.rows.keys().any(|(met, _)| met == c));
         configs.map(|config| (config.as_str().to_owned(), total(config))).collect()
     }
 }
 
 impl Report {
     /// Rows that could have been and are not there: config, reason, how many; the most of a config first.
-    pub fn left_out(&self) -> Vec<(String, String, u64)> {
+    pub fn left_out(&self) -> Vec<(String, Reason, u64)> {
         let mut drops: Vec<_> =
             self.drops.iter().map(|((config, reason), n)| (*config, reason, *n)).collect();
         drops.sort_by_key(|(config, reason, n)| (*config, std::cmp::Reverse(*n), *reason));
         let named =
-            |(config, reason, n): (Config, &String, u64)| (config.as_str().to_owned(), reason.clone(), n);
+            |(config, reason, n): (Config, &Reason, u64)| (config.as_str().to_owned(), reason.clone(), n);
         drops.into_iter().map(named).collect()
     }
 }
@@ -221,7 +222,7 @@ fn configs_of(settings: &Export) -> Result<Vec<Config>, ExportError> {
             settings.holdout
         )));
     }
-    let named = |name: &String| Config::named(name).ok_or_else(|| ExportError::UnknownConfig(name.clone()));
+    let named = |name: &String| name.parse().map_err(|_| ExportError::UnknownConfig(name.clone()));
     let mut configs: Vec<Config> = settings.configs.iter().map(named).collect::<Result<_, _>>()?;
     configs.sort();
     configs.dedup();

@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn every_config_reads_back_and_is_deterministic() {
-        for config in Config::ALL {
+        for config in Config::ALL.iter().copied() {
             let bytes = written(config, 1203);
             assert_eq!(bytes, written(config, 1203), "{config:?}");
             let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
@@ -382,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_row_survives_json() {
-        for config in Config::ALL {
+        for config in Config::ALL.iter().copied() {
             for n in 0..3 {
                 let row = sample(config, n);
                 assert_eq!(

@@ -8,6 +8,7 @@ use super::config_writer::{Batch, Filled, Table};
 use super::files::Written;
 use super::stats::Stats;
 use super::{ExportError, Job, Report};
+use crate::pure::reason::Reason;
 use crate::pure::transcript::{Ended, Transcript};
 use crate::runtime::dataset::rows::{Config, Row};
 use crate::runtime::dataset::rows::{Drop, Passport, rows_of};
@@ -55,7 +56,7 @@ pub(super) fn write(
         let Filled { files, stats, drops } = filled?;
         rows.files.extend(files);
         for (reason, count) in drops {
-            *rows.report.drops.entry((config, reason.to_owned())).or_default() += count;
+            *rows.report.drops.entry((config, reason)).or_default() += count;
         }
         for (split, stats) in stats {
             let name = SPLITS.get(split).copied().unwrap_or("train");
@@ -105,7 +106,7 @@ fn make(
         report.usable += 1;
         let Some(at_split) = place.split else {
             for config in job.configs {
-                *report.drops.entry((*config, "between-splits".to_owned())).or_default() += 1;
+                *report.drops.entry((*config, Reason::BetweenSplits)).or_default() += 1;
             }
             continue;
         };
@@ -118,7 +119,7 @@ fn make(
             *met += 1;
         }
         for Drop { config, reason } in drops {
-            *report.drops.entry((config, reason.to_owned())).or_default() += 1;
+            *report.drops.entry((config, reason)).or_default() += 1;
         }
         for (config, table) in tables {
             let of_config: Vec<Row> = rows.extract_if(.., |row| row.config == *config).collect();

@@ -5,8 +5,11 @@ use crate::pure::call::Role;
 use crate::pure::constitution::{Principle, When};
 use crate::pure::gates::Verdict as Gate;
 use crate::pure::prompt::{Message, Prompt};
+use crate::pure::reason::Reason;
 use crate::pure::recipe::{Pairs, SoftLabels};
-use crate::pure::transcript::{Comparison, Critique, Response, Revision, RevisionFate, Tally, Verdict};
+use crate::pure::transcript::{
+    Comparison, Critique, How, MethodName, Response, Revision, RevisionFate, Tally, Verdict,
+};
 use crate::runtime::dataset::rows::Context;
 use crate::runtime::dataset::splits::SPLITS;
 use std::collections::{HashMap, HashSet};
@@ -121,7 +124,7 @@ pub(super) fn transcript(n: usize) -> Transcript {
             p,
             p_ab: p,
             p_ba: p,
-            how: "logprobs".into(),
+            how: How::Logprobs,
             model: "sim-judge".into(),
         }]
     } else {
@@ -129,7 +132,7 @@ pub(super) fn transcript(n: usize) -> Transcript {
     };
     Transcript {
         prompt,
-        method: "panel".into(),
+        method: MethodName::Panel,
         last: responses.len() - 1,
         responses,
         critiques,
@@ -142,7 +145,7 @@ pub(super) fn transcript(n: usize) -> Transcript {
 }
 
 fn all_configs() -> Export {
-    Export { configs: Config::ALL.map(|c| c.as_str().to_owned()).to_vec(), ..Export::default() }
+    Export { configs: Config::names().into_iter().map(str::to_owned).collect(), ..Export::default() }
 }
 
 fn run(count: usize, settings: &Export, out: &Path) -> Report {
@@ -158,7 +161,7 @@ fn a_phrase_that_spreads_is_capped_when_asked() {
         let out = dir.path().join(most.to_string());
         let settings = Export { max_phrase_share: most, ..all_configs() };
         let report = run(600, &settings, &out);
-        let dropped = report.drops.get(&(Config::Preference, "boilerplate-phrase".to_owned()));
+        let dropped = report.drops.get(&(Config::Preference, Reason::BoilerplatePhrase));
         let rows = rows(&out, "preference");
         let taught = |row: &&serde_json::Value| row["chosen"].to_string().contains("help whoever is behind");
         (rows.len() as u64, dropped.copied().unwrap_or(0), rows.iter().filter(taught).count() as f64)
@@ -215,7 +218,7 @@ fn no_family_or_prompt_is_in_two_splits() {
     let out = dir.path().join("d");
     run(200, &all_configs(), &out);
     let mut home: HashMap<String, &str> = HashMap::new();
-    for config in Config::ALL {
+    for config in Config::ALL.iter().copied() {
         for split in SPLITS {
             let path = out.join(format!("jsonl/{}_{split}.jsonl", config.as_str()));
             let text = std::fs::read_to_string(path).unwrap();
@@ -293,11 +296,11 @@ fn undecided_and_unresolved_make_no_row() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("d");
     let report = run(120, &all_configs(), &out);
-    assert!(report.drops[&(Config::Preference, "undecided".into())] > 0);
-    assert!(report.drops[&(Config::Sft, "unresolved".into())] > 0);
-    assert!(report.drops[&(Config::PreferenceFlat, "multi-turn".into())] > 0);
+    assert!(report.drops[&(Config::Preference, Reason::Undecided)] > 0);
+    assert!(report.drops[&(Config::Sft, Reason::Unresolved)] > 0);
+    assert!(report.drops[&(Config::PreferenceFlat, Reason::MultiTurn)] > 0);
     let keep = Export { keep_unresolved: true, ..all_configs() };
-    assert!(!run(120, &keep, &out).drops.contains_key(&(Config::Sft, "unresolved".into())));
+    assert!(!run(120, &keep, &out).drops.contains_key(&(Config::Sft, Reason::Unresolved)));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::Row;
 use super::conversation::{BadPrompt, of_pair, of_value};
 use super::responses::Responses;
 use crate::pure::prompt::{Given, Message, Prompt};
+use crate::pure::reason::Reason;
 use crate::pure::recipe::Input;
 use crate::pure::reject::Reject;
 use crate::runtime::dataset::readers::Kind;
@@ -110,7 +111,7 @@ impl Columns {
                 Row::Prompt { prompt: Prompt::new(messages, hazard, language).with_given(given), at }
             }
             Err(BadPrompt { reason, detail }) => {
-                Row::Reject(Reject { prompt_id: None, at: Some(at), reason: reason.into(), detail })
+                Row::Reject(Reject { prompt_id: None, at: Some(at), reason, detail })
             }
         }
     }
@@ -132,7 +133,10 @@ impl Columns {
 
     fn messages(&self, columns: &Map<String, Value>) -> Result<Vec<Message>, BadPrompt> {
         let Some(name) = self.prompt.as_deref() else {
-            return Err(BadPrompt::new("missing-column", "no column of the row is known to hold prompts"));
+            return Err(BadPrompt::new(
+                Reason::MissingColumn,
+                "no column of the row is known to hold prompts",
+            ));
         };
         let found = [name]
             .into_iter()
@@ -144,7 +148,7 @@ impl Columns {
             } else {
                 format!("the row has no column `{name}`")
             };
-            return Err(BadPrompt::new("missing-column", detail));
+            return Err(BadPrompt::new(Reason::MissingColumn, detail));
         };
         let beside = partner(name).and_then(|partner| columns.get(partner)).filter(|v| !v.is_null());
         if name == "chosen" {

@@ -1,18 +1,19 @@
 //! A column's value as a conversation that ends in a user turn. Pure.
 
 use crate::pure::prompt::{Message, Speaker};
+use crate::pure::reason::Reason;
 use crate::runtime::dataset::readers::type_name;
 use serde_json::{Map, Value};
 
 /// Why a value is not a prompt: a reason code and what happened, without the prompt's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::runtime::dataset) struct BadPrompt {
-    pub(in crate::runtime::dataset) reason: &'static str,
+    pub(in crate::runtime::dataset) reason: Reason,
     pub(in crate::runtime::dataset) detail: String,
 }
 
 impl BadPrompt {
-    pub(in crate::runtime::dataset) fn new(reason: &'static str, detail: impl Into<String>) -> Self {
+    pub(in crate::runtime::dataset) fn new(reason: Reason, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into() }
     }
 }
@@ -48,7 +49,7 @@ pub(in crate::runtime::dataset) fn of_value(
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
             return Err(BadPrompt::new(
-                "wrong-type",
+                Reason::WrongType,
                 format!("column `{column}` holds {}, not a text or a list of messages", type_name(value)),
             ));
         }
@@ -69,7 +70,7 @@ pub(super) fn of_pair(chosen: &Value, rejected: Option<&Value>) -> Result<Vec<Me
     };
     let prompt = without_reply(shared);
     if prompt.is_empty() {
-        return Err(BadPrompt::new("no-user-turn", "`chosen` and `rejected` have no turn in common"));
+        return Err(BadPrompt::new(Reason::NoUserTurn, "`chosen` and `rejected` have no turn in common"));
     }
     check(prompt)
 }
@@ -84,7 +85,7 @@ fn conversation(column: &str, value: &Value) -> Result<Vec<Message>, BadPrompt> 
     };
     turns.ok_or_else(|| {
         BadPrompt::new(
-            "no-conversation",
+            Reason::NoConversation,
             format!("column `{column}` holds a reply alone, without the conversation before it"),
         )
     })
@@ -93,18 +94,18 @@ fn conversation(column: &str, value: &Value) -> Result<Vec<Message>, BadPrompt> 
 /// What the user says first, of a list of what the user says in turn.
 fn first_turn(column: &str, items: &[Value]) -> Result<Message, BadPrompt> {
     match items {
-        [] => Err(BadPrompt::new("empty", format!("the list in column `{column}` is empty"))),
+        [] => Err(BadPrompt::new(Reason::Empty, format!("the list in column `{column}` is empty"))),
         [Value::String(only)] => Ok(Message::user(only.clone())),
         [Value::String(first), ..] if column == "turns" => Ok(Message::user(first.clone())),
         [..] => Err(BadPrompt::new(
-            "wrong-type",
+            Reason::WrongType,
             format!("column `{column}` is a list of {} texts that does not say who speaks", items.len()),
         )),
     }
 }
 
 pub(super) fn message(value: &Value) -> Result<Message, BadPrompt> {
-    let bad = |detail: String| BadPrompt::new("bad-message", detail);
+    let bad = |detail: String| BadPrompt::new(Reason::BadMessage, detail);
     let Value::Object(fields) = value else {
         return Err(bad(format!("a message is {}, not an object", type_name(value))));
     };
@@ -130,10 +131,12 @@ fn text_of(fields: &Map<String, Value>, name: &str) -> Result<String, BadPrompt>
             .iter()
             .map(|part| part.get("text").and_then(Value::as_str).map(str::to_owned))
             .collect::<Option<String>>()
-            .ok_or_else(|| BadPrompt::new("bad-message", "a message has a part that is not text")),
-        None | Some(Value::Null) => Err(BadPrompt::new("bad-message", format!("a message has no `{name}`"))),
+            .ok_or_else(|| BadPrompt::new(Reason::BadMessage, "a message has a part that is not text")),
+        None | Some(Value::Null) => {
+            Err(BadPrompt::new(Reason::BadMessage, format!("a message has no `{name}`")))
+        }
         Some(other @ (Value::Bool(_) | Value::Number(_) | Value::Object(_))) => Err(BadPrompt::new(
-            "bad-message",
+            Reason::BadMessage,
             format!("a message's `{name}` is {}, not a text", type_name(other)),
         )),
     }
@@ -176,28 +179,28 @@ pub(super) fn without_reply(mut turns: Vec<Message>) -> Vec<Message> {
 pub(super) fn check(messages: Vec<Message>) -> Result<Vec<Message>, BadPrompt> {
     if let Some(index) = messages.iter().position(|m| m.content.trim().is_empty()) {
         return Err(match messages.len() {
-            1 => BadPrompt::new("empty", "the prompt is empty"),
-            _ => BadPrompt::new("empty", format!("turn {} is empty", index + 1)),
+            1 => BadPrompt::new(Reason::Empty, "the prompt is empty"),
+            _ => BadPrompt::new(Reason::Empty, format!("turn {} is empty", index + 1)),
         });
     }
     let after_system = messages.iter().position(|m| m.role != Speaker::System).unwrap_or(messages.len());
     if after_system > 1 {
-        return Err(BadPrompt::new("wrong-order", "there is more than one system turn"));
+        return Err(BadPrompt::new(Reason::WrongOrder, "there is more than one system turn"));
     }
     for (index, turn) in messages.iter().enumerate().skip(after_system) {
         let expected = if (index - after_system) % 2 == 0 { Speaker::User } else { Speaker::Assistant };
         if turn.role != expected {
             let (found, expected) = (turn.role.as_str(), expected.as_str());
             let detail = format!("turn {} is the {found}'s where the {expected}'s is due", index + 1);
-            return Err(BadPrompt::new("wrong-order", detail));
+            return Err(BadPrompt::new(Reason::WrongOrder, detail));
         }
     }
     match messages.last().map(|m| m.role) {
         Some(Speaker::User) => Ok(messages),
         Some(Speaker::Assistant) => Err(BadPrompt::new(
-            "not-user-last",
+            Reason::NotUserLast,
             "the conversation ends with a reply; `drop_reply = true` in the recipe's `[input]` leaves it away",
         )),
-        Some(Speaker::System) | None => Err(BadPrompt::new("no-user-turn", "there is no user turn")),
+        Some(Speaker::System) | None => Err(BadPrompt::new(Reason::NoUserTurn, "there is no user turn")),
     }
 }

@@ -6,6 +6,7 @@
 use super::conversation::{BadPrompt, check, message, transcript, without_reply};
 use crate::pure::digest::Parts;
 use crate::pure::prompt::{Given, GivenLabel, Message, Speaker};
+use crate::pure::reason::Reason;
 use crate::runtime::dataset::readers::{File, OpenError, type_name};
 use serde_json::{Map, Value};
 
@@ -81,16 +82,16 @@ impl Responses {
         let texts = said.iter().map(|said| reply(said, &messages)).collect::<Result<Vec<_>, _>>()?;
         let messages = check(messages)?;
         if let Some(n) = texts.iter().position(|text| text.trim().is_empty()) {
-            return Err(BadPrompt::new("empty-response", format!("response {} is empty", n + 1)));
+            return Err(BadPrompt::new(Reason::EmptyResponse, format!("response {} is empty", n + 1)));
         }
         if texts.iter().all(|text| text.trim() == texts.first().map_or("", |first| first.trim())) {
-            return Err(BadPrompt::new("equal-responses", "the responses are the same"));
+            return Err(BadPrompt::new(Reason::EqualResponses, "the responses are the same"));
         }
         Ok((messages, self.labelled(texts)))
     }
 
     fn said(&self, columns: &Map<String, Value>) -> Result<Vec<Said>, BadPrompt> {
-        let missing = |detail: String| BadPrompt::new("missing-response", detail);
+        let missing = |detail: String| BadPrompt::new(Reason::MissingResponse, detail);
         let mut said = Vec::new();
         for name in &self.names {
             match (columns.get(name), self.names.len()) {
@@ -107,7 +108,9 @@ impl Responses {
         match said.len() {
             0 | 1 => Err(missing("there are fewer than two responses to compare".into())),
             2..=MOST => Ok(said),
-            more => Err(BadPrompt::new("too-many-responses", format!("{more} responses, more than {MOST}"))),
+            more => {
+                Err(BadPrompt::new(Reason::TooManyResponses, format!("{more} responses, more than {MOST}")))
+            }
         }
     }
 
@@ -144,7 +147,7 @@ fn list(column: &str, value: &Value) -> Result<Vec<Value>, BadPrompt> {
     };
     parsed.ok_or_else(|| {
         let what = type_name(value);
-        BadPrompt::new("wrong-type", format!("column `{column}` holds {what}, not a list of responses"))
+        BadPrompt::new(Reason::WrongType, format!("column `{column}` holds {what}, not a list of responses"))
     })
 }
 
@@ -160,10 +163,10 @@ fn one(column: &str, value: &Value) -> Result<Said, BadPrompt> {
             })
         }
         Value::Null => {
-            Err(BadPrompt::new("missing-response", format!("a response in column `{column}` is null")))
+            Err(BadPrompt::new(Reason::MissingResponse, format!("a response in column `{column}` is null")))
         }
         Value::Bool(_) | Value::Number(_) => Err(BadPrompt::new(
-            "wrong-type",
+            Reason::WrongType,
             format!("column `{column}` holds {}, not a response", type_name(value)),
         )),
     }
@@ -186,10 +189,11 @@ fn reply(said: &Said, asked: &[Message]) -> Result<String, BadPrompt> {
     };
     match turns.strip_prefix(asked) {
         Some([reply]) if reply.role == Speaker::Assistant => Ok(reply.content.clone()),
-        Some([]) => Err(BadPrompt::new("missing-response", "a conversation ends without a reply")),
-        Some([_, ..]) | None => {
-            Err(BadPrompt::new("more-than-a-reply", "the conversations differ in more than their last reply"))
-        }
+        Some([]) => Err(BadPrompt::new(Reason::MissingResponse, "a conversation ends without a reply")),
+        Some([_, ..]) | None => Err(BadPrompt::new(
+            Reason::MoreThanAReply,
+            "the conversations differ in more than their last reply",
+        )),
     }
 }
 
@@ -201,7 +205,7 @@ mod tests {
     use crate::pure::recipe::{Format, Input};
     use crate::runtime::dataset::readers::Source;
 
-    fn read(format: Format, text: &str, input: Input) -> Vec<Result<Prompt, String>> {
+    fn read(format: Format, text: &str, input: Input) -> Vec<Result<Prompt, Reason>> {
         let read = Box::new(std::io::Cursor::new(text.to_owned().into_bytes()));
         let input = Input { format: Some(format), ..input };
         let rows =
@@ -213,7 +217,7 @@ mod tests {
         .collect()
     }
 
-    fn one(row: &str) -> Result<Prompt, String> {
+    fn one(row: &str) -> Result<Prompt, Reason> {
         read(Format::Jsonl, row, Input::default()).remove(0)
     }
 
@@ -263,24 +267,24 @@ mod tests {
     #[test]
     fn what_cannot_be_compared_is_a_reject_with_its_reason() {
         for (row, reason) in [
-            (r#"{"prompt":"Q?","response_a":"Yes.","response_b":" Yes. "}"#, "equal-responses"),
-            (r#"{"prompt":"Q?","response_a":"Yes.","response_b":""}"#, "empty-response"),
-            (r#"{"prompt":"Q?","response_a":"Yes.","response_b":null}"#, "missing-response"),
-            (r#"{"prompt":"Q?","response_a":"Yes.","response_b":7}"#, "wrong-type"),
-            (r#"{"prompt":"Q?","responses":["Yes."]}"#, "missing-response"),
-            (r#"{"prompt":"Q?","responses":"Yes."}"#, "wrong-type"),
-            (r#"{"prompt":"","response_a":"Yes.","response_b":"No."}"#, "empty"),
-            (r#"{"response_a":"Yes.","response_b":"No."}"#, "missing-column"),
+            (r#"{"prompt":"Q?","response_a":"Yes.","response_b":" Yes. "}"#, Reason::EqualResponses),
+            (r#"{"prompt":"Q?","response_a":"Yes.","response_b":""}"#, Reason::EmptyResponse),
+            (r#"{"prompt":"Q?","response_a":"Yes.","response_b":null}"#, Reason::MissingResponse),
+            (r#"{"prompt":"Q?","response_a":"Yes.","response_b":7}"#, Reason::WrongType),
+            (r#"{"prompt":"Q?","responses":["Yes."]}"#, Reason::MissingResponse),
+            (r#"{"prompt":"Q?","responses":"Yes."}"#, Reason::WrongType),
+            (r#"{"prompt":"","response_a":"Yes.","response_b":"No."}"#, Reason::Empty),
+            (r#"{"response_a":"Yes.","response_b":"No."}"#, Reason::MissingColumn),
             (
                 r#"{"chosen":"\n\nHuman: Q?\n\nAssistant: Yes.","rejected":"\n\nHuman: Q!\n\nAssistant: No."}"#,
-                "more-than-a-reply",
+                Reason::MoreThanAReply,
             ),
             (
                 r#"{"chosen":"\n\nHuman: Q?","rejected":"\n\nHuman: Q?\n\nAssistant: No."}"#,
-                "missing-response",
+                Reason::MissingResponse,
             ),
         ] {
-            assert_eq!(one(row).map(|prompt| prompt.given), Err(reason.to_owned()), "{row}");
+            assert_eq!(one(row).map(|prompt| prompt.given), Err(reason), "{row}");
         }
     }
 

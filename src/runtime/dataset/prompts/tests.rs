@@ -1,6 +1,7 @@
 //! Every form a prompt comes in, every way a file can be wrong, and the real sets where they are at hand.
 
 use super::*;
+use crate::pure::reason::Reason;
 use crate::pure::recipe::Format;
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::writer::SerializedFileWriter;
@@ -15,7 +16,7 @@ fn send<T: Send>(value: T) -> T {
 }
 
 /// Rows, rejects by reason, and ids that occur again, in a real set. `None` where the set is absent.
-fn real(file: &str) -> Option<(u64, BTreeMap<String, u64>, u64)> {
+fn real(file: &str) -> Option<(u64, BTreeMap<Reason, u64>, u64)> {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let places = ["../shared/data", "../../shared/data"].map(|dir| here.join(dir).join(file));
     let Some(path) = places.into_iter().find(|path| path.exists()) else {
@@ -180,7 +181,7 @@ fn a_bad_row_is_a_reject_with_its_line_and_reading_goes_on() {
     let places: Vec<_> = reader
         .map(|row| match row {
             Row::Prompt { at, prompt } => (at, prompt.last_user_turn().to_owned()),
-            Row::Reject(reject) => (reject.at.expect("a place"), reject.reason),
+            Row::Reject(reject) => (reject.at.expect("a place"), reject.reason.to_string()),
         })
         .collect();
     let expected = [
@@ -418,7 +419,7 @@ fn parquet_texts_labels_and_nulls() {
         let rows: Vec<_> = reader.collect();
         let Some(Row::Prompt { prompt, at }) = rows.last() else { panic!("{rows:?}") };
         assert_eq!((at.as_str(), prompt.language.as_deref()), ("x.parquet:3", Some("en")));
-        assert!(matches!(rows.get(1), Some(Row::Reject(r)) if r.reason == "missing-column"), "{rows:?}");
+        assert!(matches!(rows.get(1), Some(Row::Reject(r)) if r.reason == Reason::MissingColumn), "{rows:?}");
     }
 }
 

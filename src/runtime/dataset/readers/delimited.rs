@@ -5,6 +5,7 @@
 
 use super::lines::{unreadable, utf8};
 use super::{BadRow, Numbered, ReadRows};
+use crate::pure::reason::Reason;
 use serde_json::{Map, Value};
 use std::io::{self, BufRead};
 
@@ -111,7 +112,7 @@ impl Delimited {
         };
         if fields.len() != self.header.len() {
             return Err(BadRow::new(
-                "wrong-columns",
+                Reason::WrongColumns,
                 format!("the row has {} fields, the header {}", fields.len(), self.header.len()),
             ));
         }

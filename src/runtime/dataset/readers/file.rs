@@ -7,6 +7,7 @@ use super::lines::Lines;
 use super::parquet::ParquetRows;
 use super::source::data_files;
 use super::{Numbered, OpenError, ReadRows, Row, Settings, Source, TEXT_COLUMN};
+use crate::pure::reason::Reason;
 use crate::pure::reject::Reject;
 use std::collections::VecDeque;
 use std::fs;
@@ -130,7 +131,7 @@ impl Iterator for FileRows {
             return Some(Err(Reject {
                 prompt_id: None,
                 at: Some(self.name.clone()),
-                reason: "unreadable".into(),
+                reason: Reason::Unreadable,
                 detail: e.to_string(),
             }));
         }
@@ -314,7 +315,11 @@ fn columns_of(first: &VecDeque<Numbered>, name: &str) -> Result<Vec<String>, Ope
         }
     }
     let not_json = first.iter().find_map(|row| {
-        let bad = row.row.as_ref().err().filter(|bad| matches!(bad.reason, "bad-json" | "not-an-object"))?;
+        let bad = row
+            .row
+            .as_ref()
+            .err()
+            .filter(|bad| matches!(bad.reason, Reason::BadJson | Reason::NotAnObject))?;
         Some((row.line, &bad.detail))
     });
     match not_json {

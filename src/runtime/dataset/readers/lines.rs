@@ -1,6 +1,7 @@
 //! Rows that are lines: JSON Lines and plain text.
 
 use super::{BadRow, Numbered, ReadRows, TEXT_COLUMN};
+use crate::pure::reason::Reason;
 use serde_json::{Map, Value};
 use std::io::{self, BufRead};
 
@@ -76,10 +77,10 @@ impl Lines {
             return match serde_json::from_str(&text) {
                 Ok(Value::Object(columns)) => Ok(columns),
                 Ok(other) => Err(BadRow::new(
-                    "not-an-object",
+                    Reason::NotAnObject,
                     format!("the line holds {}, not an object", type_name(&other)),
                 )),
-                Err(e) => Err(BadRow::new("bad-json", json_error(&e))),
+                Err(e) => Err(BadRow::new(Reason::BadJson, json_error(&e))),
             };
         }
         Ok(Map::from_iter([(TEXT_COLUMN.to_owned(), Value::String(text))]))
@@ -107,13 +108,13 @@ impl ReadRows for Lines {
 }
 
 pub(super) fn unreadable(e: &io::Error) -> BadRow {
-    BadRow::new("unreadable", format!("the file cannot be read from here on: {e}"))
+    BadRow::new(Reason::Unreadable, format!("the file cannot be read from here on: {e}"))
 }
 
 pub(super) fn utf8(bytes: Vec<u8>) -> Result<String, BadRow> {
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to() + 1;
-        BadRow::new("invalid-utf8", format!("byte {at} of the row is not UTF-8"))
+        BadRow::new(Reason::InvalidUtf8, format!("byte {at} of the row is not UTF-8"))
     })
 }
 

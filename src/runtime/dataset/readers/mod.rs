@@ -21,6 +21,7 @@ pub use file::{File, FileRows};
 pub(crate) use lines::type_name;
 pub use source::{Source, sources};
 
+use crate::pure::reason::Reason;
 use crate::pure::recipe::Format;
 use crate::pure::reject::Reject;
 use serde_json::{Map, Value};
@@ -66,21 +67,21 @@ pub fn open(sources: Vec<Source>, settings: &Settings<'_>) -> Result<Vec<File>, 
 /// A row's failure, before its file's name is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct BadRow {
-    reason: &'static str,
+    reason: Reason,
     detail: String,
 }
 
 impl BadRow {
-    fn new(reason: &'static str, detail: impl Into<String>) -> Self {
+    fn new(reason: Reason, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into() }
     }
 
     fn too_long(bytes: u64, limit: usize) -> Self {
-        Self::new("too-long", format!("the row has {bytes} bytes, more than the limit of {limit}"))
+        Self::new(Reason::TooLong, format!("the row has {bytes} bytes, more than the limit of {limit}"))
     }
 
     fn at(self, at: String) -> Reject {
-        Reject { prompt_id: None, at: Some(at), reason: self.reason.into(), detail: self.detail }
+        Reject { prompt_id: None, at: Some(at), reason: self.reason, detail: self.detail }
     }
 }
 

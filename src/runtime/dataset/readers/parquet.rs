@@ -4,6 +4,7 @@
 //! guarded, and what is left of a row group after an error is rejected row by row, never guessed at.
 
 use super::{BadRow, Numbered, ReadRows};
+use crate::pure::reason::Reason;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::reader::{ReaderIter, TreeBuilder};
 use parquet::record::{Field, Row};
@@ -102,7 +103,8 @@ impl ReadRows for ParquetRows {
 
 impl Group {
     fn next(&mut self, max_bytes: usize) -> Result<Map<String, Value>, BadRow> {
-        let damaged = |cause: &str| BadRow::new("unreadable", format!("the row group is damaged: {cause}"));
+        let damaged =
+            |cause: &str| BadRow::new(Reason::Unreadable, format!("the row group is damaged: {cause}"));
         let rows = self.rows.as_mut().map_err(|cause| damaged(cause))?;
         let row = guarded(|| rows.next().transpose()).and_then(|row| row.ok_or("it ends early".to_owned()));
         match row {

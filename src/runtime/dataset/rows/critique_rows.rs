@@ -1,8 +1,10 @@
 //! From a transcript's critiques to rows: what trains a critic or a classifier, and the audit of everything.
 
 use super::row_builder::{Maker, Origin, critic_of, distinct};
-use super::schema::{Chat, Config, Value};
+use super::schema::{Chat, Value};
 use crate::pure::prompt::{Message, Speaker};
+use crate::pure::reason::Reason;
+use crate::pure::recipe::Config;
 use crate::pure::transcript::{Critique, Ended, Response, Revision, RevisionFate, Transcript, Verdict};
 use std::sync::Arc;
 
@@ -13,16 +15,16 @@ impl<'a> Maker<'a> {
         for (at, critique) in self.transcript.critiques.iter().enumerate() {
             let Some(text) = criticised(self.transcript, critique) else { continue };
             if critique.verdict == Verdict::Undecided {
-                self.drop(Config::Critique, "undecided");
+                self.drop(Config::Critique, Reason::Undecided);
                 continue;
             }
             if critique.text.trim().is_empty() || text.trim().is_empty() {
-                self.drop(Config::Critique, "empty");
+                self.drop(Config::Critique, Reason::Empty);
                 continue;
             }
             let principle = self.context.constitution.principles.iter().find(|p| p.id == critique.principle);
             let Some(principle) = principle else {
-                self.drop(Config::Critique, "unknown-principle");
+                self.drop(Config::Critique, Reason::UnknownPrinciple);
                 continue;
             };
             let rule = format!("Principle: {}", principle.text);
@@ -75,7 +77,7 @@ impl<'a> Maker<'a> {
 
     /// A response is unsafe when a principle that guards against hazards objects, and safe when every such principle
     /// that was asked about it had none. Unknown is neither.
-    pub(super) fn classifier(&mut self, texts: &[Result<String, &'static str>]) {
+    pub(super) fn classifier(&mut self, texts: &[Result<String, Reason>]) {
         let guards = |id: &str| {
             let principles = &self.context.constitution.principles;
             let any = principles.iter().any(|p| !p.hazards.is_empty());
@@ -86,7 +88,7 @@ impl<'a> Maker<'a> {
             let text = match text {
                 Ok(text) => text,
                 Err(reason) => {
-                    self.drop(Config::Classifier, reason);
+                    self.drop(Config::Classifier, reason.clone());
                     continue;
                 }
             };
@@ -94,7 +96,7 @@ impl<'a> Maker<'a> {
             verdicts.retain(|(principle, _)| guards(principle));
             let objects = verdicts.iter().any(|(_, v)| *v == Verdict::Violates);
             if verdicts.is_empty() || !objects && verdicts.iter().any(|(_, v)| *v == Verdict::Undecided) {
-                self.drop(Config::Classifier, "undecided");
+                self.drop(Config::Classifier, Reason::Undecided);
                 continue;
             }
             let prompt = as_text(&self.transcript.prompt.messages);
@@ -204,14 +206,8 @@ fn fate_of(fate: &RevisionFate) -> String {
 }
 
 fn name_of(ended: &Ended) -> String {
-    match ended {
-        Ended::Conforms => "conforms".into(),
-        Ended::Undecided => "undecided".into(),
-        Ended::Rounds => "rounds".into(),
-        Ended::Oscillation => "oscillation".into(),
-        Ended::RolledBack => "rolled-back".into(),
-        Ended::RevisionFailed(reason) => format!("revision-failed: {reason}"),
-        Ended::Labelled => "labelled".into(),
-        Ended::NoDraft(reason) => format!("no-draft: {reason}"),
+    match ended.reason() {
+        Some(reason) => format!("{}: {reason}", ended.as_str()),
+        None => ended.as_str().to_owned(),
     }
 }

@@ -6,5 +6,6 @@ mod row_builder;
 mod schema;
 
 pub use super::boilerplate::Boilerplate;
+pub use crate::pure::recipe::Config;
 pub use row_builder::{Context, Drop, Passport, pairs_of, rows_of, why_no_row};
-pub use schema::{Chat, Column, Config, Kind, Row, Value};
+pub use schema::{Chat, Column, Kind, Row, Value};

@@ -1,18 +1,19 @@
 //! From a transcript's pairs to rows: the configs of preferences, of margins and of single labelled replies.
 
 use super::row_builder::{Maker, Origin, chat_values, distinct};
-use super::schema::{Chat, Config, Value};
+use super::schema::{Chat, Value};
 use crate::pure::digest::Parts;
 use crate::pure::gates::check_pair;
 use crate::pure::pairing::{Judged, Pair, judge};
 use crate::pure::prompt::{GivenLabel, Message, Speaker};
-use crate::pure::reason::Code;
+use crate::pure::reason::Reason;
+use crate::pure::recipe::Config;
 use crate::pure::recipe::SoftLabels;
 use std::sync::Arc;
 
 impl<'a> Maker<'a> {
     /// The pairs that pass the gates, swapped or repeated as the soft labels ask.
-    pub(super) fn pairs(&mut self, texts: &[Result<String, &'static str>]) -> Vec<(Pair, u32)> {
+    pub(super) fn pairs(&mut self, texts: &[Result<String, Reason>]) -> Vec<(Pair, u32)> {
         let Judged { pairs, dropped } = judge(
             self.transcript,
             self.context.constitution,
@@ -26,10 +27,10 @@ impl<'a> Maker<'a> {
         for pair in pairs {
             let objection = match (texts.get(pair.chosen), texts.get(pair.rejected)) {
                 (Some(Ok(chosen)), Some(Ok(rejected))) => {
-                    check_pair(chosen, rejected, self.context.gates).objection().map(Code::as_str)
+                    check_pair(chosen, rejected, self.context.gates).objection()
                 }
-                (Some(Err(reason)), _) | (_, Some(Err(reason))) => Some(*reason),
-                (None, _) | (_, None) => Some("empty"),
+                (Some(Err(reason)), _) | (_, Some(Err(reason))) => Some(reason.clone()),
+                (None, _) | (_, None) => Some(Reason::Empty),
             };
             if let Some(reason) = objection.or_else(|| self.teaches_boilerplate(&pair, texts)) {
                 self.drop(Config::Preference, reason);
@@ -47,11 +48,7 @@ impl<'a> Maker<'a> {
     }
 
     /// Whether the pair is one of those that would teach a phrase too often; which of them it is, is drawn.
-    fn teaches_boilerplate(
-        &self,
-        pair: &Pair,
-        texts: &[Result<String, &'static str>],
-    ) -> Option<&'static str> {
+    fn teaches_boilerplate(&self, pair: &Pair, texts: &[Result<String, Reason>]) -> Option<Reason> {
         let text = |k: usize| texts.get(k)?.as_deref().ok();
         let kept = self.context.boilerplate.share_kept(text(pair.chosen)?, text(pair.rejected)?);
         let draw = Parts::new("boilerplate")
@@ -60,14 +57,14 @@ impl<'a> Maker<'a> {
             .with_u64(pair.chosen as u64)
             .with_u64(pair.rejected as u64)
             .unit();
-        (draw >= kept).then_some("boilerplate-phrase")
+        (draw >= kept).then_some(Reason::BoilerplatePhrase)
     }
 
     pub(super) fn pair_rows(
         &mut self,
         config: Config,
         pairs: &[(Pair, u32)],
-        texts: &[Result<String, &'static str>],
+        texts: &[Result<String, Reason>],
     ) {
         let asked = Arc::clone(&self.asked);
         let flat = flatten(&asked);
@@ -89,7 +86,7 @@ impl<'a> Maker<'a> {
                 Config::PreferenceImplicit => vec![conversation(chosen), conversation(rejected)],
                 Config::PreferenceFlat => {
                     let Some((system, user)) = &flat else {
-                        self.drop(config, "multi-turn");
+                        self.drop(config, Reason::MultiTurn);
                         continue;
                     };
                     [system, user, user, chosen, rejected].map(|text| Value::Text(text.clone())).to_vec()
@@ -120,7 +117,7 @@ impl<'a> Maker<'a> {
                 Value::Float(bad),
                 Value::Float(pair.p),
                 pair.p_raw.map_or(Value::Null, Value::Float),
-                Value::Text(pair.source.clone()),
+                Value::Text(pair.source.as_str().to_owned()),
                 Value::text(self.given_label(pair.chosen)),
             ];
             let scored =
@@ -153,7 +150,7 @@ impl<'a> Maker<'a> {
                 Value::Float(score),
             ]
         } else {
-            return self.drop(config, "multi-turn");
+            return self.drop(config, Reason::MultiTurn);
         };
         let mark = format!("{k}{label}:{}>{}#{copy}", pair.chosen, pair.rejected);
         let origin = self.origin_of(pair, [Some(k), None], mark);

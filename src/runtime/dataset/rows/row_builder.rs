@@ -3,11 +3,13 @@
 //! Every text passes the gates once more before it becomes a row; what a gate objects to is a [`Drop`] with its
 //! reason, never a silent gap. `latency_ms` is not a column: measured times would make two exports of one run differ.
 
-use super::schema::{Chat, Config, Row, Value};
+use super::schema::{Chat, Row, Value};
 use crate::pure::constitution::Constitution;
 use crate::pure::digest::Parts;
 use crate::pure::gates::{Candidate, Verdict as Gate, check_response, refusal};
 use crate::pure::prompt::Message;
+use crate::pure::reason::Reason;
+use crate::pure::recipe::Config;
 use crate::pure::recipe::{Export, Gates, is_simulated};
 use crate::pure::transcript::{Critique, Ended, Response, RevisionFate, Transcript};
 use crate::runtime::dataset::boilerplate::Boilerplate;
@@ -53,12 +55,12 @@ impl Passport<'static> {
 }
 
 /// A row that could have been and is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Drop {
     /// The config it would have been in; for pairs always [`Config::Preference`].
     pub config: Config,
-    /// The reason code.
-    pub reason: &'static str,
+    /// Why.
+    pub reason: Reason,
 }
 
 /// The rows of one transcript in the configs asked for, in a fixed order, and what was dropped.
@@ -128,7 +130,7 @@ fn is_usable(transcript: &Transcript) -> bool {
 /// Why a transcript gives no row: no final response for `sft`, or, where responses were only compared, no pair for
 /// `preference`; `None` when it gives one. What an engine counts as rows and rejects is decided here, by the same rules as
 /// an export; only what depends on the other rows (repeats, boilerplate) is not.
-pub fn why_no_row(transcript: &Transcript, context: &Context<'_>) -> Option<String> {
+pub fn why_no_row(transcript: &Transcript, context: &Context<'_>) -> Option<Reason> {
     if let Ended::NoDraft(reason) = &transcript.ended {
         return Some(reason.clone());
     }
@@ -138,7 +140,7 @@ pub fn why_no_row(transcript: &Transcript, context: &Context<'_>) -> Option<Stri
     if !rows.is_empty() {
         return None;
     }
-    Some(drops.first().map_or("empty", |drop| drop.reason).to_owned())
+    Some(drops.into_iter().next().map_or(Reason::Empty, |drop| drop.reason))
 }
 
 /// What a row says about itself besides its own columns.
@@ -182,7 +184,7 @@ impl<'a> Maker<'a> {
 
 impl Maker<'_> {
     /// The responses as they may be used: repaired, or `Err` with the gate's reason.
-    fn clean_texts(&self) -> Vec<Result<String, &'static str>> {
+    fn clean_texts(&self) -> Vec<Result<String, Reason>> {
         let examples: Vec<&str> = self
             .context
             .constitution
@@ -214,7 +216,7 @@ impl Maker<'_> {
                     Ok(response.text.trim().to_owned())
                 }
                 Gate::Repair { text, .. } => Ok(text),
-                Gate::Retry(code) | Gate::Reject(code) => Err(code.as_str()),
+                Gate::Retry(code) | Gate::Reject(code) => Err(code),
             }
         };
         self.transcript.responses.iter().enumerate().map(clean).collect()
@@ -224,7 +226,7 @@ impl Maker<'_> {
         Chat::new(&self.asked, Vec::new())
     }
 
-    pub(super) fn drop(&mut self, config: Config, reason: &'static str) {
+    pub(super) fn drop(&mut self, config: Config, reason: Reason) {
         self.drops.push(Drop { config, reason });
     }
 
@@ -262,21 +264,21 @@ impl Maker<'_> {
         self.rows.push(Row { config, values, refuses });
     }
 
-    fn sft(&mut self, texts: &[Result<String, &'static str>]) {
+    fn sft(&mut self, texts: &[Result<String, Reason>]) {
         let last = self.transcript.last;
         let text = match texts.get(last) {
             Some(Ok(text)) => text.clone(),
-            Some(Err(reason)) => return self.drop(Config::Sft, reason),
-            None => return self.drop(Config::Sft, "empty"),
+            Some(Err(reason)) => return self.drop(Config::Sft, reason.clone()),
+            None => return self.drop(Config::Sft, Reason::Empty),
         };
         let compared = self.transcript.comparisons.iter().any(|comparison| comparison.p.is_some());
         if self.transcript.ended == Ended::Labelled && !compared {
             // Nobody knows which of the responses is the best.
-            return self.drop(Config::Sft, "undecided");
+            return self.drop(Config::Sft, Reason::Undecided);
         }
         let unresolved = self.transcript.objections(last);
         if !unresolved.is_empty() && !self.context.export.keep_unresolved {
-            return self.drop(Config::Sft, "unresolved");
+            return self.drop(Config::Sft, Reason::Unresolved);
         }
         let Some(response) = self.transcript.responses.get(last) else { return };
         let revised: Vec<String> = self

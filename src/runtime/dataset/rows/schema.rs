@@ -5,79 +5,16 @@
 //! config `prompt`, `completion`, `chosen`, `rejected` and `messages` are all chat or all text.
 
 use crate::pure::prompt::Message;
+use crate::pure::recipe::Config;
 use serde::{Deserialize as _, Serialize, Serializer};
 use serde_json::Value as Json;
 use std::sync::{Arc, LazyLock};
 
-/// One table of the dataset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Config {
-    /// Final responses, for supervised fine-tuning.
-    Sft,
-    /// Pairs with an explicit prompt: DPO, reward models and their kin.
-    Preference,
-    /// Pairs whose replies carry the whole conversation.
-    PreferenceImplicit,
-    /// Pairs of plain text; single-turn rows only.
-    PreferenceFlat,
-    /// Pairs with a margin, which changes a reward trainer's loss by being there.
-    Reward,
-    /// Single replies with a good-or-bad label.
-    Kto,
-    /// The same in plain text; single-turn rows only.
-    KtoFlat,
-    /// Critiques, to train a critic.
-    Critique,
-    /// Responses labelled safe or unsafe.
-    Classifier,
-    /// Prompts alone, for methods that sample their own responses.
-    Prompts,
-    /// Every critique of every round, for audit.
-    Transcripts,
-}
-
 impl Config {
-    /// Every config, in the order of the card.
-    pub const ALL: [Self; 11] = [
-        Self::Sft,
-        Self::Preference,
-        Self::PreferenceImplicit,
-        Self::PreferenceFlat,
-        Self::Reward,
-        Self::Kto,
-        Self::KtoFlat,
-        Self::Critique,
-        Self::Classifier,
-        Self::Prompts,
-        Self::Transcripts,
-    ];
-
-    /// The config's name, which is also its folder.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sft => "sft",
-            Self::Preference => "preference",
-            Self::PreferenceImplicit => "preference_implicit",
-            Self::PreferenceFlat => "preference_flat",
-            Self::Reward => "reward",
-            Self::Kto => "kto",
-            Self::KtoFlat => "kto_flat",
-            Self::Critique => "critique",
-            Self::Classifier => "classifier",
-            Self::Prompts => "prompts",
-            Self::Transcripts => "transcripts",
-        }
-    }
-
-    /// The config of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|config| config.as_str() == name)
-    }
-
     /// Its columns, the passport included.
     pub fn columns(self) -> &'static [Column] {
         static TABLE: LazyLock<Vec<Vec<Column>>> =
-            LazyLock::new(|| Config::ALL.into_iter().map(Config::columns_of).collect());
+            LazyLock::new(|| Config::ALL.iter().copied().map(Config::columns_of).collect());
         TABLE.get(self as usize).map_or(&[], Vec::as_slice)
     }
 
@@ -368,7 +305,7 @@ mod tests {
 
     #[test]
     fn no_config_has_a_column_that_trainers_misread() {
-        for config in Config::ALL {
+        for config in Config::ALL.iter().copied() {
             let columns = config.columns();
             let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
             assert!(names.iter().all(|name| !RESERVED.contains(name)), "{names:?}");
@@ -380,7 +317,7 @@ mod tests {
                 .map(|(_, kind)| *kind == Kind::Messages)
                 .collect::<std::collections::BTreeSet<_>>();
             assert!(chat.len() == 1, "{config:?} mixes chat and text");
-            assert_eq!(Config::named(config.as_str()), Some(config));
+            assert_eq!(config.as_str().parse(), Ok(config));
         }
     }
 }

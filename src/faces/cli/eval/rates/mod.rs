@@ -11,6 +11,7 @@ use crate::faces::cli::settings::RecipeArgs;
 use crate::faces::cli::style::Style;
 use crate::pure::method::make_transcript;
 use crate::pure::prompt::Prompt;
+use crate::pure::reason::Reason;
 use crate::pure::recipe::{Input, LabelSource, Recipe, is_simulated};
 use crate::pure::reject::Reject;
 use crate::pure::reports::refusal_rates::{Replies, SetReport, SetReporter};
@@ -188,7 +189,7 @@ fn crosses(rates: &Rates, args: &Args) -> bool {
 }
 
 fn has_failed(set: &SetReport) -> bool {
-    set.draft.unanswered.contains_key("failed") || set.unrevised.contains_key("failed")
+    set.draft.unanswered.contains_key(&Reason::Failed) || set.unrevised.contains_key(&Reason::Failed)
 }
 
 /// One side alone says nothing: who refuses everything refuses all that is unsafe.
@@ -278,7 +279,7 @@ fn side_of(row: &readers::Row, column: &str) -> Result<Side, Reject> {
         _ => Err(Reject {
             prompt_id: None,
             at: Some(row.at.clone()),
-            reason: "bad-side".into(),
+            reason: Reason::BadSide,
             detail: format!("column `{}` says neither `safe` nor `unsafe`", printable(column)),
         }),
     }
