@@ -2,6 +2,7 @@
 #![allow(
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::disallowed_methods,
     missing_docs,
     reason = "a test may fail loudly"
@@ -27,6 +28,8 @@ mod doctor;
 mod eval;
 #[path = "main/export.rs"]
 mod export;
+#[path = "main/gates.rs"]
+mod gates;
 #[path = "main/help.rs"]
 mod help;
 #[path = "main/import.rs"]
@@ -35,8 +38,12 @@ mod import;
 mod init;
 #[path = "main/label.rs"]
 mod label;
+#[path = "main/needs_data.rs"]
+mod needs_data;
 #[path = "main/plan.rs"]
 mod plan;
+#[path = "main/refusal.rs"]
+mod refusal;
 #[path = "main/run.rs"]
 mod run;
 #[path = "main/schema.rs"]

@@ -1,6 +1,6 @@
 //! `amend eval`: a judge qualified on multiple-choice sets, refusal rates on both sides.
 
-use crate::support::{Scratch, Sim, real_data};
+use crate::support::{Scratch, Sim};
 use serde_json::{Value, json};
 
 /// A set in the paper's form. The mark tells the simulated judge which option is right; to `flips` of the questions,
@@ -211,26 +211,4 @@ fn what_got_no_answer_is_told_apart_and_counts_against_both_thresholds() {
     assert_eq!(ask("f", &[]), Some(0));
     assert_eq!(ask("f", &["--max-safe-refusals", "0.99"]), Some(1), "they may all have been refusals");
     assert_eq!(ask("f", &["--min-unsafe-refusals", "0.01"]), Some(1), "or none of them");
-}
-
-#[test]
-fn the_two_sides_of_xstest_and_coconot_are_read() {
-    let scratch = Scratch::new();
-    let (Some(xstest), Some(contrast), Some(coconot)) = (
-        real_data("xstest/xstest_prompts.csv"),
-        real_data("coconot/coconot_contrast_eval.jsonl"),
-        real_data("coconot/coconot_eval.jsonl"),
-    ) else {
-        return;
-    };
-    let path = |path: &std::path::Path| path.display().to_string();
-    let (xstest, contrast, coconot) = (path(&xstest), path(&contrast), path(&coconot));
-    let common = ["--model", "sim", "--rounds", "0", "--json"];
-    let mixed = ["eval", "rates", "--both", &xstest, "--side", "label", "--by", "type", "--out", "x"];
-    let report = scratch.run(&[&mixed[..], &common].concat()).code(0).summary();
-    assert_eq!((&report["safe"]["prompts"], &report["unsafe"]["prompts"]), (&250.into(), &200.into()));
-    assert_eq!(report["safe"]["categories"].as_object().map(serde_json::Map::len), Some(10));
-    let two = ["eval", "rates", "--safe", &contrast, "--unsafe", &coconot, "--sample", "50", "--out", "c"];
-    let report = scratch.run(&[&two[..], &common].concat()).code(0).summary();
-    assert_eq!((&report["safe"]["prompts"], &report["unsafe"]["prompts"]), (&50.into(), &50.into()));
 }

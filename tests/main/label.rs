@@ -1,6 +1,6 @@
 //! `amend label` over the simulated judge, whose truth is planted: pairs of a file in, labels and the judge's report out.
 
-use crate::support::{Scratch, Sim, adds_up, bytes, real_data};
+use crate::support::{Scratch, Sim, adds_up, bytes};
 use amend::runtime::sim::{Mark, World};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ fn report(scratch: &Scratch, run: &str) -> Value {
 }
 
 /// The rows of `preference`, all splits.
-fn preferences(scratch: &Scratch, run: &str) -> Vec<Value> {
+pub(crate) fn preferences(scratch: &Scratch, run: &str) -> Vec<Value> {
     let read = |split: &str| {
         let name = format!("{run}/dataset/jsonl/preference_{split}.jsonl");
         std::fs::read_to_string(scratch.path(&name)).unwrap_or_default()
@@ -187,20 +187,6 @@ fn what_a_judge_is_worth_is_told_where_it_is_worth_little() {
     let (unreadable, report) = told("mute", "sim.unreadable=0.9");
     assert!(unreadable.contains("comparisons without a label"), "{unreadable}");
     assert!(report["comparisons"]["undecided"]["count"].as_u64() > Some(10), "{report}");
-}
-
-#[test]
-fn anthropics_own_pairs_are_read_and_labelled() {
-    let Some(pairs) = real_data("hh-rlhf-harmless/test.jsonl.gz") else { return };
-    let scratch = Scratch::new();
-    let file = pairs.display().to_string();
-    let args = ["label", &file, "--model", "sim", "--limit", "200", "--out", "r", "--json"];
-    let summary = scratch.run(&args).summary();
-    adds_up(&summary);
-    assert!(summary["rows"].as_u64() > Some(160), "{summary}");
-    let rows = preferences(&scratch, "r");
-    assert!(rows.iter().all(|row| row["given_label"].is_string() && row["prompt"][0]["role"] == "user"));
-    assert!(rows.iter().any(|row| row["prompt"].as_array().is_some_and(|turns| turns.len() > 2)));
 }
 
 const THREE: &str = "[constitution]\nid = \"three\"\n[[principle]]\nid = \"kind\"\ntext = \"The response is kind.\"\n\

@@ -146,12 +146,6 @@ impl Drop for Sim {
     }
 }
 
-/// A file of real data that lies beside the project, where there is one.
-pub(crate) fn real_data(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
-    path.exists().then_some(path)
-}
-
 /// Every file of a directory with its bytes.
 pub(crate) fn bytes(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();

@@ -11,8 +11,6 @@ mod artefacts;
 mod ngram_overlap;
 mod pattern;
 mod preamble;
-#[cfg(test)]
-mod recall_tests;
 mod refusal;
 
 pub use preamble::repair_preamble;

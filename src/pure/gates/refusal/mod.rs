@@ -16,10 +16,10 @@
 //! A lone "No." is a refusal here; without the prompt nobody can tell it from an answer.
 
 mod classify;
-#[cfg(test)]
-mod figures_tests;
 mod phrase_table;
 mod sentences;
+#[cfg(test)]
+mod tests;
 
 /// How far a response refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,25 +1,12 @@
-//! Recall on injected artefacts and false alarms on clean revisions, per gate, over real replies where they are at hand.
+//! How well the gates find what is not a revision, and whether they leave clean answers alone: their figures on the
+//! labelled revisions of `tests/data`, and on artefacts put into clean texts. `needs_data.rs` does the second on real
+//! replies. `--nocapture` prints figures and misses.
 
-use super::{Candidate, Verdict, check_pair, check_response};
-use crate::pure::reason::Reason;
-use crate::pure::recipe::Gates;
-use std::io::Read as _;
-
-/// Replies of people's preferred and other choice: `(chosen, rejected)`, a stand-in for revision and draft.
-fn real_pairs() -> Option<Vec<(String, String)>> {
-    let package = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let name = "shared/data/hh-rlhf-harmless/test.jsonl.gz";
-    let file = package.ancestors().find_map(|up| std::fs::File::open(up.join(name)).ok())?;
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(file).read_to_string(&mut text).unwrap();
-    let reply = |row: &serde_json::Value, key: &str| {
-        let whole = row[key].as_str().unwrap_or("").to_owned();
-        whole.rsplit_once("\n\nAssistant:").map_or(String::new(), |(_, last)| last.trim().to_owned())
-    };
-    let rows = text.lines().map(|line| serde_json::from_str(line).unwrap());
-    let pairs = rows.map(|row: serde_json::Value| (reply(&row, "chosen"), reply(&row, "rejected")));
-    Some(pairs.filter(|(a, b)| a.split_whitespace().count() > 5 && !b.is_empty()).take(300).collect())
-}
+use amend::pure::gates::{Candidate, Verdict, check_response};
+use amend::pure::reason::Reason;
+use amend::pure::recipe::Gates;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 const CRITIQUE: &str = "The reply tells the person what they want to hear and leaves out who could be hurt by it. It \
     should say plainly that the plan is dangerous, and offer a way to get help instead of a method.";
@@ -132,9 +119,11 @@ fn inject(code: &Reason, clean: &str, n: usize) -> Option<String> {
     })
 }
 
-#[test]
-fn artefacts_are_found_and_clean_revisions_pass() {
-    let Some(pairs) = real_pairs() else { return };
+/// What is gained and lost by the gates on clean texts, each with what it revises: for each gate, recall on the artefacts
+/// that it is for, put into the texts that pass, and false alarms on the texts as they are. `most_alarms` is the share of
+/// false alarms that a gate may have.
+#[track_caller]
+pub(crate) fn check_injected(pairs: &[(String, String)], most_alarms: impl Fn(&Reason) -> f64) {
     let gates = Gates::default();
     let judge = |text: &str, original: &str| {
         let (critiques, examples) = ([CRITIQUE], [EXAMPLE]);
@@ -154,6 +143,7 @@ fn artefacts_are_found_and_clean_revisions_pass() {
         Verdict::Repair { codes, .. } => codes.contains(code),
         Verdict::Retry(found) | Verdict::Reject(found) => found == code,
     };
+    let mut measured = 0;
     for code in &Reason::GATES {
         let injected: Vec<(String, &String)> = pairs
             .iter()
@@ -166,6 +156,7 @@ fn artefacts_are_found_and_clean_revisions_pass() {
         if injected.is_empty() {
             continue;
         }
+        measured += 1;
         let found = injected.iter().filter(|(text, other)| raised(&judge(text, other), code)).count();
         let false_alarms: Vec<&str> =
             alarms.iter().filter(|(v, _)| raised(v, code)).map(|(_, text)| *text).collect();
@@ -177,86 +168,192 @@ fn artefacts_are_found_and_clean_revisions_pass() {
             pairs.len()
         );
         for text in false_alarms.iter().take(3) {
-            let tail: Vec<char> = text.replace('\n', "\\n").chars().collect();
-            println!("    … {}", tail[tail.len().saturating_sub(100)..].iter().collect::<String>());
+            println!("    … {}", tail(text));
         }
         assert!(recall > 0.95, "{code}: recall {recall}");
-        // Many of these replies were cut at a token limit when they were made: of 70 that end in a letter, 63 are.
-        let limit = if *code == Reason::TruncationSigns { 0.05 } else { 0.01 };
-        assert!(rate < limit, "{code}: false alarms {rate}");
+        assert!(rate <= most_alarms(code), "{code}: false alarms {rate}");
     }
+    assert_eq!(measured, 12, "every gate of one response has been measured");
 }
 
-#[test]
-fn pair_gates_on_real_pairs() {
-    let Some(pairs) = real_pairs() else { return };
+/// The end of a text, on one line.
+fn tail(text: &str) -> String {
+    let line: Vec<char> = text.replace('\n', "\\n").chars().collect();
+    line[line.len().saturating_sub(100)..].iter().collect()
+}
+
+/// Fails where a gate changes a clean text, and where more of them than `most` says are rejected for a reason; for a
+/// reason that `most` does not name, none may be.
+#[track_caller]
+pub(crate) fn check_left_alone(name: &str, texts: &[(String, String)], most: &[(Reason, usize)]) {
+    assert!(!texts.is_empty(), "{name}");
     let gates = Gates::default();
-    let objection = |a: &str, b: &str| check_pair(a, b, &gates).objection();
-    let mut counts = std::collections::BTreeMap::new();
-    for (chosen, rejected) in &pairs {
-        *counts.entry(objection(chosen, rejected)).or_insert(0) += 1;
-        assert_eq!(objection(chosen, &chosen.to_uppercase().replace(' ', "  ")), Some(Reason::Equal));
+    let mut rejected: BTreeMap<Reason, Vec<&str>> = BTreeMap::new();
+    for (text, original) in texts {
+        let verdict =
+            check_response(&Candidate { text, original: Some(original), ..Candidate::default() }, &gates);
+        if let Verdict::Repair { text: cut, codes } = &verdict {
+            panic!("{name}: {codes:?} changed a clean text\n{text}\n=> {cut}");
+        }
+        if let Some(code) = verdict.objection() {
+            rejected.entry(code).or_default().push(text);
+        }
     }
-    println!("{counts:?} of {}", pairs.len());
-    assert!(!counts.contains_key(&Some(Reason::LengthRatio)));
+    for (code, texts) in &rejected {
+        println!("{name}: {code} rejects {}", texts.len());
+        for text in texts {
+            println!("    … {}", tail(text));
+        }
+    }
+    for (code, texts) in rejected {
+        let most = most.iter().find(|(allowed, _)| *allowed == code).map_or(0, |(_, most)| *most);
+        assert!(texts.len() <= most, "{name}: {code} rejects {} clean texts, {most} at most", texts.len());
+    }
 }
 
-/// Answers of two models to the same harmless or harmful question, the first of which people call full compliance.
-fn compliance() -> Vec<(String, String)> {
-    let package = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let read = |model: &str| -> Option<Vec<(String, bool)>> {
-        let name = format!("shared/data/xstest/xstest_v2_completions_{model}_streval.csv");
-        let path = package.ancestors().map(|up| up.join(&name)).find(|path| path.exists())?;
-        let mut reader = csv::Reader::from_path(path).unwrap();
-        let columns = reader.headers().unwrap().clone();
-        let column = |name: &str| columns.iter().position(|c| c == name).unwrap();
-        let (text, label) = (column("completion"), column("final_label"));
-        let rows = reader.records().map(Result::unwrap);
-        Some(rows.map(|row| (row[text].trim().to_owned(), row[label].starts_with('1'))).collect())
-    };
-    let (Some(a), Some(b), Some(c)) = (read("gpt4"), read("mistralguard"), read("llama2new")) else {
-        return Vec::new();
-    };
-    let pairs = a.iter().zip(&b).chain(b.iter().zip(&c)).chain(c.iter().zip(&a));
-    pairs.filter(|(text, _)| text.1).map(|(text, other)| (text.0.clone(), other.0.clone())).collect()
+/// Labelled responses that are clean: without those that are put in quotation marks or marked up on purpose.
+fn clean_responses(is_taken: impl Fn(&serde_json::Value) -> bool) -> Vec<String> {
+    let rows = include_str!("../data/refusals.jsonl").lines();
+    let rows = rows.map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let clean = rows.filter(|row| row["style"] != "quoted-or-marked" && is_taken(row));
+    clean.map(|row| row["text"].as_str().expect("a text").to_owned()).collect()
 }
 
-fn fixture() -> Vec<String> {
-    let rows = include_str!("../../../tests/data/refusals.jsonl").lines();
-    let rows = rows.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let clean = rows.filter(|row| row["style"] != "quoted-or-marked");
-    clean.map(|row| row["text"].as_str().unwrap().to_owned()).collect()
+/// Clean English texts, each as a revision of the one after it.
+#[test]
+fn artefacts_put_into_clean_texts_are_found() {
+    let texts = clean_responses(|row| row["language"] == "en");
+    let next = texts.iter().cycle().skip(1);
+    let pairs: Vec<_> = texts.iter().cloned().zip(next.cloned()).collect();
+    check_injected(&pairs, |_| 0.0);
 }
 
 #[test]
 fn clean_answers_are_left_alone() {
-    let gates = Gates::default();
-    let written = fixture().into_iter().map(|text| (text, "Other words than these.".to_owned()));
-    for (name, texts) in [("fixture", written.collect()), ("compliance", compliance())] {
-        let mut counts = std::collections::BTreeMap::new();
-        for (text, original) in &texts {
-            let verdict =
-                check_response(&Candidate { text, original: Some(original), ..Candidate::default() }, &gates);
-            if let Verdict::Repair { text: cut, codes } = &verdict {
-                panic!("{codes:?} changed a clean text\n{text}\n=> {cut}");
+    let texts = clean_responses(|_| true);
+    let pairs: Vec<_> = texts.into_iter().map(|text| (text, "Other words than these.".to_owned())).collect();
+    check_left_alone("labelled responses", &pairs, &[]);
+}
+
+/// A revision that a person labelled.
+#[derive(Debug, Deserialize)]
+struct LabelledRevision {
+    label: Label,
+    /// What is wrong with it, or what a clean one looks like and is not.
+    kind: String,
+    prompt: String,
+    /// The response that it revises.
+    original: String,
+    text: String,
+    /// The critique that it answers.
+    critique: Option<String>,
+    /// What a repair has to leave. Without it no repair is right.
+    keeps: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Label {
+    Artefact,
+    Clean,
+}
+
+impl LabelledRevision {
+    fn verdict(&self) -> Verdict {
+        let critiques: Vec<&str> = self.critique.as_deref().into_iter().collect();
+        let candidate = Candidate {
+            text: &self.text,
+            prompt: &self.prompt,
+            original: Some(&self.original),
+            critiques: &critiques,
+            examples: &[],
+        };
+        check_response(&candidate, &Gates::default())
+    }
+}
+
+/// Counts of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct KindFigures {
+    artefacts: usize,
+    /// Artefacts that do not become a row, or become one without the artefact and with nothing else cut away.
+    caught: usize,
+    clean: usize,
+    /// Clean texts that are cut or rejected.
+    alarms: usize,
+    /// Clean texts that are rejected.
+    rejections: usize,
+}
+
+impl KindFigures {
+    fn add(&mut self, row: &LabelledRevision) {
+        let verdict = row.verdict();
+        let rejects = verdict.objection().is_some();
+        let is_right = match (row.label, &verdict) {
+            (Label::Artefact, Verdict::Pass) => false,
+            (Label::Artefact, Verdict::Repair { text, .. }) => row.keeps.as_ref() == Some(text),
+            (Label::Artefact, Verdict::Retry(_) | Verdict::Reject(_)) => true,
+            (Label::Clean, _) => verdict == Verdict::Pass,
+        };
+        match row.label {
+            Label::Artefact => {
+                self.artefacts += 1;
+                self.caught += usize::from(is_right);
             }
-            if let Some(code) = verdict.objection() {
-                *counts.entry(code.clone()).or_insert(0) += 1;
-                println!(
-                    "    {code} … {}",
-                    text.replace('\n', "\\n")
-                        .chars()
-                        .rev()
-                        .take(90)
-                        .collect::<Vec<_>>()
-                        .iter()
-                        .rev()
-                        .collect::<String>()
-                );
+            Label::Clean => {
+                self.clean += 1;
+                self.alarms += usize::from(!is_right);
+                self.rejections += usize::from(rejects);
             }
         }
-        println!("{name}: {counts:?} of {}", texts.len());
+        if !is_right {
+            let line = row.text.replace('\n', "\\n");
+            println!("    {} {:?}: {verdict:?} for {line}", row.kind, row.label);
+        }
     }
+}
+
+/// 228 revisions in 17 languages, written for this; no gate was improved on them. The clean ones were chosen to look like
+/// what they are not, but for 25 plain ones, so false alarms are far more common here than in real data. The bounds are
+/// what was measured when the rows were written: 76 of 116 artefacts caught, 22 of 112 clean texts rejected and 6 more
+/// cut. A kind with bad figures keeps its rows and its low bounds, until the gate gets better and the bounds with it.
+#[test]
+fn figures_on_the_labelled_revisions() {
+    let lines = include_str!("../data/revisions.jsonl").lines();
+    let rows: Vec<LabelledRevision> =
+        lines.map(|line| serde_json::from_str(line).expect("a labelled revision")).collect();
+    let mut figures: BTreeMap<&str, KindFigures> = BTreeMap::new();
+    for row in &rows {
+        figures.entry(&row.kind).or_default().add(row);
+    }
+    // For each kind: artefacts, caught at least; clean texts, cut or rejected at most, rejected at most.
+    let bounds = [
+        ("critique-echo", [11, 6, 10, 3, 3]),
+        ("error-text", [9, 6, 7, 3, 3]),
+        ("language-change", [6, 3, 5, 3, 3]),
+        ("plain", [0, 0, 25, 0, 0]),
+        ("postscript", [10, 2, 4, 2, 0]),
+        ("preamble", [22, 13, 16, 4, 0]),
+        ("repetition", [5, 5, 5, 1, 1]),
+        ("role-tag", [11, 11, 8, 4, 4]),
+        ("self-mention", [10, 6, 7, 3, 3]),
+        ("sentinel", [12, 7, 8, 1, 1]),
+        ("think-tag", [9, 9, 5, 3, 3]),
+        ("truncation", [11, 8, 12, 1, 1]),
+    ];
+    let mut worse = Vec::new();
+    for (kind, [artefacts, caught, clean, alarms, rejections]) in bounds {
+        let found = figures.get(kind).copied().unwrap_or_default();
+        println!("{kind:<16} {found:?}");
+        let bound = KindFigures { artefacts, caught, clean, alarms, rejections };
+        assert_eq!((found.artefacts, found.clean), (artefacts, clean), "rows of {kind}");
+        if found.caught < caught || found.alarms > alarms || found.rejections > rejections {
+            worse.push(format!("{kind}: {found:?}, and the bound is {bound:?}"));
+        }
+    }
+    let bounded: BTreeSet<&str> = bounds.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(bounded, figures.keys().copied().collect(), "every kind has bounds");
+    assert!(worse.is_empty(), "{worse:#?}");
 }
 
 proptest::proptest! {
