@@ -10,12 +10,12 @@ use crate::pure::method::MethodContext;
 use crate::pure::prompt::Prompt;
 use crate::pure::reason::Reason;
 use crate::pure::recipe::RoleModels;
-use crate::pure::recipe::{Concurrency, Gates, Limits, Method, Model, Models, Sim};
+use crate::pure::recipe::{Concurrency, Export, Gates, Limits, Method, Model, Models, Sim};
 use crate::pure::reject::Reject;
 use crate::pure::template::Templates;
-use crate::pure::transcript::{Ended, Transcript};
+use crate::pure::transcript::Transcript;
 use crate::runtime::dataset::prompts::Row as Input;
-use crate::runtime::journal::Row;
+use crate::runtime::dataset::rows::{Boilerplate, Context, keep_or_reject};
 use crate::runtime::journal::{AtCommit, CommitHook, Durability, Journal, Options, Reader, Writing};
 use crate::runtime::model::{Client, Fault, OnDelta, Reply, Request, Transport};
 use crate::runtime::sim::{SimTransport, Stats};
@@ -132,16 +132,20 @@ fn prompt(n: usize) -> Input {
     Input::Prompt { prompt: Prompt::single(format!("What is the use of tool {n}?")), at: format!("f:{n}") }
 }
 
-fn row_rule() -> RowRule {
-    Arc::new(|transcript: &Transcript| match &transcript.ended {
-        Ended::NoDraft(reason) => Row::Rejected { reason: reason.clone(), detail: "no draft".into() },
-        Ended::Conforms
-        | Ended::Undecided
-        | Ended::Rounds
-        | Ended::Oscillation
-        | Ended::RolledBack
-        | Ended::RevisionFailed(_)
-        | Ended::Labelled => Row::Kept,
+/// The rule of a project that has only this constitution.
+fn row_rule(constitution: Constitution) -> RowRule {
+    let (gates, export) = (Gates::default(), Export::default());
+    Arc::new(move |transcript: &Transcript| {
+        let context = Context {
+            constitution: &constitution,
+            constitution_sha256: "",
+            seed: 7,
+            simulated: false,
+            export: &export,
+            gates: &gates,
+            boilerplate: &Boilerplate::default(),
+        };
+        keep_or_reject(transcript, &context)
     })
 }
 
@@ -177,7 +181,7 @@ fn run_rows(
     let run = Run {
         memo: Arc::new(memo),
         context: Arc::new(context),
-        row_rule: row_rule(),
+        row_rule: row_rule(setup.constitution()),
         fingerprint,
         width: setup.concurrency as usize,
         expected: None,

@@ -1,11 +1,9 @@
-//! The rule that says whether a transcript gives a row. It is the export's rule, so that the counts of a run are those of
-//! its dataset.
+//! The rule that says whether a transcript gives a row, with the constitution and the settings of a project.
 
 use super::Project;
-use crate::pure::transcript::{Ended, Transcript};
-use crate::runtime::dataset::rows::{Boilerplate, Context, why_no_row};
+use crate::pure::transcript::Transcript;
+use crate::runtime::dataset::rows::{Boilerplate, Context, keep_or_reject};
 use crate::runtime::engine::RowRule;
-use crate::runtime::journal::Row;
 use std::sync::Arc;
 
 impl Project {
@@ -23,24 +21,7 @@ impl Project {
                 gates: &gates,
                 boilerplate: &Boilerplate::default(),
             };
-            match why_no_row(transcript, &context) {
-                None => Row::Kept,
-                Some(reason) => Row::Rejected { reason, detail: detail_of(&transcript.ended).to_owned() },
-            }
+            keep_or_reject(transcript, &context)
         })
-    }
-}
-
-/// What happened to a transcript without a row, in a few words.
-fn detail_of(ended: &Ended) -> &'static str {
-    match ended {
-        Ended::NoDraft(_) => "there is no usable draft",
-        Ended::Labelled => "no two of its responses make a pair with a label",
-        Ended::Conforms
-        | Ended::Undecided
-        | Ended::Rounds
-        | Ended::Oscillation
-        | Ended::RolledBack
-        | Ended::RevisionFailed(_) => "the final response is not fit for a row",
     }
 }
