@@ -38,13 +38,14 @@ fn requests(sim: &Sim) -> u64 {
 }
 
 #[test]
-fn a_session_draft_critiques_revision_edit_again() {
+#[ignore = "needs tmux"]
+fn needs_tmux_a_session_draft_critiques_revision_edit_again() {
     let scratch = Scratch::new();
     sixteen(&scratch);
     let sim = Sim::start(&scratch, &[]);
     let editor = editor(&scratch);
     let args = over(&sim, &["--constitution", "c.toml"]);
-    let Some(terminal) = Terminal::start(&scratch, &args, &[("EDITOR", &editor)]) else { return };
+    let terminal = Terminal::start(&scratch, &args, &[("EDITOR", &editor)]);
     terminal.until_seen("/help lists the commands.\n>", 1);
     terminal.line(PROMPT);
     terminal.until_seen(" asked, ", 1);
@@ -78,12 +79,13 @@ fn a_session_draft_critiques_revision_edit_again() {
 }
 
 #[test]
-fn hostile_answers_control_nothing() {
+#[ignore = "needs tmux"]
+fn needs_tmux_hostile_answers_control_nothing() {
     let scratch = Scratch::new();
     scratch.write("c.toml", "[constitution]\nid = \"one\"\nversion = \"1\"\ntitle = \"One\"\n\n[[principle]]\nid = \"kind\"\ntext = \"The response is kind.\"\n");
     let sim = Sim::start(&scratch, &["--hostile", "1", "--violations", "1", "--detection", "1"]);
     let args = over(&sim, &["--constitution", "c.toml"]);
-    let Some(terminal) = Terminal::start(&scratch, &args, &[]) else { return };
+    let terminal = Terminal::start(&scratch, &args, &[]);
     let title = terminal.asked("#{pane_title}");
     terminal.until_seen("/help lists the commands.\n>", 1);
     terminal.line(PROMPT);
@@ -121,14 +123,13 @@ fn hostile_answers_control_nothing() {
 }
 
 #[test]
-fn plain_lines_never_move_the_cursor() {
+#[ignore = "needs tmux"]
+fn needs_tmux_plain_lines_never_move_the_cursor() {
     let scratch = Scratch::new();
     let sim = Sim::start(&scratch, &[]);
     let args = over(&sim, &["--constitution", "minimal"]);
     for (more, term) in [(&["--plain"][..], "screen"), (&[][..], "dumb")] {
-        let Some(terminal) = Terminal::start(&scratch, &[&args, more].concat(), &[("TERM", term)]) else {
-            return;
-        };
+        let terminal = Terminal::start(&scratch, &[&args, more].concat(), &[("TERM", term)]);
         terminal.until_seen("/help lists the commands.\n>", 1);
         terminal.line("\"\"\"");
         terminal.line("How do I kill");
@@ -149,12 +150,13 @@ fn plain_lines_never_move_the_cursor() {
 }
 
 #[test]
-fn the_line_editor_knows_pastes_history_and_what_can_be_completed() {
+#[ignore = "needs tmux"]
+fn needs_tmux_the_line_editor_knows_pastes_history_and_what_can_be_completed() {
     let scratch = Scratch::new();
     scratch.write("mine.toml", "[constitution]\nid = \"mine\"\nversion = \"1\"\ntitle = \"Mine\"\n\n[[principle]]\nid = \"kind\"\ntext = \"The response is kind.\"\n");
     let sim = Sim::start(&scratch, &[]);
     let args = over(&sim, &["--constitution", "minimal", "--rounds", "0"]);
-    let Some(terminal) = Terminal::start(&scratch, &args, &[]) else { return };
+    let terminal = Terminal::start(&scratch, &args, &[]);
     terminal.until_seen("/help lists the commands.\n>", 1);
     // A paste is one prompt, whatever is in it, and nothing in it is a command or a code.
     terminal.paste("first line \u{9b}31m\n/quit\n\nlast \\\nline");
@@ -195,11 +197,12 @@ fn the_line_editor_knows_pastes_history_and_what_can_be_completed() {
 }
 
 #[test]
-fn control_c_stops_an_answer_and_not_the_program() {
+#[ignore = "needs tmux"]
+fn needs_tmux_control_c_stops_an_answer_and_not_the_program() {
     let scratch = Scratch::new();
     let sim = Sim::start(&scratch, &["--token-ms", "300"]);
     let args = over(&sim, &["--constitution", "minimal", "--rounds", "0"]);
-    let Some(terminal) = Terminal::start(&scratch, &args, &[]) else { return };
+    let terminal = Terminal::start(&scratch, &args, &[]);
     terminal.until_seen("/help lists the commands.\n>", 1);
     terminal.line(PROMPT);
     terminal.until("the beginning of a draft", |seen| seen.contains("draft\n  "));
@@ -216,12 +219,13 @@ fn control_c_stops_an_answer_and_not_the_program() {
 }
 
 #[test]
-fn what_is_saved_is_training_data() {
+#[ignore = "needs tmux"]
+fn needs_tmux_what_is_saved_is_training_data() {
     let scratch = Scratch::new();
     sixteen(&scratch);
     let sim = Sim::start(&scratch, &["--seed", "3"]);
     let args = over(&sim, &["--constitution", "c.toml"]);
-    let Some(terminal) = Terminal::start(&scratch, &args, &[]) else { return };
+    let terminal = Terminal::start(&scratch, &args, &[]);
     terminal.until_seen("/help lists the commands.\n>", 1);
     terminal.line(PROMPT);
     terminal.until_seen("no principle objects", 1);

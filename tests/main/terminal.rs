@@ -1,7 +1,7 @@
-//! A terminal of 80 columns and 24 lines with the binary in it: tmux, its keys sent and its screen read.
+//! A terminal of 80 columns and 24 lines with the binary in it: tmux, its keys sent and its screen read. A test that starts
+//! one is called `needs_tmux_…` and is ignored by a plain `cargo test`; `.ci/run` runs it where tmux is.
 
 use crate::support::Scratch;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,16 +24,12 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// `amend` with these arguments and variables in a terminal; `None`, and a word about it, where there is no tmux.
-    pub(crate) fn start(scratch: &Scratch, args: &[&str], variables: &[(&str, &str)]) -> Option<Self> {
-        if Command::new("tmux").arg("-V").output().is_err() {
-            // Not `eprintln`, which the test harness keeps to itself.
-            let _ = writeln!(
-                std::io::stderr(),
-                "skipped: tmux is not installed, so there is no terminal to test in"
-            );
-            return None;
-        }
+    /// `amend` with these arguments and variables in a terminal.
+    pub(crate) fn start(scratch: &Scratch, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        assert!(
+            Command::new("tmux").arg("-V").output().is_ok(),
+            "this test needs tmux, and it is not installed"
+        );
         let n = STARTED.fetch_add(1, Ordering::Relaxed);
         let path = |name: &str| scratch.path(&format!("{name}-{n}"));
         let terminal = Self { socket: path("tmux"), raw: path("raw"), code: path("code") };
@@ -53,7 +49,7 @@ impl Terminal {
         terminal.tmux(&["set-option", "-g", "remain-on-exit", "on"]);
         terminal.tmux(&["pipe-pane", &format!("cat >> '{}'", terminal.raw.display())]);
         terminal.keys(&["Enter"]);
-        Some(terminal)
+        terminal
     }
 
     fn tmux(&self, args: &[&str]) -> String {
