@@ -33,6 +33,10 @@ pub enum Malformed {
     NoChoice,
     /// A reasoning block was opened and not closed, so no text can be trusted to be the answer.
     OpenReasoning,
+    /// The answer begins with a special token that amend does not know, so no text can be trusted to be the answer.
+    UnknownMark,
+    /// The endpoint did not say that the answer is whole, and did not count its tokens.
+    NoFinish,
     /// A stream ended without `finish_reason` or `[DONE]`.
     CutStream,
     /// The endpoint gave a `finish_reason` that says the answer is not whole (`abort`, `error`).
@@ -131,6 +135,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Whether the model's context window is full, so that a higher token ceiling would not give a longer answer.
+    pub fn fills_the_window(&self) -> bool {
+        let reason = self.finish_reason.as_deref().unwrap_or_default().to_ascii_lowercase();
+        self.outcome == Outcome::Truncated && reason.contains("context")
+    }
+
     /// The text, if it may become data.
     pub fn complete(&self) -> Option<&str> {
         self.usable().ok()

@@ -126,7 +126,7 @@ impl<'a, A: Ask> Chain<'a, A> {
                         RevisionFate::Rejected(reason.clone()),
                     );
                     failed = Ended::RevisionFailed(reason);
-                    if is_final(&answered.answer.outcome) {
+                    if is_final(&answered.answer) {
                         break;
                     }
                     continue;

@@ -88,7 +88,7 @@ impl<'a, A: Ask> Asking<'a, A> {
                 Ok((text, repairs)) => return Ok(Ok(response(text, 0, &answered, repairs))),
                 Err(why) => reason = why,
             }
-            if is_final(&answered.answer.outcome) {
+            if is_final(&answered.answer) {
                 break;
             }
         }
@@ -155,7 +155,7 @@ impl<'a, A: Ask> Asking<'a, A> {
     async fn with_room(&self, call: Call) -> Result<Answered, Stop> {
         let (asked, fallback) = (call.model.clone(), call.fallback);
         let mut answer = self.once(call.clone()).await?;
-        if answer.outcome == Outcome::Truncated {
+        if answer.outcome == Outcome::Truncated && !answer.fills_the_window() {
             let mut larger = call;
             larger.sampling.max_tokens = larger.sampling.max_tokens.saturating_mul(2);
             answer = self.once(larger).await?;
@@ -188,9 +188,10 @@ fn who_answered(asked: String, answer: &Answer) -> String {
     answer.model.clone().filter(|named| is_simulated(named)).unwrap_or(asked)
 }
 
-/// After every attempt of the layers below, there is no answer; asking for another draw would not bring one.
-pub(super) fn is_final(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Failed(_))
+/// Whether asking for another draw would not bring an answer: every attempt of the layers below failed, or the context
+/// window is full.
+pub(super) fn is_final(answer: &Answer) -> bool {
+    matches!(answer.outcome, Outcome::Failed(_)) || answer.fills_the_window()
 }
 
 /// A response, and who wrote it.

@@ -4,6 +4,7 @@
 //! no chance: the same text gives the same result on every machine.
 
 pub mod language;
+pub mod loose_json;
 pub mod minhash;
 mod normalise;
 mod printable;

@@ -86,12 +86,15 @@ fn judge_body(reply: &Reply) -> Next {
         Outcome::Malformed(Malformed::Body) => "the response is not JSON of a chat completion".to_owned(),
         Outcome::Malformed(Malformed::NoChoice) => "the response holds no answer".to_owned(),
         Outcome::Malformed(Malformed::CutStream) => "the response was cut".to_owned(),
+        Outcome::Malformed(Malformed::NoFinish) => {
+            "the endpoint gave no `finish_reason` and no token counts, so nothing says that the answer is whole".to_owned()
+        }
         Outcome::Malformed(Malformed::Aborted) => {
             let reason = clean(answer.finish_reason.as_deref().unwrap_or("?"));
             format!("the endpoint ended the answer with `{reason}`")
         }
         // Asking again gives the same again: what it means is for the method to decide.
-        Outcome::Malformed(Malformed::OpenReasoning)
+        Outcome::Malformed(Malformed::OpenReasoning | Malformed::UnknownMark)
         | Outcome::Complete
         | Outcome::Truncated
         | Outcome::Filtered

@@ -12,7 +12,7 @@ use crate::faces::cli::word_wrap::{Flow, Words, flowed};
 use crate::pure::answer::{Answer, Outcome};
 use crate::pure::call::{Call, Purpose, Role};
 use crate::pure::text::{Printable, one_line, printable};
-use crate::runtime::model::wire::Unmixed;
+use crate::runtime::model::wire::ReasoningSplitter;
 use crate::runtime::model::{Delta, Retrying};
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
@@ -49,7 +49,7 @@ struct Out {
 
 /// A response that streams in.
 struct Stream {
-    unmixed: Unmixed,
+    unmixed: ReasoningSplitter,
     safe: Printable,
     flow: Flow,
     /// Words of reasoning so far.
@@ -59,7 +59,7 @@ struct Stream {
 impl Stream {
     fn new(width: usize, words: Words) -> Self {
         let flow = Flow::new(width, 2, words);
-        Self { unmixed: Unmixed::default(), safe: Printable::default(), flow, thought: 0 }
+        Self { unmixed: ReasoningSplitter::default(), safe: Printable::default(), flow, thought: 0 }
     }
 }
 

@@ -3,13 +3,13 @@
 //! Pure. The journal keeps raw bodies, so `read` must be able to read any body that any server ever sent; where a
 //! field has another type than expected it counts as absent. What a status means is decided in `retry`.
 
+mod model_marks;
 mod read;
 mod stream;
-mod think;
 
+pub use model_marks::ReasoningSplitter;
 pub use read::{WireError, error_in, read};
 pub use stream::Assembly;
-pub use think::Unmixed;
 
 use crate::pure::call::Call;
 use crate::pure::recipe::{MaxTokensField, ResolvedModel};

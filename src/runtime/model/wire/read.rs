@@ -1,17 +1,17 @@
 //! A response body to an [`Answer`].
 
-use super::think;
+use super::model_marks::{self, Split};
+use super::stream::Assembly;
 use crate::pure::answer::{Answer, Malformed, Outcome, TokenLogprob, TopLogprob, Usage};
+use crate::pure::text::loose_json;
 use serde_json::Value;
 
 /// Reads the body of a chat completion. Total: any text gives an answer with a typed outcome.
 pub fn read(body: &str) -> Answer {
-    let Ok(body) = serde_json::from_str::<Value>(body) else {
-        return Answer::without_text(Outcome::Malformed(Malformed::Body));
+    let body = match completion(body) {
+        Ok(body) => body,
+        Err(malformed) => return Answer::without_text(Outcome::Malformed(malformed)),
     };
-    if !body.is_object() {
-        return Answer::without_text(Outcome::Malformed(Malformed::Body));
-    }
     let usage = usage(&body["usage"]);
     let model = string(&body["model"]);
     let choice = &body["choices"][0];
@@ -20,9 +20,15 @@ pub fn read(body: &str) -> Answer {
         return Answer { usage, model, ..Answer::without_text(outcome) };
     }
     let parts = Parts::of(&choice["message"]);
-    let split = think::split(&parts.text);
+    let split = model_marks::split(&parts.text);
     let finish_reason = string(&choice["finish_reason"]);
-    let outcome = outcome(Finish::of(finish_reason.as_deref()), &parts, &split);
+    let finish = match &finish_reason {
+        Some(reason) => Finish::of(reason),
+        // A server that counts the tokens of an answer has finished it; one that says nothing at all may have been cut.
+        None if usage.completion > 0 => Finish::Stop,
+        None => Finish::Missing,
+    };
+    let outcome = outcome(finish, &parts, &split);
     let text = if parts.text.is_empty() { parts.refusal } else { split.text.to_owned() };
     let reasoning: Vec<String> =
         parts.reasoning.into_iter().chain(split.reasoning.into_iter().map(str::to_owned)).collect();
@@ -39,14 +45,18 @@ pub fn read(body: &str) -> Answer {
     }
 }
 
-fn outcome(finish: Finish, parts: &Parts, split: &think::Split<'_>) -> Outcome {
+fn outcome(finish: Finish, parts: &Parts, split: &Split<'_>) -> Outcome {
     match finish {
         Finish::Filter => Outcome::Filtered,
         Finish::Refusal => Outcome::Refused,
-        Finish::Stop | Finish::Length | Finish::Unknown if !parts.refusal.is_empty() => Outcome::Refused,
+        Finish::Stop | Finish::Length | Finish::Unknown | Finish::Missing if !parts.refusal.is_empty() => {
+            Outcome::Refused
+        }
         Finish::Length => Outcome::Truncated,
         Finish::Unknown => Outcome::Malformed(Malformed::Aborted),
-        Finish::Stop if split.open => Outcome::Malformed(Malformed::OpenReasoning),
+        Finish::Missing => Outcome::Malformed(Malformed::NoFinish),
+        Finish::Stop if split.has_unknown_mark => Outcome::Malformed(Malformed::UnknownMark),
+        Finish::Stop if split.is_open => Outcome::Malformed(Malformed::OpenReasoning),
         Finish::Stop if split.text.trim().is_empty() => Outcome::Empty,
         Finish::Stop => Outcome::Complete,
     }
@@ -55,7 +65,7 @@ fn outcome(finish: Finish, parts: &Parts, split: &think::Split<'_>) -> Outcome {
 /// What a `finish_reason` says.
 #[derive(Clone, Copy)]
 enum Finish {
-    /// The model ended its answer. A server that says nothing counts here: it answered and reported no trouble.
+    /// The model ended its answer.
     Stop,
     /// The ceiling was met.
     Length,
@@ -63,22 +73,101 @@ enum Finish {
     Filter,
     /// The model declined.
     Refusal,
+    /// Nothing says how the answer ended.
+    Missing,
     /// `abort`, `error`, or a word we do not know. Unknown is not safe, so the answer does not count as whole.
     Unknown,
 }
 
 impl Finish {
-    fn of(reason: Option<&str>) -> Self {
-        match reason.unwrap_or("").to_ascii_lowercase().as_str() {
-            "" | "stop" | "eos" | "eos_token" | "end_turn" | "stop_sequence" | "stop_token" | "complete"
-            | "tool_calls" | "tool_use" | "function_call" => Self::Stop,
-            "length" | "max_tokens" | "max_output_tokens" | "max_length" | "model_length" => Self::Length,
-            "content_filter" | "content_filtered" | "safety" | "recitation" | "blocklist"
-            | "prohibited_content" | "spii" | "sensitive" => Self::Filter,
-            "refusal" => Self::Refusal,
+    /// Servers spell one word in many ways, so case, hyphens and blanks do not count.
+    fn of(reason: &str) -> Self {
+        let word = reason.trim().to_ascii_lowercase().replace(['-', ' '], "_");
+        let word = word.rsplit(['.', ':']).next().unwrap_or_default().trim_start_matches("finish_reason_");
+        match word {
+            "stop" | "stopped" | "eos" | "eos_token" | "eos_found" | "end_turn" | "end_of_turn"
+            | "end_of_text" | "stop_sequence" | "stop_token" | "stop_word" | "complete" | "completed"
+            | "finish" | "finished" | "done" | "normal" | "tool_call" | "tool_calls" | "tool_use"
+            | "function_call" => Self::Stop,
+            "length"
+            | "max_tokens"
+            | "max_token"
+            | "max_output_tokens"
+            | "max_completion_tokens"
+            | "max_new_tokens"
+            | "max_length"
+            | "model_length"
+            | "token_limit"
+            | "limit"
+            | "truncated"
+            | "incomplete"
+            | "context_length"
+            | "context_limit"
+            | "context_window"
+            | "context_window_exceeded"
+            | "context_length_exceeded"
+            | "model_context_window_exceeded"
+            | "max_context_length" => Self::Length,
+            "refusal" | "refused" => Self::Refusal,
+            word if is_filter(word) => Self::Filter,
             _ => Self::Unknown,
         }
     }
+}
+
+/// Whether a finish word says that a filter, a guardrail or a safety system stepped in.
+fn is_filter(word: &str) -> bool {
+    const PARTS: [&str; 13] = [
+        "filter",
+        "safety",
+        "guardrail",
+        "moderation",
+        "recitation",
+        "blocklist",
+        "prohibited",
+        "spii",
+        "sensitive",
+        "toxic",
+        "policy",
+        "blocked",
+        "flagged",
+    ];
+    PARTS.iter().any(|part| word.contains(part))
+}
+
+/// The completion that a body holds, whatever form it came in: an object, a list of one, or a stream that nobody asked for.
+fn completion(body: &str) -> Result<Value, Malformed> {
+    let value = match loose_json::parse(body) {
+        Ok(read) => read.value,
+        Err(_) => streamed(body)?,
+    };
+    match value {
+        Value::Object(_) => Ok(value),
+        Value::Array(mut list) if list.len() == 1 && list.iter().all(Value::is_object) => Ok(list.remove(0)),
+        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            Err(Malformed::Body)
+        }
+    }
+}
+
+/// The completion of an event stream that came as a whole body.
+fn streamed(body: &str) -> Result<Value, Malformed> {
+    let data: Vec<&str> = body
+        .lines()
+        .filter_map(|line| line.trim_start_matches('\u{feff}').strip_prefix("data:"))
+        .map(str::trim)
+        .collect();
+    if data.is_empty() {
+        return Err(Malformed::Body);
+    }
+    let mut assembly = Assembly::default();
+    for chunk in data.iter().filter(|chunk| !chunk.is_empty() && **chunk != "[DONE]") {
+        assembly.push(&loose_json::parse(chunk).map_err(|_| Malformed::CutStream)?.value);
+    }
+    if !assembly.is_finished() {
+        return Err(Malformed::CutStream);
+    }
+    serde_json::from_str(&assembly.into_body()).map_err(|_| Malformed::Body)
 }
 
 /// A message taken apart.
@@ -174,7 +263,7 @@ pub struct WireError {
 
 /// The error that a body describes, if it describes one.
 pub fn error_in(body: &str) -> Option<WireError> {
-    let body: Value = serde_json::from_str(body).ok()?;
+    let body = loose_json::parse(body).map(|read| read.value).or_else(|_| streamed(body)).ok()?;
     let body = match &body {
         Value::Array(list) => list.first()?,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => &body,

@@ -39,17 +39,21 @@ impl Assembly {
     }
 
     fn choice(&mut self, choice: &Value) -> Vec<Delta> {
-        if choice["finish_reason"].is_string() {
+        // Some servers put an empty `finish_reason` into every chunk: that says nothing.
+        if choice["finish_reason"].as_str().is_some_and(|reason| !reason.trim().is_empty()) {
             self.finish_reason = Some(choice["finish_reason"].clone());
         }
         self.logprobs.extend(choice["logprobs"]["content"].as_array().into_iter().flatten().cloned());
         let delta = &choice["delta"];
         let mut shown = Vec::new();
+        // A gateway that gives whole messages in its chunks gives `message` for `delta`.
+        let delta = if delta.is_object() { delta } else { &choice["message"] };
+        let (listed_text, listed_reasoning) = listed(&delta["content"]);
         let reasoning = delta["reasoning_content"].as_str().or_else(|| delta["reasoning"].as_str());
-        if let Some(text) = append(&mut self.reasoning, reasoning) {
+        if let Some(text) = append(&mut self.reasoning, reasoning.or(listed_reasoning.as_deref())) {
             shown.push(Delta::Reasoning(text));
         }
-        if let Some(text) = append(&mut self.content, delta["content"].as_str()) {
+        if let Some(text) = append(&mut self.content, delta["content"].as_str().or(listed_text.as_deref())) {
             shown.push(Delta::Text(text));
         }
         if let Some(text) = append(&mut self.refusal, delta["refusal"].as_str()) {
@@ -83,11 +87,29 @@ impl Assembly {
         let mut body = self.head;
         body.insert("object".into(), json!("chat.completion"));
         body.insert("choices".into(), json!([choice]));
-        if let Some(usage) = self.usage {
+        // Counts of a stream that did not say how it ended are those of a part.
+        if let Some(usage) = self.usage.filter(|_| self.finish_reason.is_some()) {
             body.insert("usage".into(), usage);
         }
         Value::Object(body).to_string()
     }
+}
+
+/// The text and the reasoning of a content that is a list of parts.
+fn listed(content: &Value) -> (Option<String>, Option<String>) {
+    let Some(parts) = content.as_array() else { return (None, None) };
+    let (mut text, mut reasoning) = (String::new(), String::new());
+    for part in parts {
+        let kind = part["type"].as_str().unwrap_or("text");
+        let is_reasoning = matches!(kind, "thinking" | "reasoning");
+        let inner = if is_reasoning { &part[kind] } else { &part["text"] };
+        let said = match inner.as_array() {
+            Some(list) => list.iter().filter_map(|piece| piece["text"].as_str()).collect(),
+            None => inner.as_str().or_else(|| part.as_str()).unwrap_or_default().to_owned(),
+        };
+        if is_reasoning { reasoning.push_str(&said) } else { text.push_str(&said) }
+    }
+    (Some(text).filter(|text| !text.is_empty()), Some(reasoning).filter(|text| !text.is_empty()))
 }
 
 /// Appends a piece, and gives it back if it is worth showing.

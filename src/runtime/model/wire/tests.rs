@@ -73,7 +73,16 @@ fn outcomes_are_typed() {
     // Plain, and the ways to say that it ended.
     check(&stop(json!({ "content": "hi" })), &Outcome::Complete, "hi", None);
     check(&ends(json!("end_turn")), &Outcome::Complete, "hi", None);
-    check(&ends(Value::Null), &Outcome::Complete, "hi", None);
+    for silent in [Value::Null, json!(""), json!({ "type": "stop" })] {
+        check(&ends(silent), &malformed(Malformed::NoFinish), "hi", None);
+    }
+    let counted = r#"{"choices":[{"message":{"content":"hi"}}],"usage":{"completion_tokens":1}}"#;
+    check(counted, &Outcome::Complete, "hi", None);
+    check(&ends(json!("model_context_window_exceeded")), &Outcome::Truncated, "hi", None);
+    check(&ends(json!("Max-Tokens")), &Outcome::Truncated, "hi", None);
+    check(&ends(json!("FinishReason.STOP")), &Outcome::Complete, "hi", None);
+    check(&ends(json!("guardrail_intervened")), &Outcome::Filtered, "hi", None);
+    check(&ends(json!("TOXIC_CONTENT")), &Outcome::Filtered, "hi", None);
     check(&ends(json!("length")), &Outcome::Truncated, "hi", None);
     check(&ends(json!("MAX_TOKENS")), &Outcome::Truncated, "hi", None);
     check(&ends(json!("content_filter")), &Outcome::Filtered, "hi", None);
@@ -82,7 +91,6 @@ fn outcomes_are_typed() {
     check(&ends(json!("error")), &malformed(Malformed::Aborted), "hi", None);
     check(&ends(json!("insufficient_system_resource")), &malformed(Malformed::Aborted), "hi", None);
     check(&ends(json!("never heard of")), &malformed(Malformed::Aborted), "hi", None);
-    check(&ends(json!({ "type": "stop" })), &Outcome::Complete, "hi", None);
 
     // vLLM: a stop token as a number beside the reason, and fields we do not know.
     let vllm = json!({ "message": { "content": "hi", "tool_calls": [] }, "finish_reason": "stop", "stop_reason": 13 });
@@ -113,6 +121,34 @@ fn outcomes_are_typed() {
 }
 
 #[test]
+fn a_body_is_read_by_what_it_is() {
+    let stream = r#"data: {"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"Bread "}]}}]}
+
+data: {"choices":[{"index":0,"delta":{"content":"rises."},"finish_reason":null}]}
+
+data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
+
+data: [DONE]
+"#;
+    check(stream, &Outcome::Complete, "Bread rises.", None);
+    let listed = r#"[{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}]"#;
+    check(listed, &Outcome::Complete, "hi", None);
+    let half =
+        r#"{"choices":[{"message":{"content":"half \ud83d of it"},"finish_reason":"stop","score":NaN}]}"#;
+    check(half, &Outcome::Complete, "half \u{fffd} of it", None);
+}
+
+#[test]
+fn marks_of_a_chat_template_never_reach_a_method() {
+    let stop = |text: &str| choice(&json!({ "message": { "content": text }, "finish_reason": "stop" }));
+    check(&stop("hi<|im_end|>"), &Outcome::Complete, "hi", None);
+    let channels =
+        "<|channel|>analysis<|message|>t<|end|><|start|>assistant<|channel|>final<|message|>hi<|return|>";
+    check(&stop(channels), &Outcome::Complete, "hi", Some("t"));
+    check(&stop("<|plan|>hi"), &Outcome::Malformed(Malformed::UnknownMark), "<|plan|>hi", None);
+}
+
+#[test]
 fn reasoning_is_kept_apart() {
     let with = |reason: &str, message: Value| choice(&json!({ "message": message, "finish_reason": reason }));
     let stop = |message| with("stop", message);
@@ -132,8 +168,12 @@ fn reasoning_is_kept_apart() {
 
 #[test]
 fn what_is_no_completion_is_malformed() {
-    for body in ["", "<html>502</html>", "null", "[]", "7", "\"text\"", "{\"choices\":", "data: [DONE]"] {
+    for body in ["", "<html>502</html>", "null", "[]", "7", "\"text\"", "{\"choices\":"] {
         check(body, &Outcome::Malformed(Malformed::Body), "", None);
+    }
+    let cut = r#"data: {"choices":[{"index":0,"delta":{"content":"Bread rises"},"finish_reason":""}]}"#;
+    for body in ["data: [DONE]", cut, "data: {\"choices\": [{\"del"] {
+        check(body, &Outcome::Malformed(Malformed::CutStream), "", None);
     }
     for body in
         ["{}", r#"{"choices":[]}"#, r#"{"choices":null}"#, r#"{"choices":[null]}"#, r#"{"error":"x"}"#]
