@@ -127,7 +127,7 @@ impl<A: Ask> Asking<'_, A> {
             }
         };
         conversation.push(Message::assistant(answer));
-        let Reading { text, mut verdict } = read_critique(answer);
+        let Reading { text, mut verdict } = read_critique(answer, response);
         critique.text = text;
         if verdict.is_none() {
             let mut follow_up = conversation.clone();

@@ -71,7 +71,7 @@ impl Critics {
         let (text, verdict) = match answer {
             Err(trouble) => (trouble.to_owned(), None),
             Ok(answer) => {
-                let reading = read_critique(&answer.text);
+                let reading = read_critique(&answer.text, "");
                 (reading.text, reading.verdict)
             }
         };
