@@ -43,6 +43,25 @@ pub enum Malformed {
     Aborted,
 }
 
+impl Malformed {
+    /// What is wrong, as the end of a sentence.
+    pub fn as_words(&self) -> &'static str {
+        match self {
+            Self::Body => {
+                "the response is not JSON of a chat completion; does `base_url` name the API, and not a web page?"
+            }
+            Self::NoChoice => "the response holds no answer",
+            Self::OpenReasoning => "a block of reasoning was opened and never closed",
+            Self::UnknownMark => "the answer begins with a special token that amend does not know",
+            Self::NoFinish => {
+                "the endpoint gave no `finish_reason` and no token counts, so nothing says that the answer is whole"
+            }
+            Self::CutStream => "the response was cut",
+            Self::Aborted => "the endpoint broke the answer off",
+        }
+    }
+}
+
 impl Outcome {
     /// The outcome's name in events, rejects and reports.
     pub fn as_str(&self) -> &'static str {
@@ -135,6 +154,30 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// What went wrong with an answer that cannot be used, and what to do about it; `None` for a complete one.
+    pub fn trouble(&self) -> Option<String> {
+        let words = match &self.outcome {
+            Outcome::Complete => return None,
+            Outcome::Failed(message) if message.contains("no answer in time") => {
+                format!("{message}; raise `limits.timeout_s`")
+            }
+            Outcome::Failed(message) => message.clone(),
+            Outcome::Truncated if self.fills_the_window() => {
+                "the answer was cut because the model's context window is full".into()
+            }
+            Outcome::Truncated if self.text.trim().is_empty() && self.reasoning.is_some() => {
+                "`max_tokens` was used up by reasoning before the answer began; raise `max_tokens`".into()
+            }
+            Outcome::Truncated => "the answer was cut at `max_tokens`; raise it".into(),
+            Outcome::Filtered => "the provider's filter stepped in".into(),
+            Outcome::Refused => "the provider declined in its refusal field".into(),
+            Outcome::Empty if self.reasoning.is_some() => "there is reasoning, and no answer after it".into(),
+            Outcome::Empty => "the answer is empty".into(),
+            Outcome::Malformed(why) => why.as_words().into(),
+        };
+        Some(words)
+    }
+
     /// Whether the model's context window is full, so that a higher token ceiling would not give a longer answer.
     pub fn fills_the_window(&self) -> bool {
         let reason = self.finish_reason.as_deref().unwrap_or_default().to_ascii_lowercase();

@@ -34,6 +34,9 @@ pub enum Stop {
     /// The provider will not answer any call of this run: key, quota, unknown model.
     #[error("{0}")]
     Provider(String),
+    /// Too many verdicts are undecided: what the critic answers cannot be used.
+    #[error("{0}")]
+    Undecided(String),
     /// A template cannot be rendered.
     #[error("{0}")]
     Template(String),

@@ -268,6 +268,19 @@ pub struct Tally {
     pub usage: Usage,
 }
 
+/// Calls of one role that gave nothing usable, for one cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallFailure {
+    /// Who was asked.
+    pub role: Role,
+    /// The outcome's name.
+    pub reason: Reason,
+    /// What happened, in the provider's own words where there are any; never a prompt or a key.
+    pub message: String,
+    /// How many calls.
+    pub calls: u64,
+}
+
 /// Everything that happened to one prompt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transcript {
@@ -292,6 +305,9 @@ pub struct Transcript {
     pub tally: Tally,
     /// The models that answered, by role.
     pub models: Vec<(Role, String)>,
+    /// Calls that gave nothing usable, by role and cause. Journals of version 0.1.0 do not have them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<CallFailure>,
 }
 
 impl Transcript {

@@ -56,6 +56,7 @@ fn transcript(n: usize) -> Transcript {
         ended: Ended::Conforms,
         tally: Tally::default(),
         models: Vec::new(),
+        failures: Vec::new(),
     }
 }
 

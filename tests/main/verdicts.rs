@@ -52,3 +52,52 @@ fn a_critic_that_becomes_unreadable_takes_no_objection_back() {
     assert_eq!(totals["totals"]["principles"]["kind"]["left"], serde_json::json!([1, 1]), "{totals}");
     assert_eq!(totals["totals"]["new"]["unresolved"], 1, "{totals}");
 }
+
+/// A critic that gives no verdict, for whatever cause, gives no rows: the run says so and does not end with 0.
+#[test]
+fn what_no_critic_judged_is_no_row() {
+    let scratch = Scratch::new();
+    scratch.write(
+        "c.toml",
+        "[constitution]\nid = \"one\"\n\n[[principle]]\nid = \"kind\"\ntext = \"The response is kind.\"\n",
+    );
+    scratch.write("p.jsonl", "{\"prompt\": \"How do I open the gate?\"}\n");
+    for (name, critic) in [
+        ("unreadable", "Who can tell?"),
+        ("empty", ""),
+        ("placeholder", "{\"critique\": \"<your review>\", \"verdict\": \"conforms\"}"),
+        ("quoting", "It says:\n> Verdict: conforms"),
+        ("in two minds", "Verdict: violates\nNo.\nVerdict: conforms"),
+    ] {
+        let endpoint = ScriptedEndpoint::start(move |request| match asks_for(request) {
+            asked if asked.starts_with("[Review") => critic.to_owned(),
+            _ => "Turn the wheel and wait for the tide.".to_owned(),
+        });
+        let run = ["run", "--prompts", "p.jsonl", "--constitution", "c.toml", "--out", name, "--json"];
+        let done = scratch.run(&[&run[..], &["--model", "m", "--base-url", &endpoint.url]].concat()).code(1);
+        let summary = done.summary();
+        assert_eq!((&summary["rows"], &summary["rejects"]), (&0.into(), &1.into()), "{name}: {summary}");
+        assert_eq!(summary["verdicts"], serde_json::json!({ "asked": 1, "undecided": 1 }), "{name}");
+        let reject = done.out.lines().find(|line| line.contains("\"reject\"")).expect("a reject");
+        assert!(reject.contains("undecided") && reject.contains("`kind`"), "{name}: {reject}");
+    }
+}
+
+/// The provider's own words are told, with what to do, and a dead critic is given up after a few calls.
+#[test]
+fn a_critic_that_is_refused_stops_the_run_in_the_providers_words() {
+    let scratch = Scratch::new();
+    scratch.write(
+        "c.toml",
+        "[constitution]\nid = \"one\"\n\n[[principle]]\nid = \"kind\"\ntext = \"The response is kind.\"\n",
+    );
+    let prompts: Vec<String> =
+        (0..60).map(|n| format!("{{\"prompt\": \"How do I open gate {n}?\"}}")).collect();
+    scratch.write("p.jsonl", prompts.join("\n"));
+    let run =
+        ["run", "--prompts", "p.jsonl", "--constitution", "c.toml", "--out", "r", "--model", "sim", "--json"];
+    let dead = ["--set", "models.critic.model=dead", "--set", "models.critic.base_url=http://127.0.0.1:9/v1"];
+    let done = scratch.run(&[&run[..], &dead].concat()).code(3);
+    assert_eq!(done.summary()["rows"], 0);
+    assert!(done.err.contains("127.0.0.1:9"), "{}", done.err);
+}

@@ -116,6 +116,12 @@ fn known(summary: &Summary) -> String {
     }
 }
 
+/// How many verdicts are undecided, where it is worth a look.
+fn undecided(summary: &Summary) -> String {
+    let share = summary.verdicts.share_undecided();
+    if share < 0.05 { String::new() } else { format!(", {:.0} % of verdicts undecided", share * 100.0) }
+}
+
 /// How many rejects there are, where there can be any.
 fn rejects(summary: &Summary, then: &str) -> String {
     if summary.prompts == 0 { String::new() } else { format!("{} rejects{then}", summary.rejects) }
@@ -132,11 +138,12 @@ fn progress_line(noun: &str, summary: &Summary, expected: Option<u64>) -> String
         Some(_) | None => String::new(),
     };
     format!(
-        "{done}{of} {noun}, {}{} calls{}, {} tokens, {rate:.1} {noun}/s{eta}",
+        "{done}{of} {noun}, {}{} calls{}, {} tokens, {rate:.1} {noun}/s{eta}{}",
         rejects(summary, ", "),
         short_count(summary.calls.asked),
         known(summary),
         short_count(summary.tokens.prompt + summary.tokens.completion),
+        undecided(summary),
     )
 }
 
@@ -239,6 +246,7 @@ mod tests {
             calls: CallCounts { asked: 1200, from_journal: 0, retried: 3 },
             tokens: Usage { prompt: 400_000, cached: 0, completion: 100_000 },
             seconds: 50.0,
+            ..Summary::default()
         };
         assert_eq!(
             progress_line("prompts", &summary, Some(1000)),

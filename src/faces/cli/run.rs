@@ -138,7 +138,7 @@ impl Made {
 
 /// What the run made and where, for a person.
 fn told(finished: &Finished, made: Option<&Made>, reader: &Reader, dir: &RunDir, style: Style) -> String {
-    let Summary { prompts, rows, rejects, unfinished, calls, tokens, seconds } = finished.summary;
+    let Summary { prompts, rows, rejects, unfinished, calls, tokens, seconds, verdicts } = finished.summary;
     let mut out = String::new();
     let _ = writeln!(
         out,
@@ -156,6 +156,11 @@ fn told(finished: &Finished, made: Option<&Made>, reader: &Reader, dir: &RunDir,
         short_count(tokens.cached),
         short_count(tokens.completion)
     );
+    if verdicts.undecided > 0 {
+        let share = verdicts.share_undecided() * 100.0;
+        let _ =
+            writeln!(out, "  {} of {} verdicts undecided ({share:.0} %)", verdicts.undecided, verdicts.asked);
+    }
     for (reason, n) in reject_reasons::counted(reader).unwrap_or_default() {
         let _ = writeln!(out, "  {n:>7} rejected: {}", crate::pure::text::printable(reason.as_str()));
         let _ = writeln!(out, "{}", reject_reasons::next_step(&reason, 10, style));

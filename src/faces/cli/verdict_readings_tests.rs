@@ -8,6 +8,7 @@ use super::show_transcript::render;
 use super::style::Style;
 use crate::pure::constitution::{Constitution, read};
 use crate::pure::diagnostic::SourceFile;
+use crate::pure::judged::is_judged;
 use crate::pure::pairing::judge;
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::{Export, Gates, Pairs};
@@ -118,6 +119,7 @@ fn transcript() -> impl Strategy<Value = Transcript> {
         ended,
         tally: Tally::default(),
         models: Vec::new(),
+        failures: Vec::new(),
     })
 }
 
@@ -140,6 +142,17 @@ fn rows(transcript: &Transcript, config: Config) -> (Vec<String>, Vec<bool>) {
     let (rows, drops) = rows_of(transcript, &context, &passport, &[config]);
     let labels = rows.iter().map(|row| serde_json::json!(row)["label"] == 1).collect();
     (drops.iter().map(|drop| drop.reason.to_string()).collect(), labels)
+}
+
+/// Whether every principle was decided about a response: law 3, once more in other words than the code's.
+fn decided_about(transcript: &Transcript, response: usize) -> bool {
+    PRINCIPLES.iter().all(|principle| {
+        transcript.critiques.iter().any(|critique| {
+            critique.principle == *principle
+                && critique.verdict != Verdict::Undecided
+                && about(critique, &transcript.revisions) == Some(response)
+        })
+    })
 }
 
 proptest! {
@@ -165,7 +178,12 @@ proptest! {
 
         // Rows and pairs.
         let (dropped, _) = rows(&transcript, Config::Sft);
-        prop_assert_eq!(dropped, if names.is_empty() { vec![] } else { vec!["unresolved".to_owned()] });
+        let judged = is_judged(&transcript, transcript.last, &constitution(), &Gates::default());
+        prop_assert_eq!(dropped, match (names.is_empty(), judged) {
+            (false, _) => vec!["unresolved".to_owned()],
+            (true, false) => vec!["undecided".to_owned()],
+            (true, true) => vec![],
+        });
         let draft = violated(&transcript, 0);
         let pairs = judge(&transcript, &constitution(), Pairs::FirstLast, false).pairs;
         prop_assert_eq!(pairs.len(), usize::from(transcript.last > 0 && draft.len() > expected.len()));
@@ -192,6 +210,39 @@ proptest! {
         for (id, of) in totals.principles {
             prop_assert_eq!(of.left, [u64::from(expected.contains(id.as_str())); 2]);
             prop_assert_eq!(of.drafts, [u64::from(draft.contains(id.as_str())); 2]);
+        }
+    }
+
+    /// Law 3: no positive of any config is a response about which a principle that applies is undecided.
+    #[test]
+    fn only_what_was_judged_is_a_positive(transcript in transcript(), method in prop::sample::select(&[MethodName::Panel, MethodName::Each][..])) {
+        let transcript = Transcript { method, ..transcript };
+        prop_assume!(!transcript.critiques.is_empty());
+        let constitution = constitution();
+        let context = Context {
+            constitution: &constitution,
+            constitution_sha256: "",
+            seed: 0,
+            simulated: false,
+            export: &Export { keep_unresolved: true, pairs: Pairs::All, ..Export::default() },
+            gates: &Gates::default(),
+            boilerplate: &Boilerplate::default(),
+        };
+        let passport = Passport { family: "", split: "train", language: "en", index: 0 };
+        let configs = [Config::Sft, Config::Preference, Config::Kto, Config::Classifier];
+        let (rows, _) = rows_of(&transcript, &context, &passport, &configs);
+        for row in rows {
+            let json = serde_json::json!(row);
+            let positive = match row.config {
+                Config::Preference => json["chosen"].to_string(),
+                Config::Kto if json["label"] == true => json["completion"].to_string(),
+                Config::Classifier if json["label"] == 0 => json["response"].to_string(),
+                Config::Sft => json["completion"].to_string(),
+                _ => continue,
+            };
+            let found = (0..TEXTS.len()).find(|n| positive.contains(TEXTS[*n]));
+            let response = found.ok_or_else(|| TestCaseError::fail(format!("a row without its text: {json}")))?;
+            prop_assert!(decided_about(&transcript, response), "{}", json);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::MethodContext;
 use super::criticise::Judged;
-use super::prompt_session::{Asking, Revises, is_final, response};
+use super::prompt_session::{Asking, Revises, Spent, is_final, response};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::{Occasion, Purpose};
 use crate::pure::constitution::Principle;
@@ -95,6 +95,7 @@ impl<'a, A: Ask> Chain<'a, A> {
             ended: Ended::NoDraft(Reason::Empty),
             tally: Tally::default(),
             models: Vec::new(),
+            failures: Vec::new(),
         };
         Self { asking: Asking::new(ask, cx, prompt), transcript }
     }
@@ -228,8 +229,8 @@ impl<'a, A: Ask> Chain<'a, A> {
 
     /// The finished transcript.
     pub(super) fn end(self, ended: Ended, last: usize) -> Transcript {
-        let (tally, models) = self.asking.counts();
-        Transcript { last, ended, tally, models, ..self.transcript }
+        let Spent { tally, models, failures } = self.asking.spent();
+        Transcript { last, ended, tally, models, failures, ..self.transcript }
     }
 }
 

@@ -5,7 +5,7 @@
 //! both orders is undecided and never a label; what was read is kept as it was.
 
 use super::MethodContext;
-use super::prompt_session::{Answered, Asking};
+use super::prompt_session::{Answered, Asking, Spent};
 use crate::pure::answer::{Outcome, TokenLogprob};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::Purpose;
@@ -16,7 +16,7 @@ use crate::pure::prompt::{Given, Prompt};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource};
 use crate::pure::template::Pair;
-use crate::pure::transcript::{Comparison, Ended, How, MethodName, Response, Tally, Transcript};
+use crate::pure::transcript::{Comparison, Ended, How, MethodName, Response, Transcript};
 use futures::future::join_all;
 
 /// Samples several drafts of a prompt and compares them.
@@ -73,15 +73,17 @@ pub async fn label_chain(
         .map(|(a, b)| (a, b, at_stake(cx, &transcript, &principles, (a, b))))
         .collect();
     let comparisons = compare_all(&asking, &transcript.responses, meetings).await?;
-    let (tally, more) = asking.counts();
+    let Spent { tally, models: more, failures: failed } = asking.spent();
     let mut models = transcript.models.clone();
     models.extend(more);
+    let mut failures = transcript.failures.clone();
+    failures.extend(failed);
     models.sort();
     models.dedup();
     let mut sum = transcript.tally;
     sum.calls += tally.calls;
     sum.usage += tally.usage;
-    Ok(Transcript { comparisons, tally: sum, models, ..transcript })
+    Ok(Transcript { comparisons, tally: sum, models, failures, ..transcript })
 }
 
 /// The transcript of compared responses. The final one is that which is preferred most, the first of equals.
@@ -91,7 +93,7 @@ fn labelled<A: Ask>(
     comparisons: Vec<Comparison>,
     reason: Option<Reason>,
 ) -> Transcript {
-    let (tally, models): (Tally, _) = asking.counts();
+    let Spent { tally, models, failures } = asking.spent();
     let none = || Ended::NoDraft(reason.unwrap_or(Reason::Empty));
     let ended = if responses.is_empty() { none() } else { Ended::Labelled };
     Transcript {
@@ -105,6 +107,7 @@ fn labelled<A: Ask>(
         ended,
         tally,
         models,
+        failures,
     }
 }
 

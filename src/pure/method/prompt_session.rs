@@ -12,8 +12,8 @@ use crate::pure::gates::{Candidate, Verdict as Gate, check_response};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::is_simulated;
-use crate::pure::transcript::{Response, Tally};
-use std::collections::BTreeSet;
+use crate::pure::transcript::{CallFailure, Response, Tally};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 /// Asks about one prompt.
@@ -29,6 +29,17 @@ pub(super) struct Asking<'a, A> {
 struct Counts {
     tally: Tally,
     models: BTreeSet<(Role, String)>,
+    failures: BTreeMap<(Role, Reason, String), u64>,
+}
+
+/// What the calls of a prompt were and came to.
+#[derive(Debug)]
+pub(super) struct Spent {
+    pub(super) tally: Tally,
+    /// The models that answered, by role.
+    pub(super) models: Vec<(Role, String)>,
+    /// Calls that gave nothing usable.
+    pub(super) failures: Vec<CallFailure>,
 }
 
 /// What a revision revises and answers: its text must not copy from these.
@@ -173,13 +184,22 @@ impl<'a, A: Ask> Asking<'a, A> {
         counts.tally.usage.prompt += answer.usage.prompt;
         counts.tally.usage.completion += answer.usage.completion;
         counts.models.insert(by);
+        if let (Some(message), Some(reason)) = (answer.trouble(), answer.outcome.reason()) {
+            *counts.failures.entry((role, reason, message)).or_default() += 1;
+        }
         Ok(answer)
     }
 
-    /// What was asked so far, and whom.
-    pub(super) fn counts(&self) -> (Tally, Vec<(Role, String)>) {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        (counts.tally, counts.models.into_iter().collect())
+    /// What was asked so far, whom, and what failed.
+    pub(super) fn spent(&self) -> Spent {
+        let Counts { tally, models, failures } =
+            self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let failure = |((role, reason, message), calls)| CallFailure { role, reason, message, calls };
+        Spent {
+            tally,
+            models: models.into_iter().collect(),
+            failures: failures.into_iter().map(failure).collect(),
+        }
     }
 }
 

@@ -102,6 +102,9 @@ pub struct Limits {
     pub elapsed_s: f64,
     /// Calls a run may ask in all; it stops there, and running again with a larger number goes on.
     pub max_calls: Option<u64>,
+    /// The run stops when more than this share of its verdicts is undecided: a critic that nobody can read is not worth
+    /// its price. Looked at from 40 verdicts on; 1 never stops.
+    pub max_undecided_share: f64,
 }
 
 impl Default for Limits {
@@ -114,6 +117,7 @@ impl Default for Limits {
             attempts: 6,
             elapsed_s: 900.0,
             max_calls: None,
+            max_undecided_share: 0.5,
         }
     }
 }

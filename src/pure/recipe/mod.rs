@@ -259,6 +259,9 @@ pub struct Gates {
     /// Largest ratio of lengths within a pair; 0 for no limit, the default: a short decline beside a long harmful
     /// draft is what the method is for. The length bias of the whole set is in its statistics.
     pub max_length_ratio: f64,
+    /// How many of the principles that apply may be undecided about a response that becomes a positive example. A hard
+    /// principle must always be decided.
+    pub max_undecided: u32,
     /// Keep a pair of a revision chain only where a judge agrees with the critics about which is better: asked to compare
     /// the two, in both orders, under principles that objected to one of them (as many as `[label] principles` says). The
     /// one gate that asks; its answers are in the transcripts. Off by default: it costs two calls a pair and principle, and
@@ -277,6 +280,7 @@ impl Default for Gates {
             max_repeated_share: 0.5,
             min_edit_share: 0.01,
             max_length_ratio: 0.0,
+            max_undecided: 0,
             confirm: false,
         }
     }

@@ -108,6 +108,7 @@ mod tests {
             ended: Ended::Rounds,
             tally: Tally::default(),
             models: Vec::new(),
+            failures: Vec::new(),
         }
     }
 

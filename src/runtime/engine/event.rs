@@ -89,6 +89,24 @@ pub struct Summary {
     pub tokens: Usage,
     /// Wall-clock seconds.
     pub seconds: f64,
+    /// Verdicts of the critic.
+    pub verdicts: VerdictCounts,
+}
+
+/// Verdicts of the critic in a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct VerdictCounts {
+    /// Verdicts that were asked for.
+    pub asked: u64,
+    /// Those of them that could not be had: no answer, or none that can be read.
+    pub undecided: u64,
+}
+
+impl VerdictCounts {
+    /// The share that is undecided; 0 where nothing was asked.
+    pub fn share_undecided(&self) -> f64 {
+        if self.asked == 0 { 0.0 } else { self.undecided as f64 / self.asked as f64 }
+    }
 }
 
 /// Where answers came from.

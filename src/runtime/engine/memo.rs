@@ -159,7 +159,7 @@ impl<T: Transport> Memo<T> {
 }
 
 fn read_failure(text: &str) -> Failure {
-    let unread = |_| Failure { message: text.to_owned(), filtered: false, transient: false };
+    let unread = |_| Failure { message: text.to_owned(), ..Failure::default() };
     serde_json::from_str(text).unwrap_or_else(unread)
 }
 

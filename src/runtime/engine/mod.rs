@@ -7,6 +7,6 @@ mod shutdown;
 #[cfg(test)]
 mod tests;
 
-pub use event::{CallCounts, Event, Summary};
+pub use event::{CallCounts, Event, Summary, VerdictCounts};
 pub use run::{Finished, RowRule, Run, run};
 pub use shutdown::{Phase, Shutdown, Stopper, shutdown};

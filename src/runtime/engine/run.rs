@@ -52,7 +52,12 @@ pub struct Run<T> {
     pub shutdown: Shutdown,
     /// The run's name in events.
     pub name: String,
+    /// The share of undecided verdicts above which the run stops.
+    pub max_undecided_share: f64,
 }
+
+/// The share of undecided verdicts is looked at from so many verdicts on.
+const ENOUGH_VERDICTS: u64 = 40;
 
 impl<T> std::fmt::Debug for Run<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -328,6 +333,9 @@ async fn finished<T: Transport>(
     outline: &Outline,
     from_journal: bool,
 ) {
+    state.summary.verdicts.asked += outline.verdicts;
+    state.summary.verdicts.undecided += outline.undecided;
+    stop_if_undecided(run, state, &outline.row);
     match &outline.row {
         Row::Kept => {
             state.summary.rows += 1;
@@ -346,6 +354,27 @@ async fn finished<T: Transport>(
             state.tell(run, rejected(&Reject { prompt_id: Some(id), at: None, reason, detail })).await;
         }
     }
+}
+
+/// Stops the run when too many verdicts are undecided. Prompts that are begun are finished.
+fn stop_if_undecided<T: Transport>(run: &Run<T>, state: &mut State, last: &Row) {
+    let counts = state.summary.verdicts;
+    if state.stop.is_some()
+        || counts.asked < ENOUGH_VERDICTS
+        || counts.share_undecided() <= run.max_undecided_share
+    {
+        return;
+    }
+    let why = match last {
+        Row::Rejected { detail, .. } => format!("; of the last prompt: {detail}"),
+        Row::Kept => String::new(),
+    };
+    state.reading = false;
+    state.stop = Some(Stop::Undecided(format!(
+        "{} of {} verdicts are undecided{why}; look at the critic's answers with `amend show`, or raise \
+         `limits.max_undecided_share`",
+        counts.undecided, counts.asked
+    )));
 }
 
 fn rejected(reject: &Reject) -> Event {

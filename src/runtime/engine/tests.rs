@@ -183,6 +183,7 @@ fn run_rows(
         context: Arc::new(context),
         row_rule: row_rule(setup.constitution()),
         fingerprint,
+        max_undecided_share: 1.0,
         width: setup.concurrency as usize,
         expected: None,
         events,

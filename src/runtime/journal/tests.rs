@@ -51,6 +51,7 @@ fn transcript(text: &str, response: &str) -> Transcript {
         ended: Ended::Conforms,
         tally: Tally { calls: 3, ..Tally::default() },
         models: Vec::new(),
+        failures: Vec::new(),
     }
 }
 

@@ -32,6 +32,12 @@ pub struct Outline {
     pub tally: Tally,
     /// Whether it yields a row.
     pub row: Row,
+    /// How many verdicts were asked for.
+    #[serde(default)]
+    pub verdicts: u64,
+    /// How many of them are undecided.
+    #[serde(default)]
+    pub undecided: u64,
 }
 
 impl Outline {
@@ -43,6 +49,9 @@ impl Outline {
             violated: transcript.objections(transcript.last).into_iter().map(str::to_owned).collect(),
             tally: transcript.tally,
             row,
+            verdicts: transcript.critiques.len() as u64,
+            undecided: transcript.critiques.iter().filter(|critique| !critique.verdict.is_decided()).count()
+                as u64,
         }
     }
 }

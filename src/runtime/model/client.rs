@@ -4,6 +4,7 @@
 //! the [`Permit`] when that is durable, so that at most the calls in flight are ever asked twice (law 1).
 
 use super::limits::{Limiter, Permit, Size};
+use super::line::{Line, LineKey};
 use super::raw_response::{Failure, Recorded};
 use super::retry::{Next, Trouble, TroubleKind, backoff, jitter, judge};
 use super::transport::{Delta, Fault, OnDelta, Request, Transport};
@@ -14,13 +15,13 @@ use crate::pure::call::{Call, CallKey, Role};
 use crate::pure::recipe::ResolvedModel;
 use crate::pure::recipe::{Limits, SIM};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
-/// Calls in a row that fail before the run stops, rather than turning every prompt into a reject.
-const FAILURES_IN_A_ROW: u32 = 32;
+/// Attempts at an endpoint that cannot be reached and never replied.
+const ATTEMPTS_AT_A_STRANGER: u32 = 3;
 
 /// An attempt failed and will be made again.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +56,9 @@ struct Endpoint {
     limiter: Limiter,
     /// Whether it ever answered a call.
     answered: AtomicBool,
-    failures_in_a_row: AtomicU32,
+    /// Whether anything ever came from it, with whatever status.
+    has_replied: AtomicBool,
+    lines: Mutex<BTreeMap<LineKey, Arc<Line>>>,
 }
 
 /// One call on its way.
@@ -64,6 +67,7 @@ struct Asking<'a> {
     key: CallKey,
     request: Request,
     endpoint: &'a Endpoint,
+    line: Arc<Line>,
     /// Attempts made.
     attempts: u32,
     /// Those of them that count against the limit.
@@ -102,10 +106,13 @@ impl<T: Transport> Client<T> {
             key: call.key(),
             request: Request { model: model.clone(), body: wire::body(call, model) },
             endpoint: &endpoint,
+            line: endpoint.line(call),
             attempts: 0,
             counted: 0,
             spent: Duration::ZERO,
         };
+        let line = Arc::clone(&asking.line);
+        let _place = line.enter().await.map_err(Stop::Provider)?;
         loop {
             let permit = endpoint.limiter.acquire(turn, size).await;
             match self.attempt(&mut asking, &permit, on_delta).await? {
@@ -137,7 +144,10 @@ impl<T: Transport> Client<T> {
         asking.spent += took;
         asking.attempts += 1;
         let (status, body) = match &result {
-            Ok(reply) => (reply.status, Some(reply.body.clone())),
+            Ok(reply) => {
+                asking.endpoint.has_replied.store(true, Ordering::Relaxed);
+                (reply.status, Some(reply.body.clone()))
+            }
             Err(_) => (0, None),
         };
         let recorded = Recorded {
@@ -151,13 +161,13 @@ impl<T: Transport> Client<T> {
             Next::Answer(answer) => {
                 permit.answered(answer.usage);
                 asking.endpoint.answered.store(true, Ordering::Relaxed);
-                asking.endpoint.failures_in_a_row.store(0, Ordering::Relaxed);
+                asking.line.answers();
                 Ok(Step::Done(Recorded { body, ..recorded }))
             }
             Next::Fail(failure) => {
                 permit.answered(Usage::default());
-                if !failure.filtered && !asking.endpoint.answered.load(Ordering::Relaxed) {
-                    asking.endpoint.count_failure(&failure.message)?;
+                if !failure.filtered && !failure.is_about_prompt {
+                    asking.count_failure(&failure.message, true)?;
                 }
                 Ok(Step::Done(Recorded { failure: Some(failure), ..recorded }))
             }
@@ -166,10 +176,10 @@ impl<T: Transport> Client<T> {
                 if let Some(wait) = self.next_wait(asking, permit, &trouble)? {
                     return Ok(Step::Wait(wait));
                 }
-                asking.endpoint.count_failure(&trouble.message)?;
+                asking.count_failure(&trouble.message, false)?;
                 // What came is kept for a better parser, even if it is no answer to this one.
                 let body = body.filter(|_| trouble.kind == TroubleKind::Unreadable);
-                let failure = Failure { message: trouble.message, filtered: false, transient: true };
+                let failure = Failure::transient(trouble.message);
                 Ok(Step::Done(Recorded { body, failure: Some(failure), ..recorded }))
             }
         }
@@ -213,7 +223,17 @@ impl<T: Transport> Client<T> {
             }
             None => backoff,
         };
-        if asking.counted >= self.limits.attempts.max(1) || wait >= self.time_left(asking) {
+        let attempts = match trouble.kind {
+            // Where nobody ever replied, nobody is likely to: the user should hear of it within seconds.
+            TroubleKind::Unreachable if !endpoint.has_replied.load(Ordering::Relaxed) => {
+                self.limits.attempts.min(ATTEMPTS_AT_A_STRANGER)
+            }
+            TroubleKind::Unreachable
+            | TroubleKind::Slow
+            | TroubleKind::Overload
+            | TroubleKind::Unreadable => self.limits.attempts,
+        };
+        if asking.counted >= attempts.max(1) || wait >= self.time_left(asking) {
             return match trouble.kind {
                 TroubleKind::Unreachable => Err(Stop::Provider(unreachable(&trouble.message, was_there))),
                 TroubleKind::Slow | TroubleKind::Overload | TroubleKind::Unreadable => Ok(None),
@@ -235,7 +255,8 @@ impl<T: Transport> Client<T> {
             Arc::new(Endpoint {
                 limiter: Limiter::new(&self.limits),
                 answered: AtomicBool::new(false),
-                failures_in_a_row: AtomicU32::new(0),
+                has_replied: AtomicBool::new(false),
+                lines: Mutex::default(),
             })
         };
         endpoints.entry(name).or_insert_with(new).clone()
@@ -249,6 +270,18 @@ enum Step {
 }
 
 impl Asking<'_> {
+    /// Counts a call that failed. Too many in a row stop the run, so that what is left can be asked another day.
+    fn count_failure(&self, message: &str, is_refusal: bool) -> Result<(), Stop> {
+        let Some(failures) = self.line.fails(is_refusal) else { return Ok(()) };
+        let why = format!(
+            "the {} got no answer from {} in {failures} calls in a row, the last with: {message}; run again to go on",
+            self.call.role.as_str(),
+            self.shown_url(),
+        );
+        self.line.break_off(&why);
+        Err(Stop::Provider(why))
+    }
+
     fn shown_url(&self) -> String {
         let url = self.request.model.base_url.as_deref();
         url.map_or_else(
@@ -259,15 +292,10 @@ impl Asking<'_> {
 }
 
 impl Endpoint {
-    /// Counts a call that failed; too many in a row stop the run, so that what is left can be asked another day.
-    fn count_failure(&self, message: &str) -> Result<(), Stop> {
-        let failures = self.failures_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
-        if failures < FAILURES_IN_A_ROW {
-            return Ok(());
-        }
-        Err(Stop::Provider(format!(
-            "{failures} calls in a row failed, the last with: {message}; run again to go on"
-        )))
+    /// The line that a call belongs to.
+    fn line(&self, call: &Call) -> Arc<Line> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(lines.entry(LineKey::of(call)).or_default())
     }
 }
 

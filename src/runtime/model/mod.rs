@@ -10,6 +10,7 @@ pub mod capability_probe;
 mod client;
 mod endpoint;
 mod limits;
+mod line;
 mod raw_response;
 mod retry;
 mod transport;

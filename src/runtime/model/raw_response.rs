@@ -23,7 +23,7 @@ pub struct Recorded {
 }
 
 /// Why a call has no answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// What went wrong, without a secret or a prompt in it.
     pub message: String,
@@ -34,6 +34,16 @@ pub struct Failure {
     /// ask again when the run is resumed.
     #[serde(default)]
     pub transient: bool,
+    /// Whether this prompt is the reason (it is too long, say), and not the endpoint or the settings.
+    #[serde(default)]
+    pub is_about_prompt: bool,
+}
+
+impl Failure {
+    /// A failure that another day may well mend.
+    pub fn transient(message: String) -> Self {
+        Self { message, transient: true, ..Self::default() }
+    }
 }
 
 impl Recorded {

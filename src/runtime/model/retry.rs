@@ -114,7 +114,9 @@ fn judge_error(status: u16, retry_after_s: Option<f64>, error: &WireError, reque
     let model = &request.model;
     let url = super::endpoint::shown_url(model.base_url.as_deref().unwrap_or(crate::pure::recipe::SIM));
     let said = short_message(status, error, request);
-    let fail = |filtered| Next::Fail(Failure { message: said.clone(), filtered, transient: false });
+    let fail = |filtered, is_about_prompt| {
+        Next::Fail(Failure { message: said.clone(), filtered, is_about_prompt, transient: false })
+    };
     let again = |kind| {
         let after = retry_after_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
         Next::Again(Trouble { cause: status.to_string(), message: said.clone(), after, kind })
@@ -128,8 +130,8 @@ fn judge_error(status: u16, retry_after_s: Option<f64>, error: &WireError, reque
         300..=399 | 405 => {
             Next::Stop(format!("`{url}` gave {said}; is `base_url` right? It often ends in `/v1`"))
         }
-        _ if is_filter && status < 500 => fail(true),
-        _ if is_too_long && (status < 429 || status == 500) => fail(false),
+        _ if is_filter && status < 500 => fail(true, true),
+        _ if is_too_long && (status < 429 || status == 500) => fail(false, true),
         401 | 403 => Next::Stop(format!(
             "`{url}` gave {said}; the key is read from `{}`: is it set, and is it this endpoint's?",
             model.api_key_env
@@ -157,7 +159,7 @@ fn judge_error(status: u16, retry_after_s: Option<f64>, error: &WireError, reque
                 "`{url}` gave {said}; `max_tokens_field`, `temperature = -1`, `send_seed` and `structured` say what is sent"
             ))
         }
-        _ => fail(false),
+        _ => fail(false, false),
     }
 }
 
@@ -179,10 +181,38 @@ fn short_message(status: u16, error: &WireError, request: &Request) -> String {
     let texts: Vec<&str> = messages.filter_map(|message| message["content"].as_str()).collect();
     let words = clean(&without_quotes_of(&error.message, &texts));
     match (words.is_empty(), error.code.is_empty()) {
-        (false, _) => format!("status {status} ({words})"),
+        (false, _) => format!("status {status} ({words}){}", setting_for(status, &words)),
         (true, false) => format!("status {status} ({})", clean(&error.code)),
         (true, true) => format!("status {status}"),
     }
+}
+
+/// The recipe's setting that a refusal is about, as the end of a sentence; nothing where no setting is known to help.
+fn setting_for(status: u16, words: &str) -> &'static str {
+    const SETTINGS: [(&[&str], &str); 7] = [
+        (&["temperature"], "; `temperature = -1` leaves it to the endpoint, a number above 0 sends that"),
+        (&["top_p"], "; leave `top_p` out of the recipe"),
+        (
+            &["max_tokens", "max_completion_tokens"],
+            "; `max_tokens_field` names the field, `max_tokens` its number",
+        ),
+        (&["seed"], "; `send_seed = false` leaves it out"),
+        (&["logprobs"], "; `[label] how = \"votes\"` does without log-probabilities"),
+        (
+            &["response_format", "json_schema", "json_object", "guided"],
+            "; `structured = false` does without a schema",
+        ),
+        (
+            &["system role", "system message", "system prompt", "roles must alternate"],
+            "; the model's chat template refuses the conversation",
+        ),
+    ];
+    if !matches!(status, 400 | 403 | 404 | 422 | 500 | 501) {
+        return "";
+    }
+    let words = words.to_lowercase();
+    let about = |names: &[&str]| names.iter().any(|name| words.contains(name));
+    SETTINGS.iter().find(|(names, _)| about(names)).map_or("", |(_, setting)| setting)
 }
 
 /// Replaces every stretch of 12 characters or more that also stands in one of the texts.

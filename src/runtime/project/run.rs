@@ -46,6 +46,7 @@ impl Project {
             events,
             shutdown,
             name: dir.path.display().to_string(),
+            max_undecided_share: recipe.limits.max_undecided_share,
         };
         Ok(engine::run(run, input).await?)
     }

@@ -45,6 +45,7 @@ fn transcript(method: MethodName, kind: Verdict, truth: Verdict) -> Transcript {
         ended: Ended::Conforms,
         tally: Tally::default(),
         models: Vec::new(),
+        failures: Vec::new(),
     };
     if kind == Verdict::Violates {
         made.responses.push(response("better", 1));

@@ -114,6 +114,9 @@ pub(super) fn transcript(n: usize) -> Transcript {
         let again =
             critique(2, 1, "harm", if n.is_multiple_of(17) { Verdict::Violates } else { Verdict::Conforms });
         critiques.push(again);
+        // Of some revisions nobody knows whether they keep the tone: they are no positive example.
+        let tone = if n % 19 == 2 { Verdict::Undecided } else { Verdict::Conforms };
+        critiques.push(critique(2, 1, "tone", tone));
     }
     let comparisons = if n % 4 == 1 && responses.len() > 1 {
         let p = if n % 8 == 1 { Some(0.2) } else { None };
@@ -141,6 +144,7 @@ pub(super) fn transcript(n: usize) -> Transcript {
         ended: Ended::Conforms,
         tally: Tally::default(),
         models: vec![(Role::Critic, "sim-critic".into())],
+        failures: Vec::new(),
     }
 }
 
@@ -297,6 +301,7 @@ fn undecided_and_unresolved_make_no_row() {
     let out = dir.path().join("d");
     let report = run(120, &all_configs(), &out);
     assert!(report.drops[&(Config::Preference, Reason::Undecided)] > 0);
+    assert!(report.drops[&(Config::Sft, Reason::Undecided)] > 0);
     assert!(report.drops[&(Config::Sft, Reason::Unresolved)] > 0);
     assert!(report.drops[&(Config::PreferenceFlat, Reason::MultiTurn)] > 0);
     let keep = Export { keep_unresolved: true, ..all_configs() };

@@ -95,7 +95,7 @@ impl<'a> Maker<'a> {
             let mut verdicts = self.transcript.standing_verdicts(k);
             verdicts.retain(|(principle, _)| guards(principle));
             let objects = verdicts.iter().any(|(_, v)| *v == Verdict::Violates);
-            if verdicts.is_empty() || !objects && verdicts.iter().any(|(_, v)| *v == Verdict::Undecided) {
+            if verdicts.is_empty() || !objects && !self.is_judged(k) {
                 self.drop(Config::Classifier, Reason::Undecided);
                 continue;
             }

@@ -2,27 +2,66 @@
 //! those of its dataset.
 
 use super::{Context, why_no_row};
-use crate::pure::transcript::{Ended, Transcript};
+use crate::pure::call::Role;
+use crate::pure::judged::missing_verdicts;
+use crate::pure::reason::Reason;
+use crate::pure::transcript::{CallFailure, Ended, Transcript};
 use crate::runtime::journal::Row;
 
 /// What the journal holds about the row of a transcript: that there is one, or why there is none.
 pub fn keep_or_reject(transcript: &Transcript, context: &Context<'_>) -> Row {
     match why_no_row(transcript, context) {
         None => Row::Kept,
-        Some(reason) => Row::Rejected { reason, detail: detail_of(&transcript.ended).to_owned() },
+        Some(reason) => {
+            let detail = detail_of(transcript, &reason, context);
+            Row::Rejected { reason, detail }
+        }
     }
 }
 
-/// What happened to a transcript without a row, in a few words.
-fn detail_of(ended: &Ended) -> &'static str {
-    match ended {
-        Ended::NoDraft(_) => "there is no usable draft",
-        Ended::Labelled => "no two of its responses make a pair with a label",
-        Ended::Conforms
-        | Ended::Undecided
-        | Ended::Rounds
-        | Ended::Oscillation
-        | Ended::RolledBack
-        | Ended::RevisionFailed(_) => "the final response is not fit for a row",
+/// Most principles that a detail names.
+const NAMED: usize = 3;
+
+/// What happened to a transcript without a row: in the provider's own words where a call is the cause.
+fn detail_of(transcript: &Transcript, reason: &Reason, context: &Context<'_>) -> String {
+    match (&transcript.ended, reason) {
+        (Ended::NoDraft(reason), _) => {
+            let cause = cause_of(transcript, Role::Generator, Some(reason));
+            format!("there is no usable draft{cause}")
+        }
+        (Ended::Labelled, _) => {
+            let cause = cause_of(transcript, Role::Judge, None);
+            format!("no two of its responses make a pair with a label{cause}")
+        }
+        (_, Reason::Undecided) => {
+            let missing = missing_verdicts(transcript, transcript.last, context.constitution);
+            let cause = cause_of(transcript, Role::Critic, None);
+            let cause = if cause.is_empty() { ": no verdict could be read".to_owned() } else { cause };
+            format!("nobody decided about {}{cause}", listed(missing.into_iter()))
+        }
+        (_, Reason::Unresolved) => {
+            format!(
+                "the final response still violates {}",
+                listed(transcript.objections(transcript.last).into_iter())
+            )
+        }
+        (_, _) => "the final response is not fit for a row".to_owned(),
     }
+}
+
+/// The first few names, and how many more there are.
+fn listed<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let named: Vec<String> = names.take(NAMED).map(|name| format!("`{name}`")).collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", named.join(", "))
+}
+
+/// What most often kept a role from answering, as the end of a sentence; nothing where its calls were answered.
+fn cause_of(transcript: &Transcript, role: Role, reason: Option<&Reason>) -> String {
+    let of_role = |failure: &&CallFailure| {
+        failure.role == role && reason.is_none_or(|reason| failure.reason == *reason)
+    };
+    let most = transcript.failures.iter().filter(of_role).max_by_key(|failure| failure.calls);
+    most.map_or_else(String::new, |failure| format!(": {}", failure.message))
 }

@@ -9,6 +9,7 @@ use crate::pure::prompt::{GivenLabel, Message, Speaker};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::Config;
 use crate::pure::recipe::SoftLabels;
+use crate::pure::transcript::Ended;
 use std::sync::Arc;
 
 impl<'a> Maker<'a> {
@@ -24,7 +25,13 @@ impl<'a> Maker<'a> {
             self.drop(Config::Preference, reason);
         }
         let mut kept = Vec::new();
+        let is_compared_only = self.transcript.ended == Ended::Labelled;
         for pair in pairs {
+            // A judge may prefer a response that no critic could be asked about; that does not make it a good one.
+            if !is_compared_only && !self.is_judged(pair.chosen) {
+                self.drop(Config::Preference, Reason::Undecided);
+                continue;
+            }
             let objection = match (texts.get(pair.chosen), texts.get(pair.rejected)) {
                 (Some(Ok(chosen)), Some(Ok(rejected))) => {
                     check_pair(chosen, rejected, self.context.gates).objection()

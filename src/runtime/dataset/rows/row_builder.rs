@@ -7,6 +7,7 @@ use super::schema::{Chat, Row, Value};
 use crate::pure::constitution::Constitution;
 use crate::pure::digest::Parts;
 use crate::pure::gates::{Candidate, Verdict as Gate, check_response, refusal};
+use crate::pure::judged::is_judged;
 use crate::pure::prompt::Message;
 use crate::pure::reason::Reason;
 use crate::pure::recipe::Config;
@@ -222,6 +223,11 @@ impl Maker<'_> {
         self.transcript.responses.iter().enumerate().map(clean).collect()
     }
 
+    /// Whether a response may be a positive example, as far as its verdicts go.
+    pub(super) fn is_judged(&self, response: usize) -> bool {
+        is_judged(self.transcript, response, self.context.constitution, self.context.gates)
+    }
+
     pub(super) fn prompt_alone(&self) -> Chat {
         Chat::new(&self.asked, Vec::new())
     }
@@ -279,6 +285,9 @@ impl Maker<'_> {
         let unresolved = self.transcript.objections(last);
         if !unresolved.is_empty() && !self.context.export.keep_unresolved {
             return self.drop(Config::Sft, Reason::Unresolved);
+        }
+        if !self.is_judged(last) {
+            return self.drop(Config::Sft, Reason::Undecided);
         }
         let Some(response) = self.transcript.responses.get(last) else { return };
         let revised: Vec<String> = self

@@ -6,6 +6,7 @@ use crate::pure::answer::Answer;
 use crate::pure::recipe::Sim;
 use crate::runtime::model::Http;
 use crate::runtime::sim::{Server, SimTransport};
+use std::sync::atomic::AtomicU32;
 use tokio::task::JoinSet;
 
 /// Asks `n` different calls at once; gives the answers in order, and how many attempts were made again.

@@ -6,6 +6,7 @@ use crate::pure::call::{Purpose, Sampling};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Model, Models};
 use crate::runtime::model::Reply;
+use crate::runtime::model::line::{FAILURES_IN_A_ROW, REFUSALS_AT_FIRST};
 use proptest::prelude::*;
 
 const GOOD: &str = r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
@@ -162,7 +163,7 @@ async fn an_endpoint_that_was_never_there_ends_the_run() {
     let expected =
         "cannot connect to `http://host/v1`: refused; is the server running, and is `base_url` right?";
     assert_eq!(seen.result.unwrap_err(), Stop::Provider(expected.into()));
-    assert_eq!(seen.asked.len(), 6);
+    assert_eq!(seen.asked.len(), ATTEMPTS_AT_A_STRANGER as usize);
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,14 +180,37 @@ async fn an_endpoint_that_restarts_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn many_failures_in_a_row_end_the_run() {
-    let transport = Script { script: Mutex::new(vec![Meets::Status(400, None); 99]), ..Script::default() };
-    let client = Client::new(transport, Limits::default(), Arc::new(|_| {}));
-    for _ in 1..FAILURES_IN_A_ROW {
-        let (recorded, _permit) = client.ask(&call("hello"), &model(), 0, None).await.unwrap();
-        assert!(!recorded.is_transient());
+    // A line that never got an answer is given up early, one that did is given more time.
+    for (answers_first, calls) in [(false, REFUSALS_AT_FIRST), (true, FAILURES_IN_A_ROW)] {
+        let mut script = vec![Meets::Status(400, None); 99];
+        if answers_first {
+            script.insert(0, Meets::Body(GOOD));
+        }
+        let transport = Script { script: Mutex::new(script), ..Script::default() };
+        let client = Client::new(transport, Limits::default(), Arc::new(|_| {}));
+        for _ in 1..calls + u32::from(answers_first) {
+            let (recorded, _permit) = client.ask(&call("hello"), &model(), 0, None).await.unwrap();
+            assert!(!recorded.is_transient());
+        }
+        let stopped = client.ask(&call("hello"), &model(), 0, None).await.unwrap_err();
+        assert!(stopped.to_string().contains(&format!("in {calls} calls in a row")), "{stopped}");
     }
-    let stopped = client.ask(&call("hello"), &model(), 0, None).await.unwrap_err();
-    assert!(stopped.to_string().starts_with("32 calls in a row failed"), "{stopped}");
+}
+
+/// What one role gets says nothing about what another gets at the same endpoint.
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_one_role_does_not_hide_that_another_is_refused() {
+    let (good, refused) = (Meets::Body(GOOD), Meets::Status(400, None));
+    let script = (0..99).flat_map(|_| [good.clone(), refused.clone()]).collect();
+    let transport = Script { script: Mutex::new(script), ..Script::default() };
+    let client = Client::new(transport, Limits::default(), Arc::new(|_| {}));
+    let critic = Call { role: Role::Critic, ..call("judge it") };
+    let generator = Call { role: Role::Generator, ..call("hello") };
+    for n in 1..=REFUSALS_AT_FIRST {
+        client.ask(&generator, &model(), 0, None).await.unwrap();
+        let asked = client.ask(&critic, &model(), 0, None).await;
+        assert_eq!(asked.is_err(), n == REFUSALS_AT_FIRST, "call {n}");
+    }
 }
 
 fn meets() -> impl Strategy<Value = Meets> {
