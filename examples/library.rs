@@ -3,10 +3,9 @@
 //! `cargo run --example library` writes into a temporary folder and prints what it made.
 
 use amend::pure::recipe::Recipe;
-use amend::runtime::engine::{Event, shutdown};
+use amend::runtime::engine::{Event, EventBus, shutdown};
 use amend::runtime::journal::Reader;
 use amend::runtime::project::{FrozenRun, InputFiles, Project, ProjectError, RunDir};
-use tokio::sync::mpsc;
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "an example shows what it made")]
@@ -18,7 +17,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let project = Project::open(recipe, &mut InputFiles::default())?;
 
     let dir = RunDir::new(std::env::temp_dir().join(format!("amend-library-{}", std::process::id())));
-    let (events, mut received) = mpsc::channel(64);
+    let events = EventBus::default();
+    let mut received = events.subscribe();
     // Whoever keeps the stopper can stop the run from anywhere; this example never does.
     let (_stopper, shutdown) = shutdown();
     let watch = async {

@@ -12,7 +12,7 @@ use crate::pure::reports::judge_report::JudgeReport;
 use crate::pure::reports::judge_report_text;
 use crate::pure::text::short_count;
 use crate::runtime::dataset::export::Report;
-use crate::runtime::engine::{self, Event, Finished, Summary};
+use crate::runtime::engine::{self, Event, EventBus, Finished, Summary};
 use crate::runtime::journal::Reader;
 use crate::runtime::project::FrozenRun;
 use crate::runtime::project::Project;
@@ -67,7 +67,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 pub(super) fn carry_out(project: &Project, then: RunOptions) -> Result<ExitCode, Failure> {
     let dir = RunDir::new(project.recipe.out.clone().unwrap_or_default());
     let runtime = super::runtime()?;
-    let (events, heard) = mpsc::channel(1024);
+    let events = EventBus::default();
+    let heard = events.subscribe();
     let viewer = std::thread::spawn({
         let progress = Progress::new(then.json);
         move || show(heard, progress)
@@ -86,9 +87,9 @@ pub(super) fn carry_out(project: &Project, then: RunOptions) -> Result<ExitCode,
     let made = writable.then(|| make(&dir, then.export)).transpose();
     if let Ok(finished) = &finished {
         if let Ok(Some(made)) = &made {
-            made.events(&dir).into_iter().for_each(|event| drop(events.blocking_send(event)));
+            made.events(&dir).into_iter().for_each(|event| events.tell_blocking(&event));
         }
-        let _ = events.blocking_send(Event::Summary(finished.summary));
+        events.tell_blocking(&Event::Summary(finished.summary));
     }
     drop(events);
     // The viewer only shows; that it broke off changes nothing about the run.

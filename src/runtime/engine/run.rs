@@ -5,7 +5,7 @@
 //! wait, those of older prompts go first. That is what prefix caches need, and what keeps memory flat.
 
 use super::memo::{Memo, journal_stop};
-use super::{Event, Phase, Shutdown, Summary};
+use super::{Event, EventBus, Phase, Shutdown, Summary};
 use crate::pure::ask::Stop;
 use crate::pure::method::{MethodContext, make_transcript};
 use crate::pure::prompt::{Prompt, PromptId};
@@ -46,8 +46,8 @@ pub struct Run<T> {
     pub width: usize,
     /// Rows that the input is expected to have, where that is known.
     pub expected: Option<u64>,
-    /// Hears what happens. One that is gone never stops a run.
-    pub events: mpsc::Sender<Event>,
+    /// Carries what happens to whoever subscribed.
+    pub events: EventBus,
     /// Asks to stop.
     pub shutdown: Shutdown,
     /// The run's name in events.
@@ -95,8 +95,6 @@ struct State {
     reading: bool,
     turn: u64,
     stop: Option<Stop>,
-    /// The receiver of events did not keep up, and misses what it has no room for.
-    lagging: bool,
 }
 
 /// What comes from the reader's thread. Its silence is not the end: only `End` is.
@@ -104,9 +102,6 @@ enum Read {
     Row(InputRow),
     End,
 }
-
-/// How long a receiver of events may keep a run waiting before it misses some.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs to the end of the input, or until it is stopped. `rows` is read on a thread of its own.
 pub async fn run<T>(
@@ -128,10 +123,9 @@ where
         reading: true,
         turn: 0,
         stop: None,
-        lagging: false,
     };
     let begun = Event::Started { run: run.name.clone(), expected: run.expected, journalled: info.answers };
-    state.tell(&run, begun).await;
+    run.events.tell(begun).await;
     let mut tick = tokio::time::interval_at(state.began + PROGRESS, PROGRESS);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while state.reading || !state.running.is_empty() {
@@ -218,12 +212,12 @@ where
         Happening::Draining => {
             state.reading = false;
             state.stop.get_or_insert(Stop::Interrupted);
-            state.tell(run, Event::Stopping).await;
+            run.events.tell(Event::Stopping).await;
             Ok(())
         }
         Happening::Tick => {
             let counts = state.counted(run);
-            state.tell(run, Event::Progress(counts)).await;
+            run.events.tell(Event::Progress(counts)).await;
             Ok(())
         }
         Happening::Finished(id, Ok(outline)) => {
@@ -245,7 +239,7 @@ where
             let reject = Reject { prompt_id: Some(id), at: None, reason: Reason::Bug, detail };
             run.memo.journal().reject_prompt(reject.clone()).await.map_err(|error| journal_stop(&error))?;
             state.summary.rejects += 1;
-            state.tell(run, rejected(&reject)).await;
+            run.events.tell(rejected(&reject)).await;
             Ok(())
         }
     }
@@ -276,7 +270,7 @@ where
                 let reject =
                     Reject { prompt_id: Some(prompt.id), at: Some(at), reason: Reason::Duplicate, detail };
                 state.summary.rejects += 1;
-                state.tell(run, rejected(&reject)).await;
+                run.events.tell(rejected(&reject)).await;
             }
             (InputRow::Prompt { prompt, at }, Admission::Rejected) => {
                 let reject = Reject {
@@ -286,11 +280,11 @@ where
                     detail: String::new(),
                 };
                 state.summary.rejects += 1;
-                state.tell(run, rejected(&reject)).await;
+                run.events.tell(rejected(&reject)).await;
             }
             (InputRow::Reject(reject), _) => {
                 state.summary.rejects += 1;
-                state.tell(run, rejected(&reject)).await;
+                run.events.tell(rejected(&reject)).await;
             }
         }
     }
@@ -346,12 +340,12 @@ async fn finished<T: Transport>(
                 violated: outline.violated.clone(),
                 from_journal,
             };
-            state.tell(run, event).await;
+            run.events.tell(event).await;
         }
         Row::Rejected { reason, detail } => {
             state.summary.rejects += 1;
             let (reason, detail) = (reason.clone(), detail.clone());
-            state.tell(run, rejected(&Reject { prompt_id: Some(id), at: None, reason, detail })).await;
+            run.events.tell(rejected(&Reject { prompt_id: Some(id), at: None, reason, detail })).await;
         }
     }
 }
@@ -387,16 +381,6 @@ fn rejected(reject: &Reject) -> Event {
 }
 
 impl State {
-    /// Tells of an event. A receiver that is gone or stuck never stops a run.
-    async fn tell<T>(&mut self, run: &Run<T>, event: Event) {
-        use mpsc::error::SendTimeoutError;
-        if self.lagging {
-            self.lagging = run.events.try_send(event).is_err();
-        } else if let Err(SendTimeoutError::Timeout(_)) = run.events.send_timeout(event, PATIENCE).await {
-            self.lagging = true;
-        }
-    }
-
     /// The counts now: what is neither a row nor a reject is unfinished.
     fn counted<T: Transport>(&self, run: &Run<T>) -> Summary {
         let mut summary = self.summary;

@@ -23,7 +23,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 const THREE: &str = r#"
 [constitution]
@@ -176,7 +175,8 @@ fn run_rows(
     let limits = Limits { concurrency: Concurrency::Fixed(setup.concurrency), ..Limits::default() };
     let client = Client::new(setup.world.clone(), limits, Arc::new(|_| {}));
     let (stopper, shutdown) = shutdown();
-    let (events, mut heard) = mpsc::channel(if setup.is_heard { 10_000 } else { 1 });
+    let events = EventBus::default();
+    let mut heard = events.subscribe_with_room(if setup.is_heard { 10_000 } else { 1 });
     let memo = Memo::new(journal, client, models, shutdown.clone(), setup.max_calls);
     let run = Run {
         memo: Arc::new(memo),

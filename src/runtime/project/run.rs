@@ -4,11 +4,10 @@ use super::{Project, ProjectError, RunDir, Transports, models};
 use crate::pure::recipe::{LabelSource, Recipe};
 use crate::runtime::dataset::{prompts, readers};
 use crate::runtime::engine::memo::Memo;
-use crate::runtime::engine::{self, Event, Finished, Run, Shutdown};
+use crate::runtime::engine::{self, Event, EventBus, Finished, Run, Shutdown};
 use crate::runtime::journal::{Journal, Options};
 use crate::runtime::model::Retrying;
 use std::sync::Arc;
-use tokio::sync::mpsc;
 
 impl Project {
     /// Runs to the end of the prompts, or until `shutdown` says stop. A directory that holds a run already is gone on
@@ -21,7 +20,7 @@ impl Project {
     pub async fn run(
         &self,
         dir: &RunDir,
-        events: mpsc::Sender<Event>,
+        events: EventBus,
         shutdown: Shutdown,
     ) -> Result<Finished, ProjectError> {
         let recipe = &self.recipe;
@@ -53,8 +52,8 @@ impl Project {
 }
 
 /// Tells of a retry. A full queue of events is no reason to hold a call up.
-fn tell_retry(events: &mpsc::Sender<Event>, retry: &Retrying) {
-    let _ = events.try_send(Event::Retry {
+fn tell_retry(events: &EventBus, retry: &Retrying) {
+    events.offer(&Event::Retry {
         role: retry.role.as_str().into(),
         cause: retry.cause.clone(),
         wait_s: retry.wait.as_secs_f64(),
