@@ -4,8 +4,6 @@
 //! knows exit codes.
 
 mod ablate;
-mod asking;
-mod call_meter;
 mod chat;
 mod check;
 mod completions;
@@ -16,6 +14,7 @@ mod export;
 pub mod failure;
 mod import;
 mod init;
+mod journaled_work;
 mod label;
 mod plan;
 mod progress;
@@ -26,6 +25,7 @@ mod schema;
 pub mod settings;
 mod show;
 pub mod show_transcript;
+mod signals;
 mod sim;
 pub mod style;
 mod test;
@@ -38,7 +38,6 @@ pub mod word_wrap;
 
 pub use failure::Failure;
 
-use crate::runtime::engine::Stopper;
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -113,25 +112,4 @@ pub fn main() -> ExitCode {
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     built.map_err(|error| Failure::disk(format!("cannot start: {error}")))
-}
-
-/// The first Ctrl-C or SIGTERM asks to stop, the second to stop now.
-async fn watch_signals(stopper: &Stopper) -> std::convert::Infallible {
-    loop {
-        interrupted().await;
-        stopper.step();
-    }
-}
-
-/// Waits for Ctrl-C, or for the signal that asks a process to end.
-async fn interrupted() {
-    #[cfg(unix)]
-    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
-        return;
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }

@@ -3,9 +3,8 @@
 //! The arithmetic is in [`crate::pure::reports::cost_estimate`]; this file reads the prompts, asks the probe and tells the result.
 
 use super::Failure;
-use super::asking::Asking;
-use super::call_meter::{Counting, Seen};
 use super::failure::journal_failure;
+use super::journaled_work::{JournaledWork, WorkMemo};
 use super::progress::duration;
 use super::settings::RecipeArgs;
 use crate::pure::call::Role;
@@ -16,20 +15,18 @@ use crate::pure::recipe::RoleModels;
 use crate::pure::recipe::{Concurrency, Limits, Models};
 use crate::pure::reports::cost_estimate::{ByRole, Interval, Used, bounds, place, predict, total};
 use crate::pure::text::short_count;
-use crate::runtime::dataset::prompts::Row;
+use crate::runtime::dataset::prompts::{RepeatFilter, Row};
+use crate::runtime::engine::{CallMeter, at_hand};
 use crate::runtime::journal::{FILE, Reader};
 use crate::runtime::project::Project;
 use crate::runtime::project::RunDir;
 use crate::runtime::project::models;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 use tokio::time::Instant;
-
-/// Ids remembered to find repeated prompts; memory stays bounded, and repeats after so many are counted as prompts.
-const REMEMBERED: usize = 4_000_000;
 
 /// Tell what a run will take, before it is paid for
 ///
@@ -141,20 +138,17 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 fn read(project: &Project, context: &MethodContext, probe: usize) -> Result<Counted, Failure> {
     let (low, high) = (ByRole::default(), ByRole::default());
     let mut counted = Counted { prompts: 0, rejects: 0, low, high, drawn: BTreeMap::new() };
-    let mut met = BTreeSet::new();
+    let mut repeats = RepeatFilter::default();
     for row in crate::runtime::project::open_prompts(&project.recipe)? {
         let Row::Prompt { prompt, .. } = row else {
             counted.rejects += 1;
             continue;
         };
-        let rank = Parts::new("probe").with_u64(project.recipe.seed).with(&prompt.id.0).uniform();
-        if met.contains(&rank) {
+        if !repeats.is_new(&prompt.id) {
             counted.rejects += 1;
             continue;
         }
-        if met.len() < REMEMBERED {
-            met.insert(rank);
-        }
+        let rank = Parts::new("probe").with_u64(project.recipe.seed).with(&prompt.id.0).uniform();
         counted.prompts += 1;
         let (least, most) = bounds(context, &prompt).map_err(|error| Failure::usage(error.to_string()))?;
         for role in Role::ALL.map(place) {
@@ -203,19 +197,25 @@ fn probe(
     prompts: &[Prompt],
     json: bool,
 ) -> Result<(Vec<ByRole>, Option<Pace>), Failure> {
-    let asking = Asking::open(&dir.path, project, models, json)?;
+    let work = JournaledWork::open(&dir.path, project, models, json)?;
     dir.freeze(project)?;
     let began = Instant::now();
-    let seen: Vec<Seen> = asking.all("prompts", prompts.iter(), async |ask, prompt| {
-        let counting = Counting::new(ask);
-        make_transcript(&counting, context, prompt).await?;
-        Ok(counting.seen())
+    let metered = async |ask: &WorkMemo<'_>, prompt: &Prompt| {
+        let meter = CallMeter::new(ask);
+        make_transcript(&meter, context, prompt).await?;
+        Ok(meter.finish())
+    };
+    // The spread between prompts is part of the prediction: a few numbers for each of the prompts drawn, which are in memory.
+    let (mut used, mut asked, mut waited) = (Vec::new(), 0, 0.0);
+    work.each("prompts", prompts.len() as u64, at_hand(prompts), &metered, |calls| {
+        used.push(calls.used);
+        asked += calls.asked;
+        waited += calls.waited;
     })?;
     let elapsed = began.elapsed().as_secs_f64();
-    let (asked, waited) = seen.iter().fold((0, 0.0), |(n, time), seen| (n + seen.asked, time + seen.waited));
     let calls = asked as f64;
     let pace = Pace { calls_per_second: calls / elapsed, mean_seconds: waited / calls };
-    Ok((seen.iter().map(|seen| seen.used).collect(), (asked > 0 && elapsed > 0.0).then_some(pace)))
+    Ok((used, (asked > 0 && elapsed > 0.0).then_some(pace)))
 }
 
 /// One number of a plan: predicted where there was a probe, else between its bounds.

@@ -105,8 +105,7 @@ fn retry_line(role: &str, cause: &str, wait_s: f64) -> String {
     format!("{role}: {cause}, again in {}", duration(wait_s))
 }
 
-const STOPPING: &str =
-    "stopping: prompts begun are finished, no new ones are started; Ctrl-C again stops now";
+const STOPPING: &str = "stopping: what is begun is finished, nothing new is started; Ctrl-C again stops now";
 
 /// How many calls the journal answered, where it did: a run that asks nothing does not look stuck.
 fn known(summary: &Summary) -> String {
@@ -122,9 +121,9 @@ fn undecided(summary: &Summary) -> String {
     if share < 0.05 { String::new() } else { format!(", {:.0} % of verdicts undecided", share * 100.0) }
 }
 
-/// How many rejects there are, where there can be any.
+/// How many rejects there are, where there are any.
 fn rejects(summary: &Summary, then: &str) -> String {
-    if summary.prompts == 0 { String::new() } else { format!("{} rejects{then}", summary.rejects) }
+    if summary.rejects == 0 { String::new() } else { format!("{} rejects{then}", summary.rejects) }
 }
 
 fn progress_line(noun: &str, summary: &Summary, expected: Option<u64>) -> String {

@@ -77,7 +77,7 @@ pub(super) fn carry_out(project: &Project, then: RunOptions) -> Result<ExitCode,
         let (stopper, shutdown) = engine::shutdown();
         tokio::select! {
             finished = project.run(&dir, events.clone(), shutdown) => finished,
-            never = super::watch_signals(&stopper) => match never {},
+            never = super::signals::watch(&stopper) => match never {},
         }
     });
     // Calls that are given up are dropped here, before the journal is read.

@@ -178,6 +178,11 @@ impl Measure {
         }
     }
 
+    /// The number of the response that a variant had after a round.
+    fn at(self, sample: &Sample, at: At) -> Option<f64> {
+        self.of(sample.observed.get(at.variant)?.get(&at.round)?, sample.hazard)
+    }
+
     /// Whether a response has it or has it not.
     pub fn is_binary(self) -> bool {
         matches!(self, Self::Violating | Self::RefusesHazard | Self::RefusesOther)
@@ -267,21 +272,100 @@ impl Design {
         place
     }
 
-    /// The figures by what was observed.
-    pub fn lines(&self, samples: &[Sample]) -> Vec<(Figure, Vec<Line>)> {
-        let line = |wanted: &Wanted| {
-            let variant = &self.variants[wanted.at.variant];
-            let place = |at: At| format!("{}, round {}", self.variants[at.variant].name, at.round);
-            Line {
-                name: wanted.name.clone(),
-                variant: variant.name.clone(),
-                round: wanted.at.round,
-                principles: variant.principles.len(),
-                against: wanted.against.map(place),
-                cells: Measure::ALL.map(|measure| cell(samples, measure, wanted.at, wanted.against)).into(),
+    /// Adds samples up to the figures.
+    pub fn reporter(&self) -> FigureReporter<'_> {
+        let cells =
+            |wanted: &Wanted| LineSums { at: wanted.at, against: wanted.against, sums: Default::default() };
+        let lines = self.figures.iter().map(|(_, lines)| lines.iter().map(cells).collect()).collect();
+        FigureReporter { design: self, lines }
+    }
+}
+
+/// Reads samples, one prompt at a time, and makes the figures. It keeps sums and no sample.
+#[derive(Debug, Clone)]
+pub struct FigureReporter<'a> {
+    design: &'a Design,
+    /// By figure and line, in the order of the design.
+    lines: Vec<Vec<LineSums>>,
+}
+
+/// The sums of one line of a figure, by measure in the order of [`Measure::ALL`].
+#[derive(Debug, Clone)]
+struct LineSums {
+    at: At,
+    against: Option<At>,
+    sums: [CellSums; Measure::ALL.len()],
+}
+
+/// The sums of one measure: over all prompts where it is known; the difference over those where it is known on both sides.
+#[derive(Debug, Clone, Copy, Default)]
+struct CellSums {
+    value: Summing,
+    /// Values above one half: of a measure that is binary, those that have it.
+    high: u64,
+    known: u64,
+    difference: Summing,
+}
+
+impl FigureReporter<'_> {
+    /// Adds a prompt.
+    pub fn add(&mut self, sample: &Sample) {
+        for line in self.lines.iter_mut().flatten() {
+            for (measure, sums) in Measure::ALL.into_iter().zip(&mut line.sums) {
+                sums.add(measure.at(sample, line.at), line.against.and_then(|at| measure.at(sample, at)));
             }
+        }
+    }
+
+    /// The figures.
+    pub fn finish(self) -> Vec<(Figure, Vec<Line>)> {
+        let Self { design, lines } = self;
+        let figures = design.figures.iter().zip(lines);
+        figures
+            .map(|((figure, wanted), lines)| {
+                let lines = wanted.iter().zip(lines).map(|(wanted, sums)| design.line(wanted, &sums));
+                (*figure, lines.collect())
+            })
+            .collect()
+    }
+}
+
+impl Design {
+    fn line(&self, wanted: &Wanted, sums: &LineSums) -> Line {
+        let variant = &self.variants[wanted.at.variant];
+        let place = |at: At| format!("{}, round {}", self.variants[at.variant].name, at.round);
+        let cells = Measure::ALL.into_iter().zip(&sums.sums);
+        Line {
+            name: wanted.name.clone(),
+            variant: variant.name.clone(),
+            round: wanted.at.round,
+            principles: variant.principles.len(),
+            against: wanted.against.map(place),
+            cells: cells.map(|(measure, sums)| sums.cell(measure, wanted.against.is_some())).collect(),
+        }
+    }
+}
+
+impl CellSums {
+    fn add(&mut self, value: Option<f64>, against: Option<f64>) {
+        let Some(value) = value else { return };
+        self.value.add(value);
+        self.known += 1;
+        self.high += u64::from(value > 0.5);
+        if let Some(against) = against {
+            self.difference.add(value - against);
+        }
+    }
+
+    fn cell(self, measure: Measure, is_held_against: bool) -> Cell {
+        let value: Estimate = if measure.is_binary() {
+            Rate::new(self.high, self.known).into()
+        } else {
+            self.value.finish().into()
         };
-        self.figures.iter().map(|(figure, lines)| (*figure, lines.iter().map(line).collect())).collect()
+        let value = if measure == Measure::Length { value } else { within_a_share(value) };
+        let difference = is_held_against.then(|| self.difference.finish().into());
+        Cell { measure, value, difference }
     }
 }
 
@@ -290,25 +374,6 @@ fn order(cx: &MethodContext) -> Vec<String> {
     let mut ids: Vec<String> = cx.constitution.principles.iter().map(|p| p.id.clone()).collect();
     ids.sort_by_cached_key(|id| Parts::new("subset").with_u64(cx.seed).with(id).hex());
     ids
-}
-
-/// A measure over all prompts where it is known; the difference over those where it is known on both sides.
-fn cell(samples: &[Sample], measure: Measure, at: At, against: Option<At>) -> Cell {
-    let of = |sample: &Sample, at: At| {
-        sample.observed.get(at.variant)?.get(&at.round).and_then(|found| measure.of(found, sample.hazard))
-    };
-    let values: Vec<f64> = samples.iter().filter_map(|sample| of(sample, at)).collect();
-    let value: Estimate = if measure.is_binary() {
-        Rate::new(values.iter().filter(|value| **value > 0.5).count() as u64, values.len() as u64).into()
-    } else {
-        values.iter().copied().collect::<Summing>().finish().into()
-    };
-    let value = if measure == Measure::Length { value } else { within_a_share(value) };
-    let difference = against.map(|against| {
-        let differ = |sample: &Sample| Some(of(sample, at)? - of(sample, against)?);
-        samples.iter().filter_map(differ).collect::<Summing>().finish().into()
-    });
-    Cell { measure, value, difference }
 }
 
 /// A mean of shares lies between 0 and 1, and so does what it may be.

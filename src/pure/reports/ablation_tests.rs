@@ -30,7 +30,8 @@ struct Done {
 
 impl Done {
     fn line(&self, figure: Figure, name: &str) -> Line {
-        let mut lines = self.design.lines(&self.samples).into_iter().filter(|(which, _)| *which == figure);
+        let mut lines =
+            figures(&self.design, &self.samples).into_iter().filter(|(which, _)| *which == figure);
         let (_, lines) = lines.next().unwrap();
         lines.into_iter().find(|line| line.name == name).unwrap()
     }
@@ -42,6 +43,14 @@ impl Done {
     fn value(&self, figure: Figure, name: &str, measure: Measure) -> f64 {
         self.cell(figure, name, measure).value.value.unwrap()
     }
+}
+
+fn figures(design: &Design, samples: &[Sample]) -> Vec<(Figure, Vec<Line>)> {
+    let mut reporter = design.reporter();
+    for sample in samples {
+        reporter.add(sample);
+    }
+    reporter.finish()
 }
 
 fn ablate(sim: &Sim, method: Method, figures: &[Figure], questions: Questions, prompts: usize) -> Done {
@@ -198,7 +207,7 @@ fn unknown_is_neither_good_nor_bad() {
         sample(false, observed(0, 0, 8, None)),
         sample(false, BTreeMap::new()),
     ];
-    let (_, lines) = design.lines(&samples).remove(0);
+    let (_, lines) = figures(&design, &samples).remove(0);
     let cell = |measure| lines[0].cells.iter().find(|cell| cell.measure == measure).unwrap().value;
     let check = |measure, of: u64, value: f64| {
         let found = cell(measure);

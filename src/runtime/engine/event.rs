@@ -5,6 +5,7 @@
 use crate::pure::answer::Usage;
 use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report::JudgeReport;
+use crate::runtime::model::Retrying;
 use serde::Serialize;
 
 /// Something that happened in a run.
@@ -70,6 +71,12 @@ pub enum Event {
     Report(Box<JudgeReport>),
     /// The end: the counts add up.
     Summary(Summary),
+}
+
+impl From<Retrying> for Event {
+    fn from(Retrying { role, cause, wait }: Retrying) -> Self {
+        Self::Retry { role: role.as_str().into(), cause, wait_s: wait.as_secs_f64() }
+    }
 }
 
 /// The counts of a run: `prompts = rows + rejects + unfinished`.

@@ -65,6 +65,11 @@ impl<T: Transport> Memo<T> {
         self.asked_before.store(calls, Ordering::Relaxed);
     }
 
+    /// How many calls earlier passes asked.
+    pub fn asked_before(&self) -> u64 {
+        self.asked_before.load(Ordering::Relaxed)
+    }
+
     /// Where answers came from so far.
     pub fn counts(&self) -> CallCounts {
         CallCounts {
@@ -135,7 +140,7 @@ impl<T: Transport> Memo<T> {
 
     /// Takes one call from the budget.
     fn spend(&self) -> Result<(), Stop> {
-        let before = self.asked_before.load(Ordering::Relaxed) + self.asked.fetch_add(1, Ordering::Relaxed);
+        let before = self.asked_before() + self.asked.fetch_add(1, Ordering::Relaxed);
         match self.max_calls {
             Some(most) if before >= most => {
                 self.give_back();
@@ -254,4 +259,4 @@ impl<T> Drop for Alone<'_, T> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,7 +1,13 @@
-//! Runs a method over many prompts: scheduling, shutdown, events.
+//! Runs work over many items: a method over the prompts of a run ([`run()`]), anything that asks over anything else
+//! ([`each()`]). Both share the memo, the budget, the two steps of stopping, and the events.
+//!
+//! Nothing here reads a recipe or knows a directory: see [`crate::runtime::project`].
 
+mod call_meter;
+mod each;
 mod event;
 mod event_bus;
+mod input;
 pub mod memo;
 mod run;
 mod shutdown;
@@ -9,6 +15,9 @@ mod shutdown;
 mod tests;
 
 pub use event::{CallCounts, Event, Summary, VerdictCounts};
+pub use call_meter::{CallMeter, MeteredCalls};
+pub use each::{WorkSetup, each};
 pub use event_bus::EventBus;
+pub use input::{ReadAhead, at_hand};
 pub use run::{Finished, RowRule, Run, run};
 pub use shutdown::{Phase, Shutdown, Stopper, shutdown};

@@ -4,6 +4,7 @@
 //! prompt. A prompt's chain is finished before new ones are started: only so many are in flight, and when calls have to
 //! wait, those of older prompts go first. That is what prefix caches need, and what keeps memory flat.
 
+use super::input::{Batch, ReadAhead, broke_off};
 use super::memo::{Memo, journal_stop};
 use super::{Event, EventBus, Phase, Shutdown, Summary};
 use crate::pure::ask::Stop;
@@ -19,15 +20,11 @@ use crate::runtime::model::Transport;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
 /// Counts are told this often.
-const PROGRESS: Duration = Duration::from_secs(2);
-
-/// Rows that wait between the reader and the run.
-const READ_AHEAD: usize = 256;
+pub(super) const PROGRESS: Duration = Duration::from_secs(2);
 
 /// Decides whether a transcript yields a row.
 pub type RowRule = Arc<dyn Fn(&Transcript) -> Row + Send + Sync>;
@@ -76,10 +73,7 @@ pub struct Finished {
 
 /// What can happen next.
 enum Happening {
-    Rows(Vec<InputRow>),
-    LastRows(Vec<InputRow>),
-    InputEnded,
-    InputBrokeOff,
+    Rows(Batch<InputRow>),
     Finished(PromptId, Result<Outline, Stop>),
     Panicked(PromptId),
     Draining,
@@ -97,12 +91,6 @@ struct State {
     stop: Option<Stop>,
 }
 
-/// What comes from the reader's thread. Its silence is not the end: only `End` is.
-enum Read {
-    Row(InputRow),
-    End,
-}
-
 /// Runs to the end of the input, or until it is stopped. `rows` is read on a thread of its own.
 pub async fn run<T>(
     run: Run<T>,
@@ -113,8 +101,7 @@ where
 {
     let info = run.memo.journal().begin_pass(&run.fingerprint).await.map_err(|error| journal_stop(&error))?;
     run.memo.count_asked_before(info.answers);
-    let mut input =
-        read_on_a_thread(rows).map_err(|error| Stop::Bug(format!("cannot start a thread: {error}")))?;
+    let mut input = ReadAhead::start(rows)?;
     let mut state = State {
         summary: Summary::default(),
         began: Instant::now(),
@@ -135,47 +122,12 @@ where
             Some(ended) = state.running.join_next_with_id() => ended_task(ended, &mut state.prompts),
             () = run.shutdown.reaches(Phase::Draining), if state.reading => Happening::Draining,
             _ = tick.tick() => Happening::Tick,
-            read = next_rows(&mut input, room), if state.reading && room > 0 => read,
+            rows = input.next_batch(room), if state.reading && room > 0 => Happening::Rows(rows),
         };
         handle(&run, &mut state, happening).await?;
     }
     let summary = state.counted(&run);
     Ok(Finished { summary, stop: state.stop })
-}
-
-/// A thread of its own rather than one of the runtime's: a runtime waits for those at its end, and a read of standard input may
-/// never return. The thread ends with the input, or with the next row after the run has stopped listening.
-fn read_on_a_thread(
-    rows: impl Iterator<Item = InputRow> + Send + 'static,
-) -> std::io::Result<mpsc::Receiver<Read>> {
-    let (sender, receiver) = mpsc::channel(READ_AHEAD);
-    std::thread::Builder::new().name("prompts".into()).spawn(move || {
-        for read in rows.map(Read::Row).chain([Read::End]) {
-            if sender.blocking_send(read).is_err() {
-                return;
-            }
-        }
-    })?;
-    Ok(receiver)
-}
-
-/// The rows that are there, at most as many as there is room for; where there are none, the next one.
-async fn next_rows(input: &mut mpsc::Receiver<Read>, room: usize) -> Happening {
-    let mut rows = Vec::new();
-    match input.recv().await {
-        None => return Happening::InputBrokeOff,
-        Some(Read::End) => return Happening::InputEnded,
-        Some(Read::Row(row)) => rows.push(row),
-    }
-    // No wait from here on: what was taken out of the queue is never dropped.
-    while rows.len() < room {
-        match input.try_recv() {
-            Ok(Read::Row(row)) => rows.push(row),
-            Ok(Read::End) => return Happening::LastRows(rows),
-            Err(_) => break,
-        }
-    }
-    Happening::Rows(rows)
 }
 
 fn ended_task(
@@ -198,15 +150,14 @@ where
     T: Transport + std::fmt::Debug + 'static,
 {
     match happening {
-        Happening::Rows(rows) => admit(run, state, rows).await,
-        Happening::LastRows(rows) => {
+        Happening::Rows(Batch::Items(rows)) => admit(run, state, rows).await,
+        Happening::Rows(Batch::Last(rows)) => {
             admit(run, state, rows).await?;
             end_input(run, state).await
         }
-        Happening::InputEnded => end_input(run, state).await,
-        Happening::InputBrokeOff => {
+        Happening::Rows(Batch::BrokeOff) => {
             state.reading = false;
-            state.stop = Some(Stop::Bug("reading the prompts broke off; this is a bug of amend".into()));
+            state.stop = Some(broke_off());
             Ok(())
         }
         Happening::Draining => {
@@ -255,6 +206,9 @@ async fn admit<T>(run: &Run<T>, state: &mut State, rows: Vec<InputRow>) -> Resul
 where
     T: Transport + std::fmt::Debug + 'static,
 {
+    if rows.is_empty() {
+        return Ok(());
+    }
     let arrivals = rows.iter().map(arrival).collect();
     let admissions = run.memo.journal().admit(arrivals).await.map_err(|error| journal_stop(&error))?;
     for (row, admission) in rows.into_iter().zip(admissions) {

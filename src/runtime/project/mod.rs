@@ -1,7 +1,8 @@
 //! From a recipe on disk to a run and its dataset: what the commands and the library share.
 //!
 //! [`Project::open`] reads and checks, [`Project::run`] makes the transcripts in a run directory, and [`FrozenRun`]
-//! reads such a directory back and writes its dataset. Nothing here prints or knows a flag.
+//! reads such a directory back and writes its dataset. [`Workbench`] is for everything that asks and is not a run. Nothing
+//! here prints or knows a flag.
 
 mod definition;
 mod error;
@@ -13,11 +14,13 @@ mod row_rule;
 mod run;
 mod run_dir;
 mod transport_router;
+mod workbench;
 
 pub use definition::Project;
 pub use error::{Findings, ProjectError};
 pub use frozen_run::{FrozenRun, judge_report};
 pub use input_files::{InputFiles, count_by_severity, files_in};
-pub use run::open_prompts;
+pub use run::{RereadablePrompts, open_prompts};
 pub use run_dir::{CONSTITUTION, RECIPE, RunDir};
 pub use transport_router::Transports;
+pub use workbench::Workbench;

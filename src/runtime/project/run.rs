@@ -2,11 +2,11 @@
 
 use super::{Project, ProjectError, RunDir, Transports, models};
 use crate::pure::recipe::{LabelSource, Recipe};
+use crate::runtime::dataset::readers::{OpenError, RereadableSources, Source};
 use crate::runtime::dataset::{prompts, readers};
 use crate::runtime::engine::memo::Memo;
-use crate::runtime::engine::{self, Event, EventBus, Finished, Run, Shutdown};
+use crate::runtime::engine::{self, EventBus, Finished, Run, Shutdown};
 use crate::runtime::journal::{Journal, Options};
-use crate::runtime::model::Retrying;
 use std::sync::Arc;
 
 impl Project {
@@ -31,7 +31,7 @@ impl Project {
         let journal = Journal::open(&dir.path, Options::default())?;
         dir.freeze(self)?;
         let retries = events.clone();
-        let client = models::client(recipe, Arc::new(move |retry| tell_retry(&retries, &retry)));
+        let client = models::client(recipe, Arc::new(move |retry| retries.offer(&retry.into())));
         let fingerprint = self.fingerprint(&models);
         let memo: Memo<Transports> =
             Memo::new(journal, client, models, shutdown.clone(), recipe.limits.max_calls);
@@ -51,24 +51,45 @@ impl Project {
     }
 }
 
-/// Tells of a retry. A full queue of events is no reason to hold a call up.
-fn tell_retry(events: &EventBus, retry: &Retrying) {
-    events.offer(&Event::Retry {
-        role: retry.role.as_str().into(),
-        cause: retry.cause.clone(),
-        wait_s: retry.wait.as_secs_f64(),
-    });
-}
-
 /// Opens the prompts that a recipe names, as far as can be told before they are read.
 pub fn open_prompts(recipe: &Recipe) -> Result<prompts::Reader, ProjectError> {
+    open_sources(named_sources(recipe)?, recipe)
+}
+
+/// The prompts that a recipe names, to be read more than once. Standard input and pipes are read to their end here.
+#[derive(Debug)]
+pub struct RereadablePrompts<'a> {
+    recipe: &'a Recipe,
+    sources: RereadableSources,
+}
+
+impl<'a> RereadablePrompts<'a> {
+    /// Finds the sources, and copies what comes only once.
+    pub fn new(recipe: &'a Recipe) -> Result<Self, ProjectError> {
+        let sources = RereadableSources::new(named_sources(recipe)?);
+        Ok(Self { recipe, sources: sources.map_err(|error| cannot_open(&error))? })
+    }
+
+    /// Opens them, from their beginning.
+    pub fn open(&self) -> Result<prompts::Reader, ProjectError> {
+        open_sources(self.sources.sources(), self.recipe)
+    }
+}
+
+fn named_sources(recipe: &Recipe) -> Result<Vec<Source>, ProjectError> {
     if recipe.prompts.is_empty() {
         return Err(ProjectError::input("there are no prompts to run")
             .hint("give `--prompts FILE`, or `prompts = [\"…\"]` in the recipe; `-` reads standard input"));
     }
-    let sources = readers::sources(&recipe.prompts, || Box::new(std::io::stdin()));
+    Ok(readers::sources(&recipe.prompts, || Box::new(std::io::stdin())))
+}
+
+fn open_sources(sources: Vec<Source>, recipe: &Recipe) -> Result<prompts::Reader, ProjectError> {
     let open =
         if recipe.label.source == LabelSource::Given { prompts::open_with_responses } else { prompts::open };
-    open(sources, &recipe.input, recipe.seed)
-        .map_err(|error| ProjectError::input(error.to_string()).hint(error.hint()))
+    open(sources, &recipe.input, recipe.seed).map_err(|error| cannot_open(&error))
+}
+
+fn cannot_open(error: &OpenError) -> ProjectError {
+    ProjectError::input(error.to_string()).hint(error.hint())
 }

@@ -6,20 +6,19 @@
 mod report;
 
 use super::Failure;
-use super::asking::{Asking, kept_in};
-use super::call_meter::Counting;
+use super::failure::stopped;
+use super::journaled_work::{JournaledWork, WorkMemo, kept_in};
 use super::settings::RecipeArgs;
 use crate::pure::method::ablation_metrics::{Questions, Yardstick, observe};
 use crate::pure::method::{MethodContext, critique_revision};
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::{Choose, LabelSource, is_simulated};
-use crate::pure::reports::ablation::{Design, Figure, Sample, usual_sizes};
+use crate::pure::reports::ablation::{Design, Figure, FigureReporter, Sample, Variant, usual_sizes};
 use crate::pure::reports::cost_estimate::{bounds, total};
 use crate::pure::text::short_count;
-use crate::runtime::dataset::prompts::Row;
-use crate::runtime::engine::CallCounts;
-use crate::runtime::project::Project;
-use crate::runtime::project::models;
+use crate::runtime::dataset::prompts::{self, RepeatFilter, Row};
+use crate::runtime::engine::{CallCounts, CallMeter, ReadAhead};
+use crate::runtime::project::{Project, RereadablePrompts, models};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -102,11 +101,13 @@ Examples:
   amend ablate --schedule sampled --rounds 4 --set method.revise_always=true \\
       --model sim --prompts prompts/seeds --csv > figures.csv";
 
-/// What the files of prompts hold.
-struct Input {
-    prompts: Vec<Prompt>,
+/// What the files of prompts hold, and what measuring takes.
+struct Counted {
+    prompts: u64,
     rejects: u64,
     duplicates: u64,
+    /// By variant.
+    takes: Vec<report::Takes>,
 }
 
 /// One prompt under every variant: what was observed, what it took, and whether the simulated model had a part in it.
@@ -116,6 +117,16 @@ struct Done {
     simulated: bool,
 }
 
+/// What all prompts come to, added up one by one.
+struct Sums<'a> {
+    figures: FigureReporter<'a>,
+    /// By variant.
+    calls: Vec<CallCounts>,
+    simulated: bool,
+    with_hazard: u64,
+    without_draft: u64,
+}
+
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let project = args.recipe.open_project()?;
@@ -123,34 +134,30 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let cx = context(&project, project.context(&models)?)?;
     let questions = questions(args)?;
     let design = design(args, &cx)?;
-    let input = read(&project)?;
-    let takes = takes(&design, &cx, questions, &input.prompts)?;
+    let files = RereadablePrompts::new(&project.recipe)?;
+    let counted = count(&files, &design, &cx, questions)?;
     if args.plan {
-        print(&report::plan(&design.variants, &takes, input.prompts.len(), args.json));
+        print(&report::plan(&design.variants, &counted.takes, counted.prompts, args.json));
         return Ok(ExitCode::SUCCESS);
     }
     let dir = kept_in(args.out.as_ref(), &project, "ablate");
-    let asking = Asking::open(&dir, &project, models, args.json)?;
+    let work = JournaledWork::open(&dir, &project, models, args.json)?;
     if !args.json {
-        let _ = writeln!(std::io::stderr().lock(), "{}", report::announced(&takes, input.prompts.len()));
+        let _ = writeln!(std::io::stderr().lock(), "{}", report::announced(&counted.takes, counted.prompts));
     }
-    let done = measure(&asking, &design, &cx, questions, &input.prompts)?;
-    asking.tell();
-    let calls = sums(&done, design.variants.len());
-    let simulated = done.iter().any(|done| done.simulated);
-    let samples: Vec<Sample> = done.into_iter().map(|done| done.sample).collect();
-    let undrafted = |sample: &&Sample| sample.observed.iter().all(BTreeMap::is_empty);
+    let sums = measure(&work, &design, &cx, questions, once_each(files.open()?), counted.prompts)?;
+    work.tell();
     let told = report::Told {
         recipe: format!("{}, {} rounds", cx.settings.schedule.as_str(), cx.settings.rounds),
         constitution: project.constitution.id.clone(),
-        simulated,
-        prompts: input.prompts.len(),
-        with_hazard: samples.iter().filter(|sample| sample.hazard).count(),
-        rejects: input.rejects,
-        duplicates: input.duplicates,
-        without_draft: samples.iter().filter(undrafted).count(),
-        calls,
-        figures: design.lines(&samples),
+        simulated: sums.simulated,
+        prompts: counted.prompts,
+        with_hazard: sums.with_hazard,
+        rejects: counted.rejects,
+        duplicates: counted.duplicates,
+        without_draft: sums.without_draft,
+        calls: sums.calls,
+        figures: sums.figures.finish(),
         variants: &design.variants,
         questions,
     };
@@ -169,29 +176,57 @@ fn print(text: &str) {
 
 /// Every prompt under every variant, prompts side by side. The variants of a prompt come one after another: what a later
 /// one shares with an earlier one is in the journal by then.
-fn measure(
-    asking: &Asking,
-    design: &Design,
+fn measure<'d>(
+    work: &JournaledWork,
+    design: &'d Design,
     cx: &MethodContext,
     questions: Questions,
-    prompts: &[Prompt],
-) -> Result<Vec<Done>, Failure> {
+    prompts: impl Iterator<Item = Prompt> + Send + 'static,
+    expected: u64,
+) -> Result<Sums<'d>, Failure> {
     let contexts: Vec<MethodContext> = design.variants.iter().map(|variant| variant.context(cx)).collect();
     let yardstick = Yardstick::new(cx, questions);
-    asking.all("prompts", prompts.iter(), async |ask, prompt| {
+    let items = ReadAhead::start(prompts).map_err(|stop| stopped(&stop))?.into_stream();
+    let mut sums = Sums::new(design);
+    let observed = async |ask: &WorkMemo<'_>, prompt: Prompt| {
         let sample = Sample { hazard: prompt.hazard.is_some(), observed: Vec::new() };
         let mut done = Done { sample, calls: Vec::new(), simulated: false };
         for (variant, cx) in design.variants.iter().zip(&contexts) {
-            let counting = Counting::new(ask);
-            let transcript = critique_revision(&counting, cx, prompt).await?;
-            let observed = observe(&counting, &yardstick, &transcript, variant.rounds.clone()).await?;
-            let seen = counting.seen();
+            let meter = CallMeter::new(ask);
+            let transcript = critique_revision(&meter, cx, &prompt).await?;
+            let observed = observe(&meter, &yardstick, &transcript, variant.rounds.clone()).await?;
+            let calls = meter.finish();
             done.sample.observed.push(observed);
-            done.calls.push(CallCounts { asked: seen.asked, from_journal: seen.known(), retried: 0 });
+            done.calls.push(CallCounts { asked: calls.asked, from_journal: calls.known(), retried: 0 });
             done.simulated |= transcript.models.iter().any(|(_, model)| is_simulated(model));
         }
         Ok(done)
-    })
+    };
+    work.each("prompts", expected, items, &observed, |done| sums.add(&done))?;
+    Ok(sums)
+}
+
+impl<'a> Sums<'a> {
+    fn new(design: &'a Design) -> Self {
+        Self {
+            figures: design.reporter(),
+            calls: vec![CallCounts::default(); design.variants.len()],
+            simulated: false,
+            with_hazard: 0,
+            without_draft: 0,
+        }
+    }
+
+    fn add(&mut self, done: &Done) {
+        self.figures.add(&done.sample);
+        for (sum, calls) in self.calls.iter_mut().zip(&done.calls) {
+            sum.asked += calls.asked;
+            sum.from_journal += calls.from_journal;
+        }
+        self.simulated |= done.simulated;
+        self.with_hazard += u64::from(done.sample.hazard);
+        self.without_draft += u64::from(done.sample.observed.iter().all(BTreeMap::is_empty));
+    }
 }
 
 /// What the method works with: the recipe's, but for what an ablation decides itself.
@@ -255,63 +290,67 @@ fn design(args: &Args, cx: &MethodContext) -> Result<Design, Failure> {
     Ok(Design::new(cx, &figures, &sizes.into_iter().collect::<Vec<_>>()))
 }
 
-/// Every prompt once.
-fn read(project: &Project) -> Result<Input, Failure> {
-    let (mut input, mut met) = (Input { prompts: Vec::new(), rejects: 0, duplicates: 0 }, BTreeSet::new());
-    for row in crate::runtime::project::open_prompts(&project.recipe)? {
-        match row {
-            Row::Prompt { prompt, .. } if met.insert(prompt.id.clone()) => input.prompts.push(prompt),
-            Row::Prompt { .. } => input.duplicates += 1,
-            Row::Reject(_) => input.rejects += 1,
-        }
-    }
-    if input.prompts.is_empty() {
-        let rejects = input.rejects;
-        return Err(Failure::usage(format!("there is no prompt to measure on (rows rejected: {rejects})"))
-            .hint("`amend run` with the same prompts tells of every rejected row why"));
-    }
-    Ok(input)
+/// Every prompt once, without the rows that hold none.
+fn once_each(rows: prompts::Reader) -> impl Iterator<Item = Prompt> + Send + 'static {
+    let mut repeats = RepeatFilter::default();
+    rows.filter_map(move |row| match row {
+        Row::Prompt { prompt, .. } => repeats.is_new(&prompt.id).then_some(prompt),
+        Row::Reject(_) => None,
+    })
 }
 
-/// The fewest and the most calls of each variant, by itself: of the method, and of measuring.
-fn takes(
+/// Reads every prompt once: counts, and adds up what each variant takes.
+fn count(
+    files: &RereadablePrompts<'_>,
     design: &Design,
     cx: &MethodContext,
     questions: Questions,
-    prompts: &[Prompt],
-) -> Result<Vec<report::Takes>, Failure> {
-    let mut takes = Vec::new();
-    for variant in &design.variants {
-        let own = variant.context(cx);
-        let mut sum = report::Takes::default();
-        for prompt in prompts {
-            let (low, high) = bounds(&own, prompt).map_err(|error| Failure::usage(error.to_string()))?;
-            let asked = if questions.verdicts { cx.applicable(prompt).len() as f64 } else { 0.0 };
-            // Two sides in two orders, and votes where there are no log-probabilities.
-            let compared = if questions.preference { 4.0 * f64::from(cx.label.votes.max(1)) } else { 0.0 };
-            let responses = variant.rounds.len() as f64;
-            let revised = variant.rounds.iter().filter(|round| **round > 0).count() as f64;
-            sum.method.0 += total(&low).calls;
-            sum.method.1 += total(&high).calls;
-            sum.measuring.0 += asked;
-            sum.measuring.1 += responses * asked + revised * compared;
+) -> Result<Counted, Failure> {
+    let contexts: Vec<MethodContext> = design.variants.iter().map(|variant| variant.context(cx)).collect();
+    let takes = vec![report::Takes::default(); contexts.len()];
+    let mut counted = Counted { prompts: 0, rejects: 0, duplicates: 0, takes };
+    let mut repeats = RepeatFilter::default();
+    for row in files.open()? {
+        match row {
+            Row::Prompt { prompt, .. } if repeats.is_new(&prompt.id) => {
+                counted.prompts += 1;
+                let variants = design.variants.iter().zip(&contexts).zip(&mut counted.takes);
+                for ((variant, own), takes) in variants {
+                    add_takes(takes, variant, own, cx, questions, &prompt)?;
+                }
+            }
+            Row::Prompt { .. } => counted.duplicates += 1,
+            Row::Reject(_) => counted.rejects += 1,
         }
-        takes.push(sum);
     }
-    Ok(takes)
+    if counted.prompts == 0 {
+        let rejects = counted.rejects;
+        return Err(Failure::usage(format!("there is no prompt to measure on (rows rejected: {rejects})"))
+            .hint("`amend run` with the same prompts tells of every rejected row why"));
+    }
+    Ok(counted)
 }
 
-/// By variant, over all prompts.
-fn sums(done: &[Done], variants: usize) -> Vec<CallCounts> {
-    let add = |sum: CallCounts, calls: &CallCounts| CallCounts {
-        asked: sum.asked + calls.asked,
-        from_journal: sum.from_journal + calls.from_journal,
-        retried: 0,
-    };
-    let of = |variant: usize| {
-        done.iter().filter_map(|done| done.calls.get(variant)).fold(CallCounts::default(), add)
-    };
-    (0..variants).map(of).collect()
+/// Adds the fewest and the most calls that a prompt takes of a variant, by itself: of the method, and of measuring.
+fn add_takes(
+    sum: &mut report::Takes,
+    variant: &Variant,
+    own: &MethodContext,
+    cx: &MethodContext,
+    questions: Questions,
+    prompt: &Prompt,
+) -> Result<(), Failure> {
+    let (low, high) = bounds(own, prompt).map_err(|error| Failure::usage(error.to_string()))?;
+    let asked = if questions.verdicts { cx.applicable(prompt).len() as f64 } else { 0.0 };
+    // Two sides in two orders, and votes where there are no log-probabilities.
+    let compared = if questions.preference { 4.0 * f64::from(cx.label.votes.max(1)) } else { 0.0 };
+    let responses = variant.rounds.len() as f64;
+    let revised = variant.rounds.iter().filter(|round| **round > 0).count() as f64;
+    sum.method.0 += total(&low).calls;
+    sum.method.1 += total(&high).calls;
+    sum.measuring.0 += asked;
+    sum.measuring.1 += responses * asked + revised * compared;
+    Ok(())
 }
 
 /// A number of calls that is a bound.

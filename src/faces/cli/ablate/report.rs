@@ -22,11 +22,11 @@ pub(super) struct Told<'a> {
     pub(super) recipe: String,
     pub(super) constitution: String,
     pub(super) simulated: bool,
-    pub(super) prompts: usize,
-    pub(super) with_hazard: usize,
+    pub(super) prompts: u64,
+    pub(super) with_hazard: u64,
     pub(super) rejects: u64,
     pub(super) duplicates: u64,
-    pub(super) without_draft: usize,
+    pub(super) without_draft: u64,
     pub(super) calls: Vec<CallCounts>,
     pub(super) figures: Vec<(Figure, Vec<Line>)>,
     pub(super) variants: &'a [Variant],
@@ -34,7 +34,7 @@ pub(super) struct Told<'a> {
 }
 
 /// A line before anything is asked.
-pub(super) fn announced(takes: &[Takes], prompts: usize) -> String {
+pub(super) fn announced(takes: &[Takes], prompts: u64) -> String {
     let sum = |of: fn(&Takes) -> f64| calls(takes.iter().map(of).sum());
     format!(
         "{prompts} prompts, {} variants: {} to {} calls, {} to {} more to measure them,\n\
@@ -48,7 +48,7 @@ pub(super) fn announced(takes: &[Takes], prompts: usize) -> String {
 }
 
 /// What each variant would take.
-pub(super) fn plan(variants: &[Variant], takes: &[Takes], prompts: usize, json: bool) -> String {
+pub(super) fn plan(variants: &[Variant], takes: &[Takes], prompts: u64, json: bool) -> String {
     if json {
         let variants: Vec<Value> = variants.iter().zip(takes).map(|(variant, takes)| {
             let of = |(low, high): (f64, f64)| json!({ "low": low, "high": high });
@@ -136,7 +136,7 @@ impl Told<'_> {
         for (many, what) in [
             (self.rejects, "rows rejected"),
             (self.duplicates, "rows that repeat a prompt; each is measured once"),
-            (self.without_draft as u64, "prompts without a usable draft, left out"),
+            (self.without_draft, "prompts without a usable draft, left out"),
         ] {
             if many > 0 {
                 let _ = writeln!(out, "{many} {what}");

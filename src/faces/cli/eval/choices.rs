@@ -1,13 +1,15 @@
 //! `amend eval choices`: how often a model answers multiple-choice questions right, and how well it knows when it does,
 //! so that a judge can be qualified before it is trusted with labels.
 
-use super::{Picked, read_failure, reasons, share_text, show_rejects};
+use super::{BadRows, read_failure, reasons, share_text};
 use crate::faces::cli::Failure;
-use crate::faces::cli::asking::{Asking, check_share, kept_in};
+use crate::faces::cli::failure::stopped;
+use crate::faces::cli::journaled_work::{JournaledWork, WorkMemo, check_share, kept_in};
 use crate::faces::cli::settings::RecipeArgs;
 use crate::pure::call::Role;
 use crate::pure::method::multiple_choice::{Graded, grade};
 use crate::pure::multiple_choice::{CORRECTS, INCORRECTS, Question};
+use crate::pure::prompt::PromptId;
 use crate::pure::reason::Reason;
 use crate::pure::recipe::{Input, LabelHow, Recipe, is_simulated};
 use crate::pure::reject::Reject;
@@ -15,7 +17,9 @@ use crate::pure::reports::multiple_choice::{ChoiceReport, ChoiceReporter, Grade}
 use crate::pure::reports::statistics::Rate;
 use crate::pure::text::{one_line, printable};
 use crate::runtime::dataset::multiple_choice;
-use crate::runtime::dataset::readers;
+use crate::runtime::dataset::prompts::Picked;
+use crate::runtime::dataset::readers::{self, RereadableSources};
+use crate::runtime::engine::ReadAhead;
 use crate::runtime::project::models;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -82,36 +86,37 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let models = models::resolve(&project.recipe)?;
     let model = models.of(role).model.clone();
     let cx = project.context(&models)?;
-    let (asked, rejects) = read_questions(&args.file, &project.recipe)?;
+    let files = QuestionFiles::new(&args.file, &project.recipe)?;
+    let looked = files.look_through(args.json)?;
     if !args.json {
-        show_rejects(&rejects);
+        looked.bad.show();
     }
-    if asked.is_empty() {
+    if looked.count == 0 {
         return Err(Failure::usage(format!("`{}` holds no question", printable(&args.file)))
             .hint("each row needs `prompt`, `corrects` and `incorrects`"));
     }
+    let LookedThrough { count, bad, drawn } = looked;
+    let items = ReadAhead::start(files.questions(drawn)?).map_err(|stop| stopped(&stop))?.into_stream();
     let dir = kept_in(args.out.as_ref(), &project, "choices");
-    let asking = Asking::open(&dir, &project, models, args.json)?;
-    let graded = asking.all("questions", asked.iter(), async |ask, Asked { question, .. }| {
-        grade(ask, &cx, role, question).await
-    })?;
-    asking.tell();
-    let mut reporter = ChoiceReporter::default();
-    for graded in &graded {
-        reporter.add(graded);
-    }
-    let report = reporter.finish();
+    let work = JournaledWork::open(&dir, &project, models, args.json)?.that_prints(args.rows);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
     let mut line = |text: String| drop(writeln!(out, "{text}"));
-    if args.rows {
-        for (Asked { at, .. }, graded) in asked.iter().zip(&graded) {
-            line(row(at, graded, args.json));
+    let mut reporter = ChoiceReporter::default();
+    let graded = async |ask: &WorkMemo<'_>, Asked { question, at }: Asked| {
+        Ok((at, grade(ask, &cx, role, &question).await?))
+    };
+    work.each("questions", count, items, &graded, |(at, graded)| {
+        reporter.add(&graded);
+        if args.rows {
+            line(row(&at, &graded, args.json));
         }
-    }
+    })?;
+    work.tell();
+    let report = reporter.finish();
     let who = format!("{} ({})", one_line(&model, 60), role.as_str());
     line(if args.json {
-        to_json(&report, &model, role, &rejects).to_string()
+        to_json(&report, &model, role, &bad.told).to_string()
     } else {
         to_text(&report, &who)
     });
@@ -123,7 +128,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         let _ = writeln!(std::io::stderr().lock(), "some calls failed; the same command asks them again");
     }
     let low = args.threshold.is_some_and(|least| report.accuracy.share.is_none_or(|share| share < least));
-    Ok(ExitCode::from(u8::from(low || failed || !rejects.is_empty())))
+    Ok(ExitCode::from(u8::from(low || failed || bad.count > 0)))
 }
 
 /// A question and where it stands.
@@ -133,31 +138,90 @@ struct Asked {
     at: String,
 }
 
-/// The questions of a file with their places, sampled as the recipe says, and the rows that make none.
-fn read_questions(file: &str, recipe: &Recipe) -> Result<(Vec<Asked>, Vec<Reject>), Failure> {
-    let Input { column, format, max_bytes, .. } = &recipe.input;
-    let prompt = column.as_deref().unwrap_or("prompt");
-    let columns = [prompt, CORRECTS, INCORRECTS];
-    let max_bytes = usize::try_from(*max_bytes).unwrap_or(usize::MAX);
-    let settings = readers::Settings { format: *format, max_bytes, known_columns: &columns };
-    let sources = readers::sources(&[file.to_owned()], || Box::new(std::io::stdin()));
-    let files = readers::open(sources, &settings).map_err(|error| read_failure(&error))?;
-    for (file, column) in files.iter().flat_map(|file| columns.iter().map(move |column| (file, *column))) {
-        file.require(column).map_err(|error| {
-            read_failure(&error).hint(format!(
-                "a choice set has the columns `prompt`, `{CORRECTS}` and `{INCORRECTS}`; only the first goes by another \
-                 name with `--column`"
-            ))
-        })?;
+impl Asked {
+    fn id(&self) -> PromptId {
+        self.question.id()
     }
-    let (mut picked, mut rejects) = (Picked::new(recipe), Vec::new());
-    for row in files.into_iter().flat_map(|file| file.into_rows(Some(&columns))) {
-        match row.and_then(|row| Ok(Asked { question: multiple_choice::read(&row, prompt)?, at: row.at })) {
-            Err(reject) => rejects.push(reject),
-            Ok(asked) => picked.offer(&asked.question.id(), asked),
+}
+
+/// What a first reading of the questions finds.
+struct LookedThrough {
+    /// Questions to ask.
+    count: u64,
+    bad: BadRows,
+    /// The sample, where one is drawn.
+    drawn: Option<Vec<Asked>>,
+}
+
+/// The questions of a file, read twice: once before the first call, so that what is wrong shows, and once to ask them.
+struct QuestionFiles<'a> {
+    sources: RereadableSources,
+    recipe: &'a Recipe,
+}
+
+impl<'a> QuestionFiles<'a> {
+    fn new(file: &str, recipe: &'a Recipe) -> Result<Self, Failure> {
+        let sources = readers::sources(&[file.to_owned()], || Box::new(std::io::stdin()));
+        let sources = RereadableSources::new(sources).map_err(|error| read_failure(&error))?;
+        Ok(Self { sources, recipe })
+    }
+
+    fn look_through(&self, json: bool) -> Result<LookedThrough, Failure> {
+        let Input { limit, sample, .. } = self.recipe.input;
+        let mut picked = Picked::new(limit, sample, self.recipe.seed);
+        let mut looked = LookedThrough { count: 0, bad: BadRows::new(json), drawn: None };
+        for row in self.rows()? {
+            match row {
+                Err(reject) => looked.bad.add(reject),
+                Ok(asked) => looked.count += u64::from(picked.offer(asked, Asked::id).is_some()),
+            }
         }
+        if sample.is_some() {
+            let drawn: Vec<Asked> = std::iter::from_fn(|| picked.next_drawn()).collect();
+            looked.count = drawn.len() as u64;
+            looked.drawn = Some(drawn);
+        }
+        Ok(looked)
     }
-    Ok((picked.finish(), rejects))
+
+    /// The questions to ask: the sample, or what the file holds.
+    fn questions(
+        &self,
+        drawn: Option<Vec<Asked>>,
+    ) -> Result<Box<dyn Iterator<Item = Asked> + Send>, Failure> {
+        let limit = self.recipe.input.limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        Ok(match drawn {
+            Some(drawn) => Box::new(drawn.into_iter()),
+            None => Box::new(self.rows()?.filter_map(Result::ok).take(limit)),
+        })
+    }
+
+    /// Every row of the file: a question with its place, or why it makes none.
+    fn rows(&self) -> Result<impl Iterator<Item = Result<Asked, Reject>> + Send + use<>, Failure> {
+        let Input { column, format, max_bytes, .. } = &self.recipe.input;
+        let prompt = column.clone().unwrap_or_else(|| "prompt".to_owned());
+        let columns = [prompt.as_str(), CORRECTS, INCORRECTS];
+        let max_bytes = usize::try_from(*max_bytes).unwrap_or(usize::MAX);
+        let settings = readers::Settings { format: *format, max_bytes, known_columns: &columns };
+        let files = readers::open(self.sources.sources(), &settings).map_err(|error| read_failure(&error))?;
+        for (file, column) in files.iter().flat_map(|file| columns.iter().map(move |column| (file, *column)))
+        {
+            file.require(column).map_err(|error| {
+                read_failure(&error).hint(format!(
+                    "a choice set has the columns `prompt`, `{CORRECTS}` and `{INCORRECTS}`; only the first goes by \
+                     another name with `--column`"
+                ))
+            })?;
+        }
+        Ok(files.into_iter().flat_map(move |file| {
+            let prompt = prompt.clone();
+            let rows = file.into_rows(Some(&[prompt.as_str(), CORRECTS, INCORRECTS]));
+            rows.map(move |row| {
+                let row = row?;
+                Ok(Asked { question: multiple_choice::read(&row, &prompt)?, at: row.at })
+            })
+        }))
+    }
 }
 
 /// One question: its place, its grade, what was chosen, what is right, and how sure of it the model is.

@@ -5,13 +5,10 @@ mod rates;
 mod refusal;
 
 use super::Failure;
-use crate::pure::prompt::PromptId;
 use crate::pure::reason::Reason;
-use crate::pure::recipe::Recipe;
 use crate::pure::reject::Reject;
 use crate::pure::reports::statistics::Rate;
 use crate::pure::text::{one_line, printable};
-use crate::runtime::dataset::prompts::Sample;
 use crate::runtime::dataset::readers;
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -51,15 +48,39 @@ fn read_failure(error: &readers::OpenError) -> Failure {
     Failure::usage(error.to_string()).hint(error.hint())
 }
 
-/// Says which rows were left out and why.
-fn show_rejects(rejects: &[Reject]) {
-    let mut err = std::io::stderr().lock();
-    for Reject { at, reason, detail, .. } in rejects.iter().take(REJECTS_SHOWN) {
-        let at = printable(at.as_deref().unwrap_or("?"));
-        let _ = writeln!(err, "{at}: {reason}: {}", one_line(detail, 120));
+/// Rows that cannot be used: how many there are, and those that are told.
+#[derive(Debug)]
+struct BadRows {
+    count: u64,
+    told: Vec<Reject>,
+    most_told: usize,
+}
+
+impl BadRows {
+    /// None so far. With `json` the list of all is part of the output; people get the first few.
+    fn new(json: bool) -> Self {
+        let most_told = if json { usize::MAX } else { REJECTS_SHOWN };
+        Self { count: 0, told: Vec::new(), most_told }
     }
-    if rejects.len() > REJECTS_SHOWN {
-        let _ = writeln!(err, "… and {} more rows that cannot be used", rejects.len() - REJECTS_SHOWN);
+
+    fn add(&mut self, reject: Reject) {
+        self.count += 1;
+        if self.told.len() < self.most_told {
+            self.told.push(reject);
+        }
+    }
+
+    /// Says which rows were left out and why.
+    fn show(&self) {
+        let mut err = std::io::stderr().lock();
+        for Reject { at, reason, detail, .. } in &self.told {
+            let at = printable(at.as_deref().unwrap_or("?"));
+            let _ = writeln!(err, "{at}: {reason}: {}", one_line(detail, 120));
+        }
+        let untold = self.count - self.told.len() as u64;
+        if untold > 0 {
+            let _ = writeln!(err, "… and {untold} more rows that cannot be used");
+        }
     }
 }
 
@@ -79,34 +100,4 @@ fn share_text(rate: &Rate) -> String {
 fn reasons(counts: &BTreeMap<Reason, u64>) -> String {
     let each: Vec<String> = counts.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
     each.join(", ")
-}
-
-/// What is asked of what was read: all of it, the first so many, or a sample, as the recipe says.
-#[derive(Debug)]
-struct Picked<T> {
-    left: u64,
-    sample: Option<Sample<T>>,
-    items: Vec<T>,
-}
-
-impl<T> Picked<T> {
-    fn new(recipe: &Recipe) -> Self {
-        let sample = recipe.input.sample.map(|size| Sample::new(size, recipe.seed));
-        Self { left: recipe.input.limit.unwrap_or(u64::MAX), sample, items: Vec::new() }
-    }
-
-    fn offer(&mut self, id: &PromptId, item: T) {
-        let Some(left) = self.left.checked_sub(1) else { return };
-        self.left = left;
-        match &mut self.sample {
-            Some(sample) => sample.offer(id, item),
-            None => self.items.push(item),
-        }
-    }
-
-    fn finish(self) -> Vec<T> {
-        let Self { sample, mut items, .. } = self;
-        items.extend(sample.into_iter().flat_map(|mut sample| std::iter::from_fn(move || sample.take())));
-        items
-    }
 }

@@ -6,7 +6,7 @@ mod junit;
 mod report;
 
 use super::Failure;
-use super::asking::{Asking, check_share, kept_in};
+use super::journaled_work::{JournaledWork, WorkMemo, check_share, kept_in};
 use super::settings::RecipeArgs;
 use super::style::Style;
 use crate::pure::constitution::{Constitution, Expect, Principle, TestCase};
@@ -14,6 +14,7 @@ use crate::pure::diagnostic::nearest;
 use crate::pure::method::criticise_case;
 use crate::pure::text::{printable, printable_json};
 use crate::pure::transcript::{Critique, Verdict};
+use crate::runtime::engine::at_hand;
 use crate::runtime::project::models;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -69,17 +70,20 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         return Err(no_cases(args));
     }
     let dir = kept_in(args.out.as_ref(), &project, "test");
-    let asking = Asking::open(&dir, &project, models, args.json)?;
-    let judged: Vec<Judged<'_>> =
-        asking.all("cases", cases.into_iter(), async |ask, (principle, case)| {
-            Ok((principle, case, criticise_case(ask, &cx, principle, case).await?))
-        })?;
-    asking.tell();
+    let work = JournaledWork::open(&dir, &project, models, args.json)?;
+    // One for each case of the constitution, which is in memory with its texts.
+    let mut judged: Vec<Judged<'_>> = Vec::new();
+    let expected = cases.len() as u64;
+    let judge = async |ask: &WorkMemo<'_>, (principle, case)| {
+        Ok((principle, case, criticise_case(ask, &cx, principle, case).await?))
+    };
+    work.each("cases", expected, at_hand(cases), &judge, |case| judged.push(case))?;
+    work.tell();
     if let Some(path) = &args.junit {
         write_new(path, &junit::to_xml(&cx.constitution.id, &judged))?;
     }
     let text = if args.json {
-        printable_json(&report::to_json(&judged, asking.counts()).to_string())
+        printable_json(&report::to_json(&judged, work.counts()).to_string())
     } else {
         report::to_text(&judged, Style::of_stdout())
     };

@@ -29,7 +29,7 @@ pub(crate) use column::Columns;
 pub use column::PROMPT_COLUMNS;
 pub(super) use conversation::{BadPrompt, of_value};
 pub use responses::RESPONSE_COLUMNS;
-pub(crate) use sample::Sample;
+pub(crate) use sample::{Picked, RepeatFilter};
 
 use super::readers::{self, File, FileRows, OpenError, Settings, Source};
 use crate::pure::prompt::Prompt;
@@ -83,7 +83,7 @@ fn open_rows(sources: Vec<Source>, input: &Input, seed: u64, carried: bool) -> R
         files,
         current: None,
         left: input.limit.unwrap_or(u64::MAX),
-        sample: input.sample.map(|size| Sample::new(size, seed)),
+        picked: Picked::new(None, input.sample, seed),
         expected: expected.map(|rows| at_most.map_or(rows, |most| rows.min(most))),
     })
 }
@@ -97,7 +97,8 @@ pub struct Reader {
     files: VecDeque<(Columns, File)>,
     current: Option<(Columns, FileRows)>,
     left: u64,
-    sample: Option<Sample<(Prompt, String)>>,
+    /// Does not count: `limit` is of rows, the bad ones too.
+    picked: Picked<(Prompt, String)>,
     expected: Option<u64>,
 }
 
@@ -128,16 +129,18 @@ impl Iterator for Reader {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
-        if self.sample.is_none() {
-            return self.next_read();
-        }
         while let Some(row) = self.next_read() {
-            match (row, &mut self.sample) {
-                (Row::Prompt { prompt, at }, Some(sample)) => sample.offer(&prompt.id.clone(), (prompt, at)),
-                (row, _) => return Some(row),
+            match row {
+                Row::Prompt { prompt, at } => {
+                    let taken = self.picked.offer((prompt, at), |(prompt, _)| prompt.id.clone());
+                    if let Some((prompt, at)) = taken {
+                        return Some(Row::Prompt { prompt, at });
+                    }
+                }
+                Row::Reject(_) => return Some(row),
             }
         }
-        self.sample.as_mut()?.take().map(|(prompt, at)| Row::Prompt { prompt, at })
+        self.picked.next_drawn().map(|(prompt, at)| Row::Prompt { prompt, at })
     }
 }
 

@@ -162,7 +162,7 @@ pub(super) fn open_source(
 ) -> Result<(), OpenError> {
     let path = match source {
         Source::Stream { name, read } => {
-            files.push(open_stream(name, "", read, settings)?);
+            files.push(open_stream(name, read, settings)?);
             return Ok(());
         }
         Source::Path(path) => path,
@@ -188,7 +188,7 @@ pub(super) fn open_source(
     }
     // A pipe, such as the shell's `<(…)`: it can be read only once.
     let file = fs::File::open(&path).map_err(|e| unreadable(&name, &e))?;
-    files.push(open_stream(name.clone(), &name, Box::new(file), settings)?);
+    files.push(open_stream(name, Box::new(file), settings)?);
     Ok(())
 }
 
@@ -200,7 +200,7 @@ fn open_path(path: &Path, settings: &Settings<'_>) -> Result<File, OpenError> {
     let name = path.display().to_string();
     let file = fs::File::open(path).map_err(|e| unreadable(&name, &e))?;
     let length = file.metadata().map_err(|e| unreadable(&name, &e))?.len();
-    let looked = look(&name, &name, Box::new(file), Some(path), settings)?;
+    let looked = look(&name, Box::new(file), Some(path), settings)?;
     let mut expected = looked.reader.count();
     if expected.is_none() && length <= COUNTED_BYTES {
         let first = looked.first.len() as u64;
@@ -218,13 +218,8 @@ fn open_path(path: &Path, settings: &Settings<'_>) -> Result<File, OpenError> {
     })
 }
 
-fn open_stream(
-    name: String,
-    file_name: &str,
-    read: Box<dyn Read + Send>,
-    settings: &Settings<'_>,
-) -> Result<File, OpenError> {
-    let Looked { kind, columns, reader, first } = look(&name, file_name, read, None, settings)?;
+fn open_stream(name: String, read: Box<dyn Read + Send>, settings: &Settings<'_>) -> Result<File, OpenError> {
+    let Looked { kind, columns, reader, first } = look(&name, read, None, settings)?;
     let expected = reader.count();
     let max_bytes = settings.max_bytes;
     Ok(File { name, kind, columns, expected, max_bytes, origin: Origin::Stream { reader, first } })
@@ -260,7 +255,6 @@ struct Looked {
 /// Decides what a stream of bytes holds and reads its first rows.
 fn look(
     name: &str,
-    file_name: &str,
     read: Box<dyn Read + Send>,
     path: Option<&Path>,
     settings: &Settings<'_>,
@@ -270,7 +264,7 @@ fn look(
     if plain.head.is_empty() {
         return Err(empty());
     }
-    let kind = decide(file_name, &plain.head, settings.format, settings.known_columns)
+    let kind = decide(name, &plain.head, settings.format, settings.known_columns)
         .map_err(|m| OpenError::WrongKind { file: name.to_owned(), found: m.found, remedy: m.remedy })?;
     let mut reader = reader(plain, name, kind, path, settings.max_bytes)?;
     let mut first = VecDeque::new();

@@ -19,7 +19,7 @@ pub use detect_format::Kind;
 pub use error::OpenError;
 pub use file::{File, FileRows};
 pub(crate) use lines::type_name;
-pub use source::{Source, sources};
+pub use source::{RereadableSources, Source, sources};
 
 use crate::pure::reason::Reason;
 use crate::pure::recipe::Format;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// Answers every request with the same status and a body that tells how often it was asked before.
 #[derive(Debug)]
-struct Counter {
+pub(in crate::runtime::engine) struct Counter {
     status: u16,
     body: &'static str,
     asked: Arc<AtomicU64>,
@@ -28,11 +28,12 @@ impl Transport for Counter {
     }
 }
 
-const GOOD: &str = r#"{"choices":[{"message":{"content":"answer #"},"finish_reason":"stop"}]}"#;
+pub(in crate::runtime::engine) const GOOD: &str =
+    r#"{"choices":[{"message":{"content":"answer #"},"finish_reason":"stop"}]}"#;
 const LONG: &str =
     r#"{"error":{"message":"maximum context length exceeded","code":"context_length_exceeded"}}"#;
 
-fn call(text: &str) -> Call {
+pub(in crate::runtime::engine) fn call(text: &str) -> Call {
     Call {
         prompt_id: Prompt::single(text).id,
         role: Role::Generator,
@@ -47,7 +48,12 @@ fn call(text: &str) -> Call {
     }
 }
 
-fn memo(dir: &Path, status: u16, body: &'static str) -> (Memo<Counter>, Arc<AtomicU64>) {
+/// A memo over a new journal and a [`Counter`], and how often that was asked.
+pub(in crate::runtime::engine) fn memo(
+    dir: &Path,
+    status: u16,
+    body: &'static str,
+) -> (Memo<Counter>, Arc<AtomicU64>) {
     let options = Options { writing: Writing::Inline, durability: Durability::Process, hook: None };
     let journal = Journal::open(dir, options).unwrap();
     let asked = Arc::new(AtomicU64::new(0));

@@ -4,20 +4,22 @@
 
 mod report;
 
-use super::{Picked, read_failure, show_rejects};
+use super::{BadRows, read_failure};
 use crate::faces::cli::Failure;
-use crate::faces::cli::asking::{Asking, check_share, kept_in};
+use crate::faces::cli::failure::stopped;
+use crate::faces::cli::journaled_work::{JournaledWork, WorkMemo, check_share, kept_in};
 use crate::faces::cli::settings::RecipeArgs;
 use crate::faces::cli::style::Style;
 use crate::pure::method::make_transcript;
-use crate::pure::prompt::Prompt;
+use crate::pure::prompt::{Prompt, PromptId};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::{Input, LabelSource, Recipe, is_simulated};
 use crate::pure::reject::Reject;
 use crate::pure::reports::refusal_rates::{Replies, SetReport, SetReporter};
 use crate::pure::text::printable;
-use crate::runtime::dataset::prompts::{Columns, PROMPT_COLUMNS, Row};
-use crate::runtime::dataset::readers;
+use crate::runtime::dataset::prompts::{Columns, PROMPT_COLUMNS, Picked, Row};
+use crate::runtime::dataset::readers::{self, RereadableSources};
+use crate::runtime::engine::ReadAhead;
 use crate::runtime::project::models;
 use serde_json::Value;
 use std::io::Write as _;
@@ -82,6 +84,8 @@ enum Side {
 }
 
 impl Side {
+    const BOTH: [Self; 2] = [Self::Safe, Self::Unsafe];
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Safe => "safe",
@@ -99,6 +103,12 @@ struct Asked {
     at: String,
 }
 
+impl Asked {
+    fn id(&self) -> PromptId {
+        self.prompt.id.clone()
+    }
+}
+
 /// What came of it.
 #[derive(Debug)]
 struct Answered {
@@ -114,7 +124,7 @@ struct Rates {
     harmful: SetReport,
     /// Whether the simulated model had a part in it.
     simulated: bool,
-    rejects: Vec<Reject>,
+    bad: BadRows,
 }
 
 /// Runs the command.
@@ -130,32 +140,42 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     project.recipe.label.source = LabelSource::Off;
     let models = models::resolve(&project.recipe)?;
     let cx = project.context(&models)?;
-    let (asked, rejects) = read_sets(args, &project.recipe)?;
+    let sets = Sets::new(args, &project.recipe)?;
+    let LookedThrough { counts, bad, drawn } = sets.look_through()?;
     if !args.json {
-        show_rejects(&rejects);
+        bad.show();
     }
-    for side in [Side::Safe, Side::Unsafe] {
-        if !asked.iter().any(|asked| asked.side == side) {
+    for (side, count) in Side::BOTH.into_iter().zip(counts) {
+        if count == 0 {
             return Err(one_sided(side));
         }
     }
+    let items = ReadAhead::start(sets.prompts(drawn)?).map_err(|stop| stopped(&stop))?.into_stream();
     let revised = project.recipe.method.rounds > 0;
-    let asking = Asking::open(&kept_in(args.out.as_ref(), &project, "rates"), &project, models, args.json)?;
-    let answered = asking.all("prompts", asked.into_iter(), async |ask, asked| {
-        let transcript = make_transcript(ask, &cx, &asked.prompt).await?;
-        let simulated = transcript.models.iter().any(|(_, model)| is_simulated(model));
-        Ok(Answered { asked, replies: Replies::of(&transcript, revised), simulated })
-    })?;
-    asking.tell();
-    let rates = rates(&answered, rejects);
+    let dir = kept_in(args.out.as_ref(), &project, "rates");
+    let work = JournaledWork::open(&dir, &project, models, args.json)?.that_prints(args.rows);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
     let mut line = |text: String| drop(writeln!(out, "{text}"));
-    if args.rows {
-        for answered in &answered {
-            line(report::row(answered, args.json));
+    let answered = async |ask: &WorkMemo<'_>, asked: Asked| {
+        let transcript = make_transcript(ask, &cx, &asked.prompt).await?;
+        let simulated = transcript.models.iter().any(|(_, model)| is_simulated(model));
+        Ok(Answered { asked, replies: Replies::of(&transcript, revised), simulated })
+    };
+    let (mut safe, mut harmful, mut simulated) = (SetReporter::default(), SetReporter::default(), false);
+    work.each("prompts", counts.iter().sum(), items, &answered, |answered| {
+        let reporter = match answered.asked.side {
+            Side::Safe => &mut safe,
+            Side::Unsafe => &mut harmful,
+        };
+        reporter.add(answered.asked.category.as_deref(), &answered.replies);
+        simulated |= answered.simulated;
+        if args.rows {
+            line(report::row(&answered, args.json));
         }
-    }
+    })?;
+    work.tell();
+    let rates = Rates { safe: safe.finish(), harmful: harmful.finish(), simulated, bad };
     line(if args.json {
         report::to_json(&rates).to_string()
     } else {
@@ -165,20 +185,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     if failed && !args.json {
         let _ = writeln!(std::io::stderr().lock(), "some calls failed; the same command asks them again");
     }
-    Ok(ExitCode::from(u8::from(failed || !rates.rejects.is_empty() || crosses(&rates, args))))
-}
-
-fn rates(answered: &[Answered], rejects: Vec<Reject>) -> Rates {
-    let of = |side: Side| {
-        let mut reporter = SetReporter::default();
-        for Answered { asked, replies, .. } in answered.iter().filter(|answered| answered.asked.side == side)
-        {
-            reporter.add(asked.category.as_deref(), replies);
-        }
-        reporter.finish()
-    };
-    let simulated = answered.iter().any(|answered| answered.simulated);
-    Rates { safe: of(Side::Safe), harmful: of(Side::Unsafe), simulated, rejects }
+    Ok(ExitCode::from(u8::from(failed || rates.bad.count > 0 || crosses(&rates, args))))
 }
 
 /// Whether a threshold is crossed, if those without an answer were on the wrong side of it. Unknown is not safe.
@@ -202,72 +209,140 @@ fn one_sided(missing: Side) -> Failure {
         .hint(format!("both sides are needed, for {why}: give `{give}` too, or `--both FILE --side COLUMN`"))
 }
 
-/// The prompts of both sets, and the rows that make none.
-fn read_sets(args: &Args, recipe: &Recipe) -> Result<(Vec<Asked>, Vec<Reject>), Failure> {
-    let (mut safe, mut harmful) = (Picked::new(recipe), Picked::new(recipe));
-    let mut rejects = Vec::new();
-    let sets = [(&args.safe, Some(Side::Safe)), (&args.harmful, Some(Side::Unsafe)), (&args.both, None)];
-    for (files, side) in sets.into_iter().filter(|(files, _)| !files.is_empty()) {
-        for asked in read_files(files, side, args, &recipe.input)? {
-            match asked {
-                Err(reject) => rejects.push(reject),
-                Ok(asked) => {
-                    let set = match asked.side {
-                        Side::Safe => &mut safe,
-                        Side::Unsafe => &mut harmful,
-                    };
-                    set.offer(&asked.prompt.id.clone(), asked);
+/// What a first reading of the sets finds.
+struct LookedThrough {
+    /// Prompts to ask, by side in the order of [`Side::BOTH`].
+    counts: [u64; 2],
+    bad: BadRows,
+    /// The samples, where they are drawn.
+    drawn: Option<Vec<Asked>>,
+}
+
+/// Rows of files: prompts of a set, or why they are none.
+type AskedRows = Box<dyn Iterator<Item = Result<Asked, Reject>> + Send>;
+
+/// Prompts of both sets.
+type AskedPrompts = Box<dyn Iterator<Item = Asked> + Send>;
+
+/// The files of the sets, read twice: once before the first call, so that what is wrong or missing shows, and once to ask.
+struct Sets<'a> {
+    args: &'a Args,
+    recipe: &'a Recipe,
+    safe: RereadableSources,
+    harmful: RereadableSources,
+    both: RereadableSources,
+}
+
+impl<'a> Sets<'a> {
+    fn new(args: &'a Args, recipe: &'a Recipe) -> Result<Self, Failure> {
+        let rereadable = |files: &[String]| {
+            let sources = readers::sources(files, || Box::new(std::io::stdin()));
+            RereadableSources::new(sources).map_err(|error| read_failure(&error))
+        };
+        let (safe, harmful) = (rereadable(&args.safe)?, rereadable(&args.harmful)?);
+        Ok(Self { args, recipe, safe, harmful, both: rereadable(&args.both)? })
+    }
+
+    fn look_through(&self) -> Result<LookedThrough, Failure> {
+        let Input { limit, sample, .. } = self.recipe.input;
+        let mut picked = Side::BOTH.map(|_| Picked::new(limit, sample, self.recipe.seed));
+        let mut looked = LookedThrough { counts: [0; 2], bad: BadRows::new(self.args.json), drawn: None };
+        for side in [Some(Side::Safe), Some(Side::Unsafe), None] {
+            for row in self.rows(side)? {
+                match row {
+                    Err(reject) => looked.bad.add(reject),
+                    Ok(asked) => {
+                        let side = asked.side as usize;
+                        looked.counts[side] += u64::from(picked[side].offer(asked, Asked::id).is_some());
+                    }
                 }
             }
         }
+        if sample.is_some() {
+            let drawn = picked.map(|mut picked| std::iter::from_fn(|| picked.next_drawn()).collect());
+            looked.counts = drawn.each_ref().map(|drawn: &Vec<Asked>| drawn.len() as u64);
+            looked.drawn = Some(drawn.into_iter().flatten().collect());
+        }
+        Ok(looked)
     }
-    Ok((safe.finish().into_iter().chain(harmful.finish()).collect(), rejects))
+
+    /// The prompts to ask, the safe ones first: the samples, or what the files hold.
+    fn prompts(&self, drawn: Option<Vec<Asked>>) -> Result<AskedPrompts, Failure> {
+        if let Some(drawn) = drawn {
+            return Ok(Box::new(drawn.into_iter()));
+        }
+        let limit = self.recipe.input.limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        let mut prompts: AskedPrompts = Box::new(std::iter::empty());
+        for side in Side::BOTH {
+            let rows = self.rows(Some(side))?.chain(self.rows(None)?);
+            let own = rows.filter_map(Result::ok).filter(move |asked| asked.side == side);
+            prompts = Box::new(prompts.chain(own.take(limit)));
+        }
+        Ok(prompts)
+    }
+
+    /// Every row of the files that are all of one side, or that say it row by row.
+    fn rows(&self, side: Option<Side>) -> Result<AskedRows, Failure> {
+        let (named, sources) = match side {
+            Some(Side::Safe) => (&self.args.safe, &self.safe),
+            Some(Side::Unsafe) => (&self.args.harmful, &self.harmful),
+            None => (&self.args.both, &self.both),
+        };
+        if named.is_empty() {
+            return Ok(Box::new(std::iter::empty()));
+        }
+        let input = &self.recipe.input;
+        let side_column = if side.is_none() { self.args.side.clone() } else { None };
+        let labels: Vec<String> = [&side_column, &self.args.by].into_iter().flatten().cloned().collect();
+        let known: Vec<&str> = PROMPT_COLUMNS
+            .iter()
+            .copied()
+            .chain(input.column.as_deref())
+            .chain(labels.iter().map(String::as_str))
+            .collect();
+        let max_bytes = usize::try_from(input.max_bytes).unwrap_or(usize::MAX);
+        let settings = readers::Settings { format: input.format, max_bytes, known_columns: &known };
+        let mut opened = Vec::new();
+        for file in readers::open(sources.sources(), &settings).map_err(|error| read_failure(&error))? {
+            for label in &labels {
+                file.require(label).map_err(|error| read_failure(&error))?;
+            }
+            opened.push((Columns::of(&file, input, false).map_err(|error| read_failure(&error))?, file));
+        }
+        let reading = RowReading { side, side_column, by: self.args.by.clone() };
+        Ok(Box::new(opened.into_iter().flat_map(move |(mut columns, file)| {
+            let needed = columns.needed();
+            let all = needed.map(|needed| [needed, labels.iter().map(String::as_str).collect()].concat());
+            let rows = file.into_rows(all.as_deref());
+            let reading = reading.clone();
+            rows.map(move |row| reading.read(row?, &mut columns))
+        })))
+    }
 }
 
-/// The prompts of some files, all of one side or as the rows say.
-fn read_files(
-    files: &[String],
+/// How a row becomes a prompt of a set.
+#[derive(Debug, Clone)]
+struct RowReading {
+    /// The side of all rows, where they are of one.
     side: Option<Side>,
-    args: &Args,
-    input: &Input,
-) -> Result<impl Iterator<Item = Result<Asked, Reject>>, Failure> {
-    let side_column = side.is_none().then(|| args.side.clone()).flatten();
-    let labels: Vec<String> = [&side_column, &args.by].into_iter().flatten().cloned().collect();
-    let known: Vec<&str> = PROMPT_COLUMNS
-        .iter()
-        .copied()
-        .chain(input.column.as_deref())
-        .chain(labels.iter().map(String::as_str))
-        .collect();
-    let max_bytes = usize::try_from(input.max_bytes).unwrap_or(usize::MAX);
-    let settings = readers::Settings { format: input.format, max_bytes, known_columns: &known };
-    let sources = readers::sources(files, || Box::new(std::io::stdin()));
-    let mut opened = Vec::new();
-    for file in readers::open(sources, &settings).map_err(|error| read_failure(&error))? {
-        for label in &labels {
-            file.require(label).map_err(|error| read_failure(&error))?;
+    /// The column that says it otherwise.
+    side_column: Option<String>,
+    /// The column that says the category.
+    by: Option<String>,
+}
+
+impl RowReading {
+    fn read(&self, row: readers::Row, columns: &mut Columns) -> Result<Asked, Reject> {
+        let side = match self.side {
+            Some(side) => side,
+            None => side_of(&row, self.side_column.as_deref().unwrap_or_default())?,
+        };
+        let category = self.by.as_ref().map(|by| category_of(row.columns.get(by)));
+        match columns.read(row) {
+            Row::Prompt { prompt, at } => Ok(Asked { side, prompt, category, at }),
+            Row::Reject(reject) => Err(reject),
         }
-        opened.push((Columns::of(&file, input, false).map_err(|error| read_failure(&error))?, file));
     }
-    let by = args.by.clone();
-    Ok(opened.into_iter().flat_map(move |(mut columns, file)| {
-        let needed = columns.needed();
-        let all = needed.map(|needed| [needed, labels.iter().map(String::as_str).collect()].concat());
-        let rows = file.into_rows(all.as_deref());
-        let (side_column, by) = (side_column.clone(), by.clone());
-        rows.map(move |row| {
-            let row = row?;
-            let side = match (side, &side_column) {
-                (Some(side), _) => side,
-                (None, column) => side_of(&row, column.as_deref().unwrap_or_default())?,
-            };
-            let category = by.as_ref().map(|by| category_of(row.columns.get(by)));
-            match columns.read(row) {
-                Row::Prompt { prompt, at } => Ok(Asked { side, prompt, category, at }),
-                Row::Reject(reject) => Err(reject),
-            }
-        })
-    }))
 }
 
 /// The side that a row says it is on. What it says otherwise is no side: a wrong guess would count on the wrong one.

@@ -20,8 +20,8 @@ pub(super) fn row(Answered { asked, replies, .. }: &Answered, as_json: bool) -> 
 }
 
 pub(super) fn to_json(rates: &Rates) -> Value {
-    let Rates { safe, harmful, simulated, rejects } = rates;
-    json!({ "safe": safe, "unsafe": harmful, "simulated": simulated, "rejects": rejects })
+    let Rates { safe, harmful, simulated, bad } = rates;
+    json!({ "safe": safe, "unsafe": harmful, "simulated": simulated, "rejects": bad.told })
 }
 
 /// A table of 80 columns, and what it does not hold. Shares are in percent, with their 95 % intervals.

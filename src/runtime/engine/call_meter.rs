@@ -1,6 +1,5 @@
 //! Counts what a piece of work asks, by role, and what of it came from the journal.
 
-use super::asking;
 use crate::pure::answer::Answer;
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::{Call, CallKey};
@@ -11,46 +10,51 @@ use tokio::time::Instant;
 
 /// What a piece of work took.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub struct MeteredCalls {
     keys: BTreeSet<CallKey>,
-    pub(super) used: ByRole,
-    /// Calls not from the journal, and the seconds they took.
-    pub(super) asked: u64,
-    pub(super) waited: f64,
+    /// Calls and tokens by role. What is asked twice is counted once.
+    pub used: ByRole,
+    /// Calls not from the journal.
+    pub asked: u64,
+    /// Seconds that those took, one after another.
+    pub waited: f64,
 }
 
-impl Seen {
+impl MeteredCalls {
     /// Calls whose answers were in the journal before. What is asked twice is counted once.
-    pub(super) fn known(&self) -> u64 {
+    pub fn known(&self) -> u64 {
         (self.keys.len() as u64).saturating_sub(self.asked)
     }
 }
 
 /// Passes calls on and counts them; what is asked twice is paid once.
-pub(super) struct Counting<'a> {
-    inner: &'a asking::Ask<'a>,
-    seen: Mutex<Seen>,
+#[derive(Debug)]
+pub struct CallMeter<'a, A> {
+    inner: &'a A,
+    calls: Mutex<MeteredCalls>,
 }
 
-impl<'a> Counting<'a> {
-    pub(super) fn new(inner: &'a asking::Ask<'a>) -> Self {
-        Self { inner, seen: Mutex::default() }
+impl<'a, A> CallMeter<'a, A> {
+    /// A meter that has counted nothing yet.
+    pub fn new(inner: &'a A) -> Self {
+        Self { inner, calls: Mutex::default() }
     }
 
-    pub(super) fn seen(self) -> Seen {
-        self.seen.into_inner().unwrap_or_else(PoisonError::into_inner)
+    /// What was counted.
+    pub fn finish(self) -> MeteredCalls {
+        self.calls.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Ask for Counting<'_> {
+impl<A: Ask> Ask for CallMeter<'_, A> {
     async fn ask(&self, call: Call) -> Result<Answer, Stop> {
         let (key, role) = (call.key(), call.role);
         let began = Instant::now();
         let answer = self.inner.ask(call).await?;
         let took = began.elapsed().as_secs_f64();
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.keys.insert(key) {
-            seen.used[place(role)] += Used {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if calls.keys.insert(key) {
+            calls.used[place(role)] += Used {
                 calls: 1.0,
                 prompt: answer.usage.prompt as f64,
                 cached: answer.usage.cached as f64,
@@ -58,8 +62,8 @@ impl Ask for Counting<'_> {
             };
         }
         if !answer.from_journal {
-            seen.asked += 1;
-            seen.waited += took;
+            calls.asked += 1;
+            calls.waited += took;
         }
         Ok(answer)
     }
