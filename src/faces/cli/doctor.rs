@@ -8,16 +8,14 @@ use crate::pure::call::Role;
 use crate::pure::recipe::ResolvedModel;
 use crate::pure::recipe::{Model, Models, OPENAI};
 use crate::pure::text::{one_line, printable};
+use crate::runtime::model::Http;
 use crate::runtime::model::capability_probe::{self, Ability, Found};
-use crate::runtime::model::{Http, KeyLookup};
-
-use secrecy::SecretString;
+use crate::runtime::project::models;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// Where servers on this machine usually listen.
 const LOCAL: [(&str, &str); 5] = [
@@ -112,13 +110,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             "the recipe uses only the simulated model: there is no endpoint to look at",
         ));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Kind::Bug, format!("cannot start the runtime: {error}")))?;
-    let http = Http::new(environment());
+    let http = Http::new(models::keys());
     let looks = targets.into_iter().map(|target| look(&http, target, !args.no_calls));
-    let mut reports = runtime.block_on(futures::future::join_all(looks));
+    let mut reports = super::runtime()?.block_on(futures::future::join_all(looks));
     // What nobody asked about and nobody answers on is not worth a line.
     reports.retain(|report| report.is_wanted || report.answers());
     print(&reports, args.json);
@@ -136,18 +130,6 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         }
         None => Ok(ExitCode::SUCCESS),
     }
-}
-
-/// Keys by environment variable.
-fn environment() -> KeyLookup {
-    Arc::new(|name| variable(name).map(SecretString::from))
-}
-
-fn variable(name: &str) -> Option<String> {
-    if name.is_empty() {
-        return None;
-    }
-    std::env::var_os(name)?.into_string().ok().filter(|value| !value.is_empty())
 }
 
 fn targets(args: &Args) -> Result<Vec<Target>, Failure> {
@@ -170,9 +152,9 @@ fn targets(args: &Args) -> Result<Vec<Target>, Failure> {
     }
     let mut targets = Vec::new();
     let key = args.api_key_env.as_deref().unwrap_or("OPENAI_API_KEY");
-    if let Some(base_url) = variable("OPENAI_BASE_URL") {
+    if let Some(base_url) = models::environment_variable("OPENAI_BASE_URL") {
         targets.extend(target("OPENAI_BASE_URL".into(), &base_url, is_local(&base_url), true));
-    } else if variable(key).is_some() {
+    } else if models::environment_variable(key).is_some() {
         targets.extend(target(key.to_owned(), OPENAI, false, true));
     }
     for (who, url) in LOCAL {

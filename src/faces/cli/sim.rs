@@ -60,11 +60,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     if let Some(run) = &args.truth {
         return write_truth(run, &args.settings);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Kind::Bug, format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(serve(args))
+    super::runtime()?.block_on(serve(args))
 }
 
 async fn serve(args: &Args) -> Result<ExitCode, Failure> {
@@ -78,34 +74,10 @@ async fn serve(args: &Args) -> Result<ExitCode, Failure> {
     let _ = writeln!(out, "listening on {}", server.base_url()).and_then(|()| out.flush());
     drop(out);
     server
-        .run(told_to_stop())
+        .run(super::signals::interrupted())
         .await
         .map_err(|error| Failure::new(Kind::Bug, format!("serving failed: {error}")))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Ready on Ctrl-C or SIGTERM.
-async fn told_to_stop() {
-    let interrupt = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
-    }
 }
 
 /// The settings of the world that a run was made in: the flags, or the run's own recipe when there are none.

@@ -31,15 +31,17 @@ pub fn client(recipe: &Recipe, on_retry: OnRetry) -> Client<Transports> {
 }
 
 /// Looks keys up in the environment.
+pub fn keys() -> KeyLookup {
+    Arc::new(|name: &str| environment_variable(name).map(SecretString::from))
+}
+
+/// What an environment variable says, without white space around it; `None` where it says nothing.
 #[expect(
     clippy::disallowed_methods,
-    reason = "keys come from the environment variable that the recipe names"
+    reason = "keys and the endpoint come from the environment variables that the recipe names"
 )]
-pub fn keys() -> KeyLookup {
-    Arc::new(|name: &str| {
-        std::env::var(name)
-            .ok()
-            .filter(|key| !key.trim().is_empty())
-            .map(|key| SecretString::from(key.trim()))
-    })
+pub fn environment_variable(name: &str) -> Option<String> {
+    let value = std::env::var(name).ok()?;
+    let value = value.trim();
+    (!value.is_empty()).then(|| value.to_owned())
 }
