@@ -3,24 +3,13 @@
 //!
 //! Only collects and words; [`super::screen`] writes.
 
-use super::session::plural;
-use crate::faces::cli::style::Style;
+use super::session_cost::AnswerSource;
+use crate::faces::cli::style::{Style, plural};
 use crate::faces::cli::word_wrap::flowed;
 use crate::pure::answer::Answer;
 use crate::pure::method::verdict::{read_critique, read_screen};
 use crate::pure::text::printable;
 use crate::pure::transcript::Verdict;
-
-/// How an answer came by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Came {
-    /// A model was asked.
-    Asked,
-    /// It was known from another prompt or an earlier answer of the session.
-    Known,
-    /// It stood on the screen before, for the same prompt.
-    Again,
-}
 
 /// The critiques of one response.
 #[derive(Debug, Default)]
@@ -33,7 +22,7 @@ pub(super) struct Critics {
 struct Seat {
     id: String,
     said: Said,
-    came: Came,
+    came: AnswerSource,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +42,7 @@ impl Critics {
     /// A critic is asked about a principle; a second call about the same one is a follow-up.
     pub(super) fn asked(&mut self, id: &str) {
         if !self.seats.iter().any(|seat| seat.id == id) {
-            self.seats.push(Seat { id: id.to_owned(), said: Said::Nothing, came: Came::Again });
+            self.seats.push(Seat { id: id.to_owned(), said: Said::Nothing, came: AnswerSource::Again });
         }
     }
 
@@ -63,7 +52,7 @@ impl Critics {
         &mut self,
         id: &str,
         answer: Result<&Answer, &str>,
-        came: Came,
+        came: AnswerSource,
         style: Style,
     ) -> Option<String> {
         let seat = self.seats.iter_mut().find(|seat| seat.id == id)?;
@@ -82,7 +71,7 @@ impl Critics {
             return None;
         };
         seat.said = Said::Verdict(verdict);
-        let worth_reading = verdict == Verdict::Violates && came != Came::Again;
+        let worth_reading = verdict == Verdict::Violates && came != AnswerSource::Again;
         worth_reading.then(|| shown(&seat.id, verdict, &text, style))
     }
 
@@ -98,7 +87,7 @@ impl Critics {
         let mut out = String::new();
         let again: Vec<String> = seats
             .iter()
-            .filter(|seat| seat.came == Came::Again && seat.said == Said::Verdict(Verdict::Violates))
+            .filter(|seat| seat.came == AnswerSource::Again && seat.said == Said::Verdict(Verdict::Violates))
             .map(|seat| printable(&seat.id))
             .collect();
         if !again.is_empty() {
@@ -131,7 +120,7 @@ fn total(seats: &[Seat]) -> String {
     .filter(|(n, _)| *n > 0)
     .map(|(n, word)| format!("{n} {word}"))
     .collect();
-    let again = seats.iter().all(|seat| seat.came == Came::Again);
+    let again = seats.iter().all(|seat| seat.came == AnswerSource::Again);
     format!(
         "{}{}: {}",
         plural(seats.len(), "critique"),
@@ -182,11 +171,11 @@ mod tests {
         }
         let mut hear =
             |id: &str, text: &str, came| critics.answered(id, Ok(&answer(text)), came, Style::plain());
-        assert_eq!(hear("brief", "Fine.\nVerdict: conforms", Came::Asked), None);
-        let objection = hear("kind", "It \u{1b}[2Jscolds.\n\nVerdict: violates", Came::Asked);
+        assert_eq!(hear("brief", "Fine.\nVerdict: conforms", AnswerSource::Asked), None);
+        let objection = hear("kind", "It \u{1b}[2Jscolds.\n\nVerdict: violates", AnswerSource::Asked);
         assert_eq!(objection.as_deref(), Some("  violates kind\n    It \\u{1b}[2Jscolds.\n"));
-        assert_eq!(hear("honest", "Untrue.\nVerdict: violates", Came::Again), None);
-        assert_eq!(hear("safe", "Who knows.", Came::Asked), None);
+        assert_eq!(hear("honest", "Untrue.\nVerdict: violates", AnswerSource::Again), None);
+        assert_eq!(hear("safe", "Who knows.", AnswerSource::Asked), None);
         assert_eq!(critics.progress(), "4 of 4 critiques");
         assert_eq!(
             critics.close(Style::plain(), 2),
@@ -199,10 +188,10 @@ mod tests {
     fn a_follow_up_settles_what_was_unclear() {
         let mut critics = Critics::default();
         critics.asked("kind");
-        critics.answered("kind", Err("an empty answer"), Came::Asked, Style::plain());
+        critics.answered("kind", Err("an empty answer"), AnswerSource::Asked, Style::plain());
         critics.asked("kind");
-        critics.answered("kind", Ok(&answer("Verdict: not-applicable")), Came::Asked, Style::plain());
-        critics.answered("kind", Ok(&answer("Who can tell?")), Came::Asked, Style::plain());
+        critics.answered("kind", Ok(&answer("Verdict: not-applicable")), AnswerSource::Asked, Style::plain());
+        critics.answered("kind", Ok(&answer("Who can tell?")), AnswerSource::Asked, Style::plain());
         assert_eq!(critics.close(Style::plain(), 2), "  1 critique: 1 not applicable");
     }
 

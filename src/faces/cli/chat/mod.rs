@@ -11,6 +11,7 @@ mod input;
 mod save_commands;
 mod screen;
 mod session;
+mod session_cost;
 mod show_commands;
 mod streaming_model;
 pub(super) mod summary;

@@ -5,7 +5,8 @@
 //! edge moves to the next line, and one status line at the bottom says what is being waited for. Everything that a model
 //! wrote goes through [`Printable`] first.
 
-use super::critique_view::{Came, Critics, screened};
+use super::critique_view::{Critics, screened};
+use super::session_cost::AnswerSource;
 use crate::faces::cli::style::Style;
 use crate::faces::cli::word_diff::word_diff;
 use crate::faces::cli::word_wrap::{Flow, Words, flowed};
@@ -210,7 +211,7 @@ impl Screen {
     }
 
     /// A call ended.
-    pub(super) fn ends(&self, call: &Call, answer: &Answer, came: Came) {
+    pub(super) fn ends(&self, call: &Call, answer: &Answer, came: AnswerSource) {
         let mut out = self.out();
         let trouble = trouble(&answer.outcome);
         let heard = trouble.as_deref().map_or(Ok(answer), Err);
@@ -219,18 +220,18 @@ impl Screen {
             Purpose::Draft { .. } | Purpose::Revision { .. } => {
                 let stream = out.stream.take();
                 match (stream, came) {
-                    (Some(mut stream), Came::Asked) => {
+                    (Some(mut stream), AnswerSource::Asked) => {
                         let held = stream.unmixed.end();
                         let rest = stream.safe.push(&held) + stream.safe.end();
                         let rest = stream.flow.push(&rest) + &stream.flow.end();
                         out.more(&rest);
                     }
-                    (_, Came::Again) => {
+                    (_, AnswerSource::Again) => {
                         let words = answer.text.split_whitespace().count();
                         let line = format!("{}, as before: {words} words", title(call, out.style));
                         out.line(&line);
                     }
-                    (_, Came::Asked | Came::Known) => {
+                    (_, AnswerSource::Asked | AnswerSource::Known) => {
                         let title = title(call, out.style);
                         out.line(&title);
                         let text = flowed(&printable(&answer.text), out.style.width - 1, 2);

@@ -3,10 +3,12 @@
 //! What commands do with it is beside it: `changes` (what is asked), `looks` (what is shown), `notes` (what is saved).
 
 use super::screen::Screen;
-use super::streaming_model::{Live, Memory, Spent};
+use super::session_cost::SessionCost;
+use super::streaming_model::{Live, Memory};
 use super::summary;
 use crate::faces::cli::Failure;
 use crate::faces::cli::failure::stopped;
+use crate::faces::cli::style::plural;
 use crate::pure::ask::Stop;
 use crate::pure::constitution::Constitution;
 use crate::pure::method::critique_revision;
@@ -103,7 +105,7 @@ impl Session {
     }
 
     /// What the session has used.
-    pub(super) fn spent(&self) -> Spent {
+    pub(super) fn spent(&self) -> SessionCost {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).spent().clone()
     }
 
@@ -192,7 +194,7 @@ impl Session {
         Ok(())
     }
 
-    fn show_end(&mut self, transcript: Transcript, made_with: Arc<Constitution>, before: &Spent) {
+    fn show_end(&mut self, transcript: Transcript, made_with: Arc<Constitution>, before: &SessionCost) {
         let (screen, style) = (&self.screen, self.screen.style());
         let Some(exchange) = &mut self.last else { return };
         let old = exchange.transcript.as_ref();
@@ -223,11 +225,6 @@ impl Session {
         exchange.before = exchange.transcript.replace(transcript);
         exchange.made_with = made_with;
     }
-}
-
-/// "1 round", "2 rounds".
-pub(super) fn plural(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
 fn client(recipe: &Recipe, screen: &Arc<Screen>) -> Client<Transports> {

@@ -2,9 +2,8 @@
 //!
 //! Words only; who asks for them writes them.
 
-use super::session::plural;
-use super::streaming_model::Spent;
-use crate::faces::cli::style::Style;
+use super::session_cost::SessionCost;
+use crate::faces::cli::style::{Style, plural};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::Models;
 use crate::pure::text::printable;
@@ -92,7 +91,7 @@ pub(super) fn compared(old: &Transcript, new: &Transcript) -> Vec<String> {
 }
 
 /// What it took, in a line: "3 asked, 49 known; 1200 tokens in, 300 out; cost 0.0123".
-pub(super) fn took(spent: &Spent, models: &Models) -> String {
+pub(super) fn took(spent: &SessionCost, models: &Models) -> String {
     let usage = spent.usage();
     let asked = usize::try_from(spent.asked()).unwrap_or(usize::MAX);
     let mut line = format!("{} asked, {} known", plural(asked, "call"), spent.known);
@@ -112,12 +111,12 @@ pub(super) fn sum(money: f64) -> String {
 }
 
 /// Tokens and money of a session by role.
-pub(super) fn bill(spent: &Spent, models: &Models) -> String {
+pub(super) fn bill(spent: &SessionCost, models: &Models) -> String {
     let mut lines = vec![format!(
         "{:<10}{:>8}{:>12}{:>12}{:>12}{:>12}",
         "", "calls", "tokens in", "cached", "out", "cost"
     )];
-    let row = |name: &str, calls: u64, spent: &Spent| {
+    let row = |name: &str, calls: u64, spent: &SessionCost| {
         let usage = spent.usage();
         let cost = spent.money(models).map_or_else(|| "not known".into(), sum);
         let [calls, prompt, cached, out] =
@@ -125,7 +124,7 @@ pub(super) fn bill(spent: &Spent, models: &Models) -> String {
         format!("{name:<10}{calls:>8}{prompt:>12}{cached:>12}{out:>12}{cost:>12}")
     };
     for (role, own) in &spent.roles {
-        let one = Spent { roles: [(*role, *own)].into(), known: 0 };
+        let one = SessionCost { roles: [(*role, *own)].into(), known: 0 };
         lines.push(row(role.as_str(), own.0, &one));
     }
     lines.push(row("all", spent.asked(), spent));
@@ -145,7 +144,7 @@ mod tests {
     #[test]
     fn money_is_told_where_the_recipe_has_prices() {
         let usage = Usage { prompt: 1_000_000, cached: 0, completion: 500_000 };
-        let spent = Spent { roles: [(Role::Critic, (3, usage))].into(), known: 2 };
+        let spent = SessionCost { roles: [(Role::Critic, (3, usage))].into(), known: 2 };
         let mut models = Models::default();
         assert_eq!(took(&spent, &models), "3 calls asked, 2 known; 1.00M tokens in, 500.0k out");
         models.default.price =
