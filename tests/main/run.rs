@@ -297,3 +297,25 @@ fn a_simulated_endpoint_is_named_in_every_row_whatever_it_was_called() {
         assert_eq!((&row["model"], &row["simulated"]), (&"sim/large".into(), &true.into()), "{row}");
     }
 }
+
+/// A folder with somebody's files is refused, and nothing in it is touched.
+#[test]
+fn a_folder_that_is_no_run_is_not_written_into() {
+    let scratch = Scratch::new();
+    scratch.write("mine/constitution.toml", "my own words");
+    scratch.write("p.jsonl", "{\"prompt\": \"How do I open the gate?\"}\n");
+    let run = ["run", "--model", "sim", "--constitution", "minimal", "--prompts", "p.jsonl", "--out"];
+    let refused = scratch.run(&[&run[..], &["mine"]].concat()).code(2);
+    assert!(
+        refused.err.contains("`mine` holds files already") && refused.err.contains("--out"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(std::fs::read_to_string(scratch.path("mine/constitution.toml")).unwrap(), "my own words");
+    assert_eq!(std::fs::read_dir(scratch.path("mine")).unwrap().count(), 1);
+    // An empty folder, a new one and the run itself are fine.
+    std::fs::create_dir(scratch.path("empty")).unwrap();
+    for out in ["empty", "new", "new"] {
+        scratch.run(&[&run[..], &[out]].concat()).code(0);
+    }
+}

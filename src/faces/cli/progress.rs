@@ -85,6 +85,7 @@ impl Lines {
                 Some(line + &self.trouble.take().unwrap_or_default())
             }
             Event::Stopping => Some(STOPPING.to_owned()),
+            Event::FieldRefused { role, field, instead } => Some(refused_line(role, field, instead)),
             Event::Retry { role, cause, wait_s } => {
                 self.trouble = Some(format!("; {}", retry_line(role, cause, *wait_s)));
                 None
@@ -99,6 +100,10 @@ impl Lines {
             let _ = writeln!(std::io::stderr().lock(), "{line}");
         }
     }
+}
+
+fn refused_line(role: &str, field: &str, instead: &str) -> String {
+    format!("{role}: the endpoint refuses `{field}`; the run goes on without it: {instead}")
 }
 
 fn retry_line(role: &str, cause: &str, wait_s: f64) -> String {
@@ -175,6 +180,9 @@ impl Bar {
             }
             Event::Prompt { .. } | Event::Reject { .. } => self.drawn.inc(1),
             Event::Stopping => self.print(&self.style.warn(STOPPING)),
+            Event::FieldRefused { role, field, instead } => {
+                self.print(&self.style.warn(&refused_line(role, field, instead)));
+            }
             Event::Exported { .. } | Event::Report(_) => {}
             Event::Summary(_) => self.drawn.finish_and_clear(),
         }

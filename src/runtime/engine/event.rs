@@ -54,6 +54,15 @@ pub enum Event {
         /// Seconds until the next attempt.
         wait_s: f64,
     },
+    /// An endpoint refuses an optional field of a request, and the run goes on without it. Told once for each model.
+    FieldRefused {
+        /// Who was asked.
+        role: String,
+        /// The field.
+        field: String,
+        /// What the run does instead.
+        instead: String,
+    },
     /// Counts so far, every few seconds.
     Progress(Summary),
     /// The user asked to stop; what is in flight is finished.
@@ -74,8 +83,24 @@ pub enum Event {
 }
 
 impl From<Retrying> for Event {
-    fn from(Retrying { role, cause, wait }: Retrying) -> Self {
-        Self::Retry { role: role.as_str().into(), cause, wait_s: wait.as_secs_f64() }
+    fn from(Retrying { role, cause, wait, refused }: Retrying) -> Self {
+        match refused {
+            Some(field) => Self::FieldRefused {
+                role: role.as_str().into(),
+                field: field.into(),
+                instead: instead_of(field).into(),
+            },
+            None => Self::Retry { role: role.as_str().into(), cause, wait_s: wait.as_secs_f64() },
+        }
+    }
+}
+
+/// What a run does without an optional field of a request, and the recipe's line that never sends it.
+fn instead_of(field: &str) -> &'static str {
+    match field {
+        "seed" => "draws of one conversation differ by chance; `send_seed = false` never sends it",
+        "logprobs" => "preferences are read from votes; `label.how = \"votes\"` never asks for them",
+        _ => "verdicts are read from the text; `structured = false` never asks for a schema",
     }
 }
 

@@ -14,9 +14,9 @@ mod shutdown;
 #[cfg(test)]
 mod tests;
 
-pub use event::{CallCounts, Event, Summary, VerdictCounts};
 pub use call_meter::{CallMeter, MeteredCalls};
 pub use each::{WorkSetup, each};
+pub use event::{CallCounts, Event, Summary, VerdictCounts};
 pub use event_bus::EventBus;
 pub use input::{ReadAhead, at_hand};
 pub use run::{Finished, RowRule, Run, run};

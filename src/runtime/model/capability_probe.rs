@@ -179,7 +179,7 @@ impl<T: Transport> Asker<'_, T> {
             Next::Answer(answer) => Ok(answer),
             Next::Fail(failure) => Err(failure.message),
             Next::Again(trouble) => Err(trouble.message),
-            Next::Stop(message) => Err(message),
+            Next::Without { message, .. } | Next::Stop(message) => Err(message),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::pure::ask::Stop;
 use crate::pure::call::{Call, CallKey, Role};
 use crate::pure::recipe::ResolvedModel;
 use crate::pure::recipe::{Limits, SIM};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub struct Retrying {
     pub cause: String,
     /// Time until the next attempt.
     pub wait: Duration,
+    /// The optional field that the endpoint refuses, and that is left out from now on.
+    pub refused: Option<&'static str>,
 }
 
 /// Hears of every attempt that will be made again.
@@ -59,6 +61,8 @@ struct Endpoint {
     /// Whether anything ever came from it, with whatever status.
     has_replied: AtomicBool,
     lines: Mutex<BTreeMap<LineKey, Arc<Line>>>,
+    /// Optional fields of a request that a model refused, by the model's name.
+    refused: Mutex<BTreeSet<(String, &'static str)>>,
 }
 
 /// One call on its way.
@@ -111,6 +115,9 @@ impl<T: Transport> Client<T> {
             counted: 0,
             spent: Duration::ZERO,
         };
+        for field in endpoint.refused_by(&model.model) {
+            asking.go_on_without(field);
+        }
         let line = Arc::clone(&asking.line);
         let _place = line.enter().await.map_err(Stop::Provider)?;
         loop {
@@ -170,6 +177,20 @@ impl<T: Transport> Client<T> {
                     asking.count_failure(&failure.message, true)?;
                 }
                 Ok(Step::Done(Recorded { failure: Some(failure), ..recorded }))
+            }
+            Next::Without { field, .. } => {
+                permit.answered(Usage::default());
+                asking.go_on_without(field);
+                if asking.endpoint.refuses(&asking.request.model.model, field) {
+                    let cause = format!("`{field}` is refused, so it is left out");
+                    (self.on_retry)(Retrying {
+                        role: asking.call.role,
+                        cause,
+                        wait: Duration::ZERO,
+                        refused: Some(field),
+                    });
+                }
+                Ok(Step::Wait(Duration::ZERO))
             }
             Next::Stop(message) => Err(Stop::Provider(message)),
             Next::Again(trouble) => {
@@ -240,7 +261,7 @@ impl<T: Transport> Client<T> {
             };
         }
         let cause = trouble.cause.clone();
-        (self.on_retry)(Retrying { role: asking.call.role, cause, wait });
+        (self.on_retry)(Retrying { role: asking.call.role, cause, wait, refused: None });
         Ok(Some(wait))
     }
 
@@ -257,6 +278,7 @@ impl<T: Transport> Client<T> {
                 answered: AtomicBool::new(false),
                 has_replied: AtomicBool::new(false),
                 lines: Mutex::default(),
+                refused: Mutex::default(),
             })
         };
         endpoints.entry(name).or_insert_with(new).clone()
@@ -270,6 +292,16 @@ enum Step {
 }
 
 impl Asking<'_> {
+    /// Leaves a field out of the request. The call's key stays: it is what was asked for.
+    fn go_on_without(&mut self, field: &str) {
+        if let Some(body) = self.request.body.as_object_mut() {
+            body.shift_remove(field);
+            if field == "logprobs" {
+                body.shift_remove("top_logprobs");
+            }
+        }
+    }
+
     /// Counts a call that failed. Too many in a row stop the run, so that what is left can be asked another day.
     fn count_failure(&self, message: &str, is_refusal: bool) -> Result<(), Stop> {
         let Some(failures) = self.line.fails(is_refusal) else { return Ok(()) };
@@ -292,6 +324,18 @@ impl Asking<'_> {
 }
 
 impl Endpoint {
+    /// Notes that a model refuses a field; whether that is news.
+    fn refuses(&self, model: &str, field: &'static str) -> bool {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.insert((model.to_owned(), field))
+    }
+
+    /// The fields that a model refused.
+    fn refused_by(&self, model: &str) -> Vec<&'static str> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.iter().filter(|(name, _)| name == model).map(|(_, field)| *field).collect()
+    }
+
     /// The line that a call belongs to.
     fn line(&self, call: &Call) -> Arc<Line> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);

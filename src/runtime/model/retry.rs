@@ -20,6 +20,13 @@ pub(super) enum Next {
     Fail(Failure),
     /// The attempt may succeed when made again.
     Again(Trouble),
+    /// The endpoint refuses a field that the call can do without.
+    Without {
+        /// The field's name.
+        field: &'static str,
+        /// What the endpoint said.
+        message: String,
+    },
     /// No call will be answered until the user does something.
     Stop(String),
 }
@@ -126,6 +133,21 @@ fn judge_error(status: u16, retry_after_s: Option<f64>, error: &WireError, reque
             || (status == 403 && has(&["flagged", "moderation"]));
     let is_too_long =
         has(&["context_length", "context length", "context size", "maximum context", "too many tokens"]);
+    if let Some(field) = refused_field(status, error, request) {
+        return Next::Without { field, message: said };
+    }
+    // A server that loads its model needs time, not attempts.
+    if matches!(status, 500 | 502..=504)
+        && has(&["loading model", "model is loading", "is loading", "currently loading"])
+    {
+        let after = retry_after_s.and_then(|s| Duration::try_from_secs_f64(s).ok()).or(Some(LOADING));
+        return Next::Again(Trouble {
+            cause: "loading".into(),
+            message: said,
+            after,
+            kind: TroubleKind::Slow,
+        });
+    }
     match status {
         300..=399 | 405 => {
             Next::Stop(format!("`{url}` gave {said}; is `base_url` right? It often ends in `/v1`"))
@@ -185,6 +207,48 @@ fn short_message(status: u16, error: &WireError, request: &Request) -> String {
         (true, false) => format!("status {status} ({})", clean(&error.code)),
         (true, true) => format!("status {status}"),
     }
+}
+
+/// How long to leave a server alone that says that it loads its model.
+const LOADING: Duration = Duration::from_secs(2);
+
+/// Fields that a call can do without, by what servers call them. Without a seed, draws of one conversation differ by chance;
+/// without log-probabilities, votes are counted; without a schema, the answer is read as the text asks for it.
+const OPTIONAL_FIELDS: [(&str, &[&str]); 3] = [
+    ("seed", &["seed"]),
+    ("logprobs", &["logprobs", "top_logprobs", "log probabilities", "logprob"]),
+    ("response_format", &["response_format", "json_schema", "json_object", "structured output", "guided"]),
+];
+
+/// The optional field of a request that an endpoint refuses, if that is what its error says.
+fn refused_field(status: u16, error: &WireError, request: &Request) -> Option<&'static str> {
+    const REFUSES: [&str; 16] = [
+        "not permitted",
+        "not supported",
+        "unsupported",
+        "extra_forbidden",
+        "unknown",
+        "unrecognized",
+        "unrecognised",
+        "unexpected",
+        "not allowed",
+        "not available",
+        "unavailable",
+        "does not support",
+        "doesn't support",
+        "forbidden",
+        "cannot be used",
+        "invalid",
+    ];
+    if !matches!(status, 400 | 403 | 404 | 422 | 500 | 501) {
+        return None;
+    }
+    let words = format!("{} {}", error.code, error.message).to_lowercase();
+    let is_refusal = REFUSES.iter().any(|refuses| words.contains(refuses));
+    let named = OPTIONAL_FIELDS.iter().find(|(field, names)| {
+        !request.body[*field].is_null() && names.iter().any(|name| words.contains(name))
+    });
+    named.map(|(field, _)| *field).filter(|_| is_refusal)
 }
 
 /// The recipe's setting that a refusal is about, as the end of a sentence; nothing where no setting is known to help.

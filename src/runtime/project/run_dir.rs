@@ -49,8 +49,16 @@ impl RunDir {
         self.path.join(TEMPLATES).to_string_lossy().into_owned()
     }
 
-    /// Makes the directory, if it is not there.
+    /// Makes the directory, if it is not there. One that holds other things than a run is refused, and nothing in it is
+    /// touched.
     pub fn create(&self) -> Result<(), ProjectError> {
+        if !self.path.join(crate::runtime::journal::FILE).exists() && holds_files(&self.path) {
+            return Err(ProjectError::input(format!(
+                "`{}` holds files already, and they are not a run's",
+                self.path.display()
+            ))
+            .hint("name a new folder with `--out`: a run never writes among files that it did not make"));
+        }
         std::fs::create_dir_all(&self.path).map_err(|error| self.cannot_write(&self.path, &error))
     }
 
@@ -94,6 +102,12 @@ impl RunDir {
             ),
         }
     }
+}
+
+/// Whether there is anything in a directory besides hidden files.
+fn holds_files(path: &Path) -> bool {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name()).any(|name| !name.to_string_lossy().starts_with('.'))
 }
 
 fn unwritable(what: &str, error: &dyn std::fmt::Display) -> ProjectError {

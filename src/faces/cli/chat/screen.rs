@@ -263,7 +263,7 @@ impl Screen {
 
     /// An attempt failed and will be made again.
     pub(super) fn retries(&self, retrying: &Retrying) {
-        let Retrying { role, cause, wait } = retrying;
+        let Retrying { role, cause, wait, .. } = retrying;
         let text =
             format!("{}: {}; again in {:.1} s", role.as_str(), one_line(cause, 40), wait.as_secs_f64());
         match (self.manner, role) {

@@ -109,18 +109,35 @@ pub(super) fn message(value: &Value) -> Result<Message, BadPrompt> {
     let Value::Object(fields) = value else {
         return Err(bad(format!("a message is {}, not an object", type_name(value))));
     };
-    let (role, content) = if fields.contains_key("role") { ("role", "content") } else { ("from", "value") };
-    let Some(Value::String(role)) = fields.get(role) else {
+    let first = |names: [&'static str; 3]| {
+        names.into_iter().find(|name| fields.contains_key(*name)).unwrap_or(names[0])
+    };
+    let Some(Value::String(role)) = fields.get(first(["role", "from", "speaker"])) else {
         return Err(bad("a message has no `role`".into()));
     };
-    let role = match role.as_str() {
-        "system" | "developer" => Speaker::System,
-        "user" | "human" => Speaker::User,
-        "assistant" | "gpt" | "model" | "bot" => Speaker::Assistant,
-        "tool" | "function" => return Err(bad("a message of a tool is not understood".into())),
-        _ => return Err(bad("a message's role is none of `system`, `user` and `assistant`".into())),
+    let content = first(["content", "value", "text"]);
+    let Some(speaker) = speaker_of(role) else {
+        return Err(bad(match role.trim().to_lowercase().as_str() {
+            "tool" | "function" | "observation" | "ipython" => "a message of a tool is not understood".into(),
+            _ => {
+                "a message's role is none of `system`, `user` and `assistant`, in any spelling that is known"
+                    .into()
+            }
+        }));
     };
-    Ok(Message::new(role, text_of(fields, content)?))
+    Ok(Message::new(speaker, text_of(fields, content)?))
+}
+
+/// Who speaks, by the names that data sets use, in any case.
+fn speaker_of(role: &str) -> Option<Speaker> {
+    match role.trim().to_lowercase().as_str() {
+        "system" | "developer" | "system_prompt" | "context" => Some(Speaker::System),
+        "user" | "human" | "prompter" | "person" | "customer" | "client" | "question" | "input"
+        | "participant" => Some(Speaker::User),
+        "assistant" | "gpt" | "model" | "bot" | "chatbot" | "ai" | "bing" | "chatgpt" | "bard" | "claude"
+        | "llm" | "agent" | "answer" | "output" => Some(Speaker::Assistant),
+        _ => None,
+    }
 }
 
 /// A message's text: a string, or the parts of it that OpenAI's format allows.

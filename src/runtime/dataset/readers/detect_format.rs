@@ -2,6 +2,7 @@
 
 use super::source::extension;
 use crate::pure::recipe::Format;
+use crate::pure::text::loose_json;
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +121,9 @@ fn json_object(head: &[u8]) -> bool {
     let mut lines = head.splitn(2, |b| *b == b'\n');
     let first = lines.next().unwrap_or_default();
     match lines.next() {
-        Some(_) => serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(first).is_ok(),
+        Some(_) => {
+            loose_json::parse(&String::from_utf8_lossy(first)).is_ok_and(|read| read.value.is_object())
+        }
         // One line that may go on beyond what was looked at.
         None => first.strip_prefix(b"{").is_some_and(|rest| first_byte(rest) == Some(b'"')),
     }

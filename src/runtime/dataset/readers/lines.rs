@@ -2,6 +2,7 @@
 
 use super::{BadRow, Numbered, ReadRows, TEXT_COLUMN};
 use crate::pure::reason::Reason;
+use crate::pure::text::loose_json;
 use serde_json::{Map, Value};
 use std::io::{self, BufRead};
 
@@ -74,7 +75,7 @@ impl Lines {
     fn row(&self, line: Vec<u8>) -> Result<Map<String, Value>, BadRow> {
         let text = utf8(line)?;
         if self.json {
-            return match serde_json::from_str(&text) {
+            return match loose_json::parse(&text).map(|read| read.value) {
                 Ok(Value::Object(columns)) => Ok(columns),
                 Ok(other) => Err(BadRow::new(
                     Reason::NotAnObject,

@@ -33,6 +33,7 @@ fn word(next: &Next) -> &'static str {
             TroubleKind::Overload => "overload",
             TroubleKind::Unreadable => "unreadable",
         },
+        Next::Without { .. } => "without",
         Next::Stop(_) => "stop",
     }
 }
@@ -149,4 +150,56 @@ fn waits_double_up_to_a_minute_and_differ_between_calls() {
     }
     assert_ne!(backoff(&CallKey([7; 32]), 3), backoff(&CallKey([8; 32]), 3));
     assert_eq!(backoff(&CallKey([7; 32]), 3), backoff(&CallKey([7; 32]), 3));
+}
+
+/// What an endpoint refuses of a request that has every optional field, in the words of servers.
+#[test]
+fn an_optional_field_that_is_refused_is_left_out() {
+    let check = |status: u16, body: &str, expected: Option<&str>| {
+        let mut request = request();
+        for field in ["seed", "logprobs", "response_format"] {
+            request.body[field] = serde_json::json!(1);
+        }
+        let found = match judge(Ok(reply(status, body)), &request) {
+            Next::Without { field, .. } => Some(field),
+            Next::Answer(_) | Next::Fail(_) | Next::Again(_) | Next::Stop(_) => None,
+        };
+        assert_eq!(found, expected, "{status} {body}");
+    };
+    let mistral = r#"{"object":"error","message":{"detail":[{"type":"extra_forbidden","loc":["body","seed"],"msg":"Extra inputs are not permitted"}]}}"#;
+    check(422, mistral, Some("seed"));
+    check(
+        403,
+        r#"{"error":{"message":"You are not allowed to request logprobs from this model."}}"#,
+        Some("logprobs"),
+    );
+    check(400, r#"{"error":{"message":"logprobs is not supported with this model"}}"#, Some("logprobs"));
+    check(
+        400,
+        r#"{"error":{"message":"response_format: json_schema is unsupported"}}"#,
+        Some("response_format"),
+    );
+    check(
+        500,
+        r#"{"error":{"message":"Invalid response_format type 'json_schema'"}}"#,
+        Some("response_format"),
+    );
+    check(
+        422,
+        r#"{"detail":[{"loc":["body","seed"],"msg":"Extra inputs are not permitted"}]}"#,
+        Some("seed"),
+    );
+    check(400, r#"{"error":{"message":"the seed of your idea is too long"}}"#, None);
+    check(401, r#"{"error":{"message":"not allowed to use logprobs"}}"#, None);
+    check(400, r#"{"error":{"message":"temperature is not supported"}}"#, None);
+}
+
+#[test]
+fn a_server_that_loads_its_model_costs_time_and_no_attempt() {
+    check_reply(
+        reply(503, r#"{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}"#),
+        "slow",
+    );
+    check_reply(reply(503, r#"{"error":"The model is currently loading"}"#), "slow");
+    check_reply(reply(503, r#"{"error":"overloaded"}"#), "overload");
 }

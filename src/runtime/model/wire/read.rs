@@ -274,7 +274,7 @@ pub fn error_in(body: &str) -> Option<WireError> {
     let error = match error {
         Some(error) => error,
         None if body["choices"].is_array() => return None,
-        None if body["message"].is_string() => body,
+        None if !body["message"].is_null() => body,
         None if !body["detail"].is_null() => {
             return Some(WireError { message: text_of(&body["detail"]), ..WireError::default() });
         }
@@ -295,11 +295,18 @@ pub fn error_in(body: &str) -> Option<WireError> {
     })
 }
 
+/// One entry of a validation error: where it is, and what is wrong there.
+fn validation_message(entry: &Value) -> String {
+    let place: Vec<&str> = entry["loc"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let message = text_of(&entry["msg"]);
+    if place.is_empty() { message } else { format!("{}: {message}", place.join(".")) }
+}
+
 fn text_of(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Array(list) => list.iter().map(|v| text_of(&v["msg"])).collect::<Vec<_>>().join("; "),
+        Value::Array(list) => list.iter().map(validation_message).collect::<Vec<_>>().join("; "),
         Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
     }
 }
