@@ -3,17 +3,19 @@
 //! The same call asked side by side, as two principles of one wording would, is asked once: what the method is given is
 //! always what the journal holds.
 //!
+//! Somebody may watch what goes to a model, and hear an answer while it comes: see [`CallWatcher`]. The method and the
+//! journal get the same as without.
+//!
 //! A call that failed is no answer. Its raw body is kept where there is one, for a better parser; the prompt it belongs to is
 //! *troubled*, so that its transcript is made anew in the next pass, which asks the call again.
 
-use super::{CallCounts, Phase, Shutdown};
+use super::{CallCounts, CallWatcher, Phase, Shutdown};
 use crate::pure::answer::{Answer, Outcome, Usage};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::{Call, CallKey};
 use crate::pure::recipe::RoleModels;
 use crate::runtime::journal::{Journal, JournalError, StoredAnswer};
-use crate::runtime::model::{Client, Transport};
-use crate::runtime::model::{Failure, Recorded};
+use crate::runtime::model::{Client, Failure, OnDelta, Recorded, Transport};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,7 +98,7 @@ impl<T: Transport> Memo<T> {
 
     /// What one prompt asks. `turn` is its place in the run: when calls must wait, those of older prompts go first.
     pub fn at(&self, turn: u64) -> MemoAt<'_, T> {
-        MemoAt { memo: self, turn, troubled: AtomicBool::new(false) }
+        MemoAt { memo: self, turn, watcher: None, troubled: AtomicBool::new(false) }
     }
 
     async fn look_up(&self, key: CallKey) -> Result<Option<Recorded>, Stop> {
@@ -178,10 +180,18 @@ pub fn journal_stop(error: &JournalError) -> Stop {
 pub struct MemoAt<'a, T> {
     memo: &'a Memo<T>,
     turn: u64,
+    watcher: Option<&'a dyn CallWatcher>,
     troubled: AtomicBool,
 }
 
-impl<T> MemoAt<'_, T> {
+impl<'a, T> MemoAt<'a, T> {
+    /// The same for somebody who watches: what this prompt asks of a model is recorded and streamed.
+    #[must_use]
+    pub fn watched_by(mut self, watcher: &'a dyn CallWatcher) -> Self {
+        self.watcher = Some(watcher);
+        self
+    }
+
     /// Whether a call of this prompt failed, which another day may mend: its transcript is then provisional.
     pub fn troubled(&self) -> bool {
         self.troubled.load(Ordering::Relaxed)
@@ -205,11 +215,24 @@ impl<T: Transport> Ask for MemoAt<'_, T> {
         }
         memo.spend()?;
         let model = memo.models.answering(&call);
+        let watched = self.watcher.map(|watcher| (watcher, watcher.wants_pieces(&call)));
+        let hears = |delta| {
+            if let Some((watcher, _)) = watched {
+                watcher.hears(&call, delta);
+            }
+        };
+        let on_delta: Option<OnDelta<'_>> = match watched {
+            Some((watcher, wants_pieces)) => {
+                watcher.asks(&call);
+                if wants_pieces { Some(&hears) } else { None }
+            }
+            None => None,
+        };
         let asked = tokio::select! {
             biased;
             // What cannot be kept is not paid for.
             error = memo.journal.died() => Err(journal_stop(&error)),
-            asked = memo.client.ask(&call, model, self.turn, None) => asked,
+            asked = memo.client.ask(&call, model, self.turn, on_delta) => asked,
             () = memo.shutdown.reaches(Phase::Now) => Err(Stop::Interrupted),
         };
         // The permit is held until the answer is durable: at most the calls in flight are ever asked twice.

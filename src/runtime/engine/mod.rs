@@ -4,6 +4,7 @@
 //! Nothing here reads a recipe or knows a directory: see [`crate::runtime::project`].
 
 mod call_meter;
+mod call_watcher;
 mod each;
 mod event;
 mod event_bus;
@@ -15,6 +16,7 @@ mod shutdown;
 mod tests;
 
 pub use call_meter::{CallMeter, MeteredCalls};
+pub use call_watcher::CallWatcher;
 pub use each::{WorkSetup, each};
 pub use event::{CallCounts, Event, Summary, VerdictCounts};
 pub use event_bus::EventBus;

@@ -6,12 +6,13 @@ use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Limits, Model, Models};
 use crate::runtime::engine::shutdown;
 use crate::runtime::journal::{Durability, Options, Writing};
-use crate::runtime::model::{Fault, OnDelta, Reply, Request};
+use crate::runtime::model::{Delta, Fault, OnDelta, Reply, Request};
 use futures::future::join_all;
 use std::path::Path;
 use std::time::Duration;
 
-/// Answers every request with the same status and a body that tells how often it was asked before.
+/// Answers every request with the same status and a body that tells how often it was asked before; streamed in two pieces
+/// where somebody listens.
 #[derive(Debug)]
 pub(in crate::runtime::engine) struct Counter {
     status: u16,
@@ -20,9 +21,13 @@ pub(in crate::runtime::engine) struct Counter {
 }
 
 impl Transport for Counter {
-    async fn send(&self, _: &Request, _: Option<OnDelta<'_>>) -> Result<Reply, Fault> {
+    async fn send(&self, _: &Request, on_delta: Option<OnDelta<'_>>) -> Result<Reply, Fault> {
         let n = self.asked.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(10)).await;
+        if let Some(on_delta) = on_delta {
+            on_delta(Delta::Text("answer ".into()));
+            on_delta(Delta::Text(n.to_string()));
+        }
         let body = self.body.replace('#', &n.to_string());
         Ok(Reply { status: self.status, retry_after_s: None, body })
     }
@@ -124,4 +129,47 @@ async fn an_answer_is_for_good_and_a_failure_is_not() {
     assert_eq!(in_two_passes(500, "").await, ("failed", true, 2, 2, false));
     // Asked again, but what came is kept for a parser that can read it.
     assert_eq!(in_two_passes(200, "<html>").await, ("malformed", true, 2, 2, true));
+}
+
+/// Keeps what it hears; wants the pieces of drafts only.
+#[derive(Debug, Default)]
+struct Watcher {
+    heard: Mutex<Vec<String>>,
+}
+
+impl CallWatcher for Watcher {
+    fn wants_pieces(&self, call: &Call) -> bool {
+        matches!(call.purpose, Purpose::Draft { .. })
+    }
+
+    fn asks(&self, call: &Call) {
+        self.heard.lock().unwrap().push(format!("asks {}", call.messages[0].content));
+    }
+
+    fn hears(&self, call: &Call, delta: Delta) {
+        self.heard.lock().unwrap().push(format!("{} {delta:?}", call.messages[0].content));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_streamed_and_recorded_at_once() {
+    let (alone, watched) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (quiet, _) = memo(alone.path(), 200, GOOD);
+    let (memo, asked) = memo(watched.path(), 200, GOOD);
+    let watcher = Watcher::default();
+    let at = memo.at(0).watched_by(&watcher);
+    let answer = at.ask(call("a")).await.unwrap();
+    let unwatched = quiet.at(0).ask(call("a")).await.unwrap();
+    assert_eq!(answer, unwatched, "the method gets the same");
+    let body =
+        async |memo: &Memo<Counter>| memo.journal().answer(call("a").key()).await.unwrap().unwrap().body;
+    assert_eq!(body(&memo).await, body(&quiet).await, "and so does the journal");
+    // Known, it is not heard again. What is not streamed is only announced.
+    at.ask(call("a")).await.unwrap();
+    let critique =
+        Purpose::Critique { principle: "kind".into(), occasion: crate::pure::call::Occasion::Measurement };
+    at.ask(Call { purpose: critique, ..call("b") }).await.unwrap();
+    let heard = watcher.heard.lock().unwrap().clone();
+    assert_eq!(heard, ["asks a", "a Text(\"answer \")", "a Text(\"0\")", "asks b"]);
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
 }
