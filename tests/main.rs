@@ -14,6 +14,8 @@ mod support;
 
 #[path = "main/ablate.rs"]
 mod ablate;
+#[path = "main/architecture.rs"]
+mod architecture;
 #[path = "main/chat.rs"]
 mod chat;
 #[path = "main/check.rs"]
