@@ -10,8 +10,8 @@ const ROOMS: [&str; 30] = [
     "pure::diagnostic",
     "pure::text",
     "pure::prompt",
-    "pure::taxonomy",
     "pure::toml_file",
+    "pure::taxonomy",
     "pure::call",
     "pure::stored_name",
     "pure::reason",
@@ -75,22 +75,32 @@ fn room_of(file: &str) -> Option<String> {
     (room != "mod").then(|| format!("{floor}::{room}"))
 }
 
-/// The rooms that a line names, as `crate::floor::room`.
+/// The rooms that a line names, as `crate::floor::room` or `crate::floor::{room, room}`.
 fn rooms_in(line: &str) -> Vec<String> {
-    let named = line.split("crate::").skip(1);
-    let word = |text: &str| text.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or("").to_owned();
-    let room = |path: &str| {
-        let (floor, rest) = path.split_once("::")?;
-        ["pure", "runtime", "faces"].contains(&floor).then(|| format!("{floor}::{}", word(rest)))
-    };
-    named.filter_map(room).collect()
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut found = Vec::new();
+    for path in line.split("crate::").skip(1) {
+        let Some((floor, rest)) = path.split_once("::") else { continue };
+        if !["pure", "runtime", "faces"].contains(&floor) {
+            continue;
+        }
+        let names = match rest.strip_prefix('{') {
+            Some(group) => group.split('}').next().unwrap_or("").split(',').map(str::trim).collect(),
+            None => vec![rest],
+        };
+        let rooms = names.into_iter().map(|name| name.split(|c| !is_word(c)).next().unwrap_or(""));
+        found.extend(rooms.filter(|room| !room.is_empty()).map(|room| format!("{floor}::{room}")));
+    }
+    found
 }
 
 /// What is wrong in one file, a line each.
 fn faults(file: &str, source: &str) -> Vec<String> {
     let mut found = Vec::new();
     if !source.starts_with("//!") {
-        found.push(format!("src/{file}:1: the file does not open with `//!`: what it is for, and what it must not do"));
+        found.push(format!(
+            "src/{file}:1: the file does not open with `//!`: what it is for, and what it must not do"
+        ));
     }
     let rank = |room: &str| ROOMS.iter().position(|known| *known == room);
     let own = room_of(file);
@@ -102,8 +112,12 @@ fn faults(file: &str, source: &str) -> Vec<String> {
                 (Some(_), Some(_)) => found.push(format!(
                     "src/{file}:{n}: `{own}` imports `{room}`, which is above it: arrows point down only"
                 )),
-                (None, _) => found.push(format!("src/{file}:{n}: the room `{own}` has no place in the table of rooms")),
-                (_, None) => found.push(format!("src/{file}:{n}: the room `{room}` has no place in the table of rooms")),
+                (None, _) => {
+                    found
+                        .push(format!("src/{file}:{n}: the room `{own}` has no place in the table of rooms"));
+                }
+                (_, None) => found
+                    .push(format!("src/{file}:{n}: the room `{room}` has no place in the table of rooms")),
             }
         }
         let impure = IMPURE.iter().filter(|(word, _)| file.starts_with("pure/") && line.contains(word));
@@ -162,13 +176,29 @@ fn a_forbidden_import_is_told_with_file_line_and_rule() {
         }
     };
     check("pure/call.rs", "//! Calls.\nuse crate::pure::digest::hex;\n", &[]);
-    check("pure/call.rs", "//! Calls.\nuse crate::pure::recipe::SIM;\n", &["src/pure/call.rs:2: `pure::call` imports `pure::recipe`"]);
+    check(
+        "pure/call.rs",
+        "//! Calls.\nuse crate::pure::recipe::SIM;\n",
+        &["src/pure/call.rs:2: `pure::call` imports `pure::recipe`"],
+    );
     check("pure/call.rs", "//! Calls.\n\nuse crate::runtime::model::Client;\n", &["src/pure/call.rs:3:"]);
-    check("runtime/engine/run.rs", "//! Runs.\nuse crate::faces::cli::style::Style;\n", &["arrows point down only"]);
+    check(
+        "runtime/engine/run.rs",
+        "//! Runs.\nuse crate::faces::cli::style::Style;\n",
+        &["arrows point down only"],
+    );
     check("pure/text/words.rs", "//! Words.\nlet text = std::fs::read(path);\n", &["reads no files"]);
     check("pure/ask.rs", "use std::fmt;\n", &["does not open with `//!`"]);
-    check("faces/cli/run.rs", "//! Runs.\nuse async_openai::Client;\n", &["only `runtime/model/endpoint.rs`"]);
+    check(
+        "faces/cli/run.rs",
+        "//! Runs.\nuse async_openai::Client;\n",
+        &["only `runtime/model/endpoint.rs`"],
+    );
     // Links in comments and tests are no arrows.
     check("pure/call.rs", "//! See [`crate::faces::cli`].\n/// As [`crate::pure::method`].\n", &[]);
-    check("pure/call.rs", "//! Calls.\n#[cfg(test)]\nmod tests {\n    use crate::runtime::sim::Mark;\n}\n", &[]);
+    check(
+        "pure/call.rs",
+        "//! Calls.\n#[cfg(test)]\nmod tests {\n    use crate::runtime::sim::Mark;\n}\n",
+        &[],
+    );
 }

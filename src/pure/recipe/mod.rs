@@ -4,6 +4,7 @@
 //! it, so that this file is also the reference.
 
 mod export;
+mod header;
 mod label;
 mod limits;
 mod models;
@@ -11,6 +12,7 @@ mod read;
 mod sim;
 
 pub use export::{Config, Export, Pairs, SoftLabels};
+pub use header::HeaderSource;
 pub use label::{Label, LabelHow, LabelPairs, LabelSource};
 pub use limits::{Concurrency, Limits};
 pub use models::{

@@ -1,5 +1,6 @@
 //! `[models]`: which model answers for each role, where it is, and how it is asked.
 
+use super::HeaderSource;
 use crate::pure::call::{Call, Role, Sampling};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,9 @@ pub struct Model {
     pub max_tokens_field: Option<MaxTokensField>,
     /// A PEM file of certificate authorities to trust instead of the system's.
     pub ca_bundle: Option<String>,
+    /// More HTTP headers: a text, or `{ env = "NAME" }` for what belongs in the environment. They decide nothing about a
+    /// call's key.
+    pub headers: Option<BTreeMap<String, HeaderSource>>,
     /// More fields for the request body, as the endpoint names them.
     pub extra: Option<BTreeMap<String, serde_json::Value>>,
     /// Who answers when this model refuses, filters or truncates. What is absent comes from this section.
@@ -97,6 +101,8 @@ pub struct ResolvedModel {
     pub max_tokens_field: MaxTokensField,
     /// A PEM file of certificate authorities to trust instead of the system's.
     pub ca_bundle: Option<String>,
+    /// More HTTP headers.
+    pub headers: BTreeMap<String, HeaderSource>,
     /// Who answers when this model refuses, filters or truncates.
     pub fallback: Option<Box<ResolvedModel>>,
     /// Share of prompts that may use the fallback.
@@ -169,6 +175,7 @@ impl Model {
             send_seed: self.send_seed.or(base.send_seed),
             max_tokens_field: self.max_tokens_field.or(base.max_tokens_field),
             ca_bundle: self.ca_bundle.or_else(|| base.ca_bundle.clone()),
+            headers: self.headers.or_else(|| base.headers.clone()),
             extra: self.extra.or_else(|| base.extra.clone()),
             fallback: self.fallback.or_else(|| base.fallback.clone()),
             fallback_share: self.fallback_share.or(base.fallback_share),
@@ -200,6 +207,7 @@ impl Model {
             send_seed: self.send_seed.unwrap_or(true),
             max_tokens_field: self.max_tokens_field.unwrap_or_default(),
             ca_bundle: self.ca_bundle,
+            headers: self.headers.unwrap_or_default(),
             fallback: fallback.map(Box::new),
             fallback_share: self.fallback_share.unwrap_or(1.0),
         })

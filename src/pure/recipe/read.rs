@@ -1,5 +1,6 @@
 //! Recipe files → [`Recipe`], with every problem told at once. Pure.
 
+use super::header::{HeaderSource, carries_key};
 use super::{Concurrency, Config, LabelSource, Model, Recipe, SIM, Schedule};
 use crate::pure::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
 use crate::pure::reason::Reason;
@@ -188,6 +189,16 @@ impl Check<'_> {
             self.findings.push(finding.help("put the key into an environment variable, and its name here"));
         }
         self.not_empty("ca_bundle", model.ca_bundle.as_deref(), node);
+        for (header, source) in model.headers.iter().flatten() {
+            if matches!(source, HeaderSource::Text(_)) && carries_key(header) {
+                // What stands there may be a key: it is not repeated in the message.
+                let message = format!("the header `{header}` carries a key, which does not belong in a file");
+                let at = node.key("headers");
+                let finding = Diagnostic::error("bad-value", &self.file.name, at.key_span(), message);
+                self.findings
+                    .push(finding.help("write `{ env = \"NAME\" }`, and put the key into that variable"));
+            }
+        }
         self.within("fallback_share", model.fallback_share.unwrap_or(1.0), 0.0, 1.0, node);
         if let Some(fallback) = &model.fallback {
             self.model(fallback, node.key("fallback"));

@@ -9,12 +9,14 @@
 
 use super::transport::{Fault, OnDelta, Reply, Request, Transport};
 use super::wire::Assembly;
-use crate::pure::recipe::ResolvedModel;
+use crate::pure::recipe::{HeaderSource, ResolvedModel};
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
+use http::header::{
+    AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -35,8 +37,8 @@ pub struct Http {
     endpoints: Mutex<BTreeMap<Name, Arc<Endpoint>>>,
 }
 
-/// What tells endpoints apart: base URL, key variable, CA bundle.
-type Name = (String, String, Option<String>);
+/// What tells endpoints apart: base URL, key variable, CA bundle, more headers.
+type Name = (String, String, Option<String>, BTreeMap<String, HeaderSource>);
 
 impl std::fmt::Debug for Http {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -65,13 +67,15 @@ impl Http {
         let Some(url) = &model.base_url else {
             return Err(Fault::Unusable(format!("model `{}` has no `base_url`", model.model)));
         };
-        let name = (url.clone(), model.api_key_env.clone(), model.ca_bundle.clone());
+        let name = (url.clone(), model.api_key_env.clone(), model.ca_bundle.clone(), model.headers.clone());
         let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(endpoint) = endpoints.get(&name) {
             return Ok(endpoint.clone());
         }
         let key = (self.keys)(&model.api_key_env);
-        let endpoint = Arc::new(Endpoint::open(url, key, model)?);
+        let mut endpoint = Endpoint::open(url, key, model)?;
+        endpoint.settings.headers.extend(more_headers(model, &self.keys)?);
+        let endpoint = Arc::new(endpoint);
         endpoints.insert(name, endpoint.clone());
         Ok(endpoint)
     }
@@ -336,6 +340,29 @@ fn http_client(url: &reqwest::Url, ca_bundle: Option<&str>) -> Result<reqwest::C
             root_cause(&error)
         ))
     })
+}
+
+/// The headers of a recipe, with what the environment holds of them.
+fn more_headers(model: &ResolvedModel, keys: &KeyLookup) -> Result<HeaderMap, Fault> {
+    let mut headers = HeaderMap::new();
+    for (name, source) in &model.headers {
+        let unusable =
+            |why: &str| Fault::Unusable(format!("the header `{name}` of model `{}` {why}", model.model));
+        let known =
+            HeaderName::try_from(name.as_str()).map_err(|_| unusable("has a name that no header has"))?;
+        let value = match source {
+            HeaderSource::Text(text) => HeaderValue::from_str(text),
+            HeaderSource::Env(variable) => {
+                let held = keys(variable)
+                    .ok_or_else(|| unusable(&format!("is read from `{variable}`, which is not set")))?;
+                HeaderValue::from_str(held.expose_secret())
+            }
+        };
+        let mut value = value.map_err(|_| unusable("has characters that no header has"))?;
+        value.set_sensitive(matches!(source, HeaderSource::Env(_)));
+        headers.insert(known, value);
+    }
+    Ok(headers)
 }
 
 fn certificates(path: &str) -> Result<Vec<reqwest::Certificate>, Fault> {
