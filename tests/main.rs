@@ -32,6 +32,8 @@ mod eval;
 mod export;
 #[path = "main/gates.rs"]
 mod gates;
+#[path = "main/golden.rs"]
+mod golden;
 #[path = "main/help.rs"]
 mod help;
 #[path = "main/import.rs"]
