@@ -1,7 +1,7 @@
 //! How text reaches a terminal: safe, and readable without colour.
 //!
-//! Prompts and model output are hostile. Nothing of theirs is printed unless it went through [`printable`]. How a text
-//! is broken into lines is in `flow`.
+//! Prompts and model output are hostile. Nothing of theirs is printed unless it went through
+//! [`crate::pure::text::printable`]. How a text is broken into lines is in `word_wrap`.
 
 use std::io::IsTerminal as _;
 

@@ -22,7 +22,7 @@ const SAME_SUBJECT: f64 = 0.6;
 /// Fewer words than this say too little to be compared.
 const FEWEST_WORDS: usize = 3;
 
-/// Everything that can be said about a constitution: what [`super::read`] finds, and the warnings of the lints.
+/// Everything that can be said about a constitution: what [`super::read()`] finds, and the warnings of the lints.
 pub fn check(main: &SourceFile, load: Load<'_>) -> Vec<Diagnostic> {
     let mut reading = Reading::of(main, load);
     let warnings = lint(&reading);

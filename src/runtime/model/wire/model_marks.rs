@@ -207,7 +207,7 @@ fn split_bare_channels(content: &str) -> Option<Split<'_>> {
     Some(Split { reasoning: vec![reasoning.trim()], text: text.trim(), ..Split::default() })
 }
 
-/// [`split`] for a text that streams in, for people who watch. A closing mark without an opening one is not known in time.
+/// Splits a text that streams in, for people who watch. A closing mark without an opening one is not known in time.
 #[derive(Debug, Default)]
 pub struct ReasoningSplitter {
     /// What is not told apart yet.
