@@ -1,12 +1,13 @@
 //! What the simulated model writes: one choice of an answer, with the planted faults of an answer.
 
 use super::conversation::{Asked, Kind};
+use super::draw::Draw;
 use super::judge;
 use super::mark::Mark;
 use super::structure;
 use super::wire::{Choice, Token, Wanted, tokens};
 use super::words::{Language, sentences};
-use super::world::{Draw, Seen, World};
+use super::world::{Seen, World};
 use crate::pure::recipe::Sim;
 use crate::pure::transcript::Verdict;
 

@@ -5,11 +5,12 @@
 //! the bias alone, weight `2b`, so that the mean over both orders is off by exactly `b` and the true order survives.
 
 use super::conversation::{Asked, Kind, options, pair};
+use super::draw::Draw;
 use super::mark::Mark;
 use super::structure;
 use super::wire::{Token, Wanted, tokens};
 use super::words::Language;
-use super::world::{Draw, World};
+use super::world::World;
 use crate::pure::recipe::{Judge, Sim};
 
 /// An option marked so is the right one, whatever else would decide.

@@ -7,7 +7,7 @@
 //! `p` is the conversation that it answers, `d` the draws that made it (the draft's, then each revision's), `fixed` the
 //! principles that were mended, each with the revision that did it. No harmful text is needed to play a violation.
 
-use super::world::Draw;
+use super::draw::Draw;
 use crate::pure::digest::Parts;
 use std::fmt;
 

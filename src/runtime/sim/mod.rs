@@ -16,6 +16,7 @@
 mod answer;
 mod cache;
 mod conversation;
+mod draw;
 mod hostile;
 mod judge;
 mod lists;

@@ -5,8 +5,8 @@
 
 use super::answer;
 use super::conversation::Asked;
+use super::draw::Draw;
 use super::wire::{Completion, Wanted, error};
-use super::world::Draw;
 use crate::pure::recipe::{Judge, Sim};
 use serde_json::Value;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The OpenAI chat completion on the wire: a request read, a completion written whole or as a stream.
 
 use super::conversation::Turn;
-use super::world::Draw;
+use super::draw::Draw;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

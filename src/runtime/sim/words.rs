@@ -3,11 +3,11 @@
 //! A sentence is an opening, an object and an ending from small lists, so that texts differ from each other while
 //! their words, length and language look like those of real answers.
 
+use super::draw::Draw;
 use super::lists::{
     ARABIC, CHINESE, ENGLISH, FRENCH, GERMAN, HINDI, ITALIAN, JAPANESE, KOREAN, Lists, PORTUGUESE, RUSSIAN,
     SPANISH,
 };
-use super::world::Draw;
 use whatlang::{Detector, Lang, Script};
 
 const SPOKEN: [Lang; 12] = [
