@@ -48,20 +48,20 @@ fn needs_tmux_a_session_draft_critiques_revision_edit_again() {
     let terminal = Terminal::start(&scratch, &args, &[("EDITOR", &editor)]);
     terminal.until_seen("/help lists the commands.\n>", 1);
     terminal.line(PROMPT);
-    terminal.until_seen(" asked, ", 1);
+    terminal.until_answered(1);
     let first = requests(&sim);
 
     // One that holds, in the draft and in the revision: it alone is asked about again, once for each.
     scratch.write("script.sed", "s/rule 0 of sixteen/rule zero of the sixteen/");
     terminal.line("/edit");
-    terminal.until_seen(" asked, ", 2);
+    terminal.until_answered(2);
     assert_eq!(requests(&sim) - first, 2);
     terminal.until_seen(&format!("2 calls asked, {} known", first - 2), 1);
 
     // One that is violated: its critique, the one revision that answers it, and what that does to all sixteen.
     scratch.write("script.sed", "s/rule 3 of sixteen/rule three of the sixteen/");
     terminal.line("/edit rule-03");
-    let seen = terminal.until_seen(" asked, ", 3);
+    let seen = terminal.until_answered(3);
     assert_eq!(requests(&sim) - first, 2 + 18);
     assert!(seen.contains("18 calls asked, 16 known"), "{seen}");
 
@@ -70,7 +70,7 @@ fn needs_tmux_a_session_draft_critiques_revision_edit_again() {
     terminal.line("/edit");
     terminal.until_seen("the constitution of before stays in force", 1);
     terminal.line("/again");
-    let seen = terminal.until_seen(" asked, ", 4);
+    let seen = terminal.until_answered(4);
     assert!(seen.contains("0 calls asked, 34 known"), "{seen}");
     terminal.keys(&["C-d"]);
     assert_eq!(terminal.exit_code(), 0);
@@ -89,7 +89,7 @@ fn needs_tmux_hostile_answers_control_nothing() {
     let title = terminal.asked("#{pane_title}");
     terminal.until_seen("/help lists the commands.\n>", 1);
     terminal.line(PROMPT);
-    let seen = terminal.until_seen(" asked, ", 1);
+    let seen = terminal.until_answered(1);
 
     // Draft, critique and revision are on the screen with what they tried, spelled out.
     assert!(seen.matches("HOSTILE \\u{1b}[2J").count() >= 3, "{seen}");
@@ -135,7 +135,7 @@ fn needs_tmux_plain_lines_never_move_the_cursor() {
         terminal.line("How do I kill");
         terminal.line("a process?");
         terminal.line("\"\"\"");
-        terminal.until_seen(" asked, ", 1);
+        terminal.until_answered(1);
         terminal.line("/turns");
         terminal.until_seen("1  How do I kill a process?", 1);
         terminal.keys(&["C-c"]);
@@ -161,13 +161,13 @@ fn needs_tmux_the_line_editor_knows_pastes_history_and_what_can_be_completed() {
     // A paste is one prompt, whatever is in it, and nothing in it is a command or a code.
     terminal.paste("first line \u{9b}31m\n/quit\n\nlast \\\nline");
     terminal.keys(&["Enter"]);
-    terminal.until_seen(" asked, ", 1);
+    terminal.until_answered(1);
     assert_eq!(requests(&sim), 1);
     assert!(!terminal.written().contains("\u{9b}"), "{:?}", terminal.written());
     // A backslash and Alt-Enter go on.
     terminal.line("one\\");
     terminal.keys(&["two", "M-Enter", "three", "Enter"]);
-    terminal.until_seen(" asked, ", 2);
+    terminal.until_answered(2);
     terminal.line("/turns");
     terminal.until_seen("1  first line \\u{9b}31m /quit last \\ line", 1);
     terminal.until_seen("2  one two three", 1);
@@ -177,10 +177,10 @@ fn needs_tmux_the_line_editor_knows_pastes_history_and_what_can_be_completed() {
     // Tab: a command, a file, an id. Up: the last line again.
     terminal.keys(&["/constit", "Tab", " mine", "Tab", "Enter"]);
     terminal.until_seen("mine 1, 1 principle,", 1);
-    terminal.until_seen(" asked, ", 3);
+    terminal.until_answered(3);
     terminal.keys(&["/off k", "Tab", "Enter"]);
     terminal.until_seen("mine 1, 0 principles (1 off)", 1);
-    terminal.until_seen(" asked, ", 4);
+    terminal.until_answered(4);
     terminal.keys(&["Up", "Enter"]);
     terminal.until_seen("nothing is changed", 1);
     terminal.line("/of kind");
@@ -271,6 +271,138 @@ fn needs_tmux_what_is_saved_is_training_data() {
     assert!(rows("pairs.jsonl").iter().all(|row| row["chosen"] != row["rejected"]));
     let report = scratch.run(&["test", "c.toml", "--model", "m", "--base-url", &sim.url, "--json"]).code(0);
     assert_eq!(report.summary()["cases"], 2);
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn needs_tmux_a_session_is_left_and_gone_on_with() {
+    let scratch = Scratch::new();
+    sixteen(&scratch);
+    let sim = Sim::start(&scratch, &[]);
+    let args = over(&sim, &["--constitution", "c.toml"]);
+    let terminal = Terminal::start(&scratch, &args, &[]);
+    terminal.until_seen("/help lists the commands.\n>", 1);
+    assert!(!scratch.path("runs").exists(), "a chat that says nothing leaves nothing");
+    terminal.line(PROMPT);
+    terminal.until_answered(1);
+    terminal.line("And on Windows?");
+    terminal.until_answered(2);
+    terminal.line("/rate 2 too long");
+    terminal.until_seen("rated;", 1);
+    terminal.line("/off rule-03");
+    terminal.until_answered(3);
+    terminal.line("/quit");
+    assert_eq!(terminal.exit_code(), 0);
+    let seen = terminal.written();
+    assert!(seen.contains("The chat is kept in `runs/chat-1`;"), "{seen}");
+    let asked = requests(&sim);
+
+    // Its settings are kept too: nothing has to be said again, and nothing is asked again.
+    let terminal = Terminal::start(&scratch, &["chat", "--resume"], &[]);
+    let seen = terminal.until_seen("/help lists the commands.\n>", 1);
+    assert!(
+        seen.contains("Going on with a conversation of 2 turns.\n  1  How do I kill a process?"),
+        "{seen}"
+    );
+    assert!(seen.contains("sixteen 1.0.0, 15 principles (1 off), model m,"), "{seen}");
+    terminal.line("/again");
+    terminal.until_answered(1);
+    terminal.line("/on all");
+    let seen = terminal.until_answered(2);
+    assert_eq!(requests(&sim), asked, "{seen}");
+    assert_eq!(seen.matches("0 calls asked, ").count(), 2, "{seen}");
+    // What is saved is of the constitution that it was made with.
+    terminal.line("/save rows.jsonl all");
+    terminal.until_seen("2 sft rows appended", 1);
+    terminal.line("/new");
+    terminal.until_seen("a new conversation", 1);
+    terminal.keys(&["C-d"]);
+    assert_eq!(terminal.exit_code(), 0);
+
+    // A new chat is another one, and knows nothing of the first.
+    let terminal = Terminal::start(&scratch, &args, &[]);
+    terminal.until_seen("/help lists the commands.\n>", 1);
+    terminal.line(PROMPT);
+    assert!(terminal.until_answered(1).contains(" asked, 0 known"));
+    terminal.line("/quit");
+    assert_eq!(terminal.exit_code(), 0);
+    assert!(scratch.path("runs/chat-2/journal.db").is_file());
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn needs_tmux_a_chat_without_a_place_says_so_and_goes_on() {
+    let scratch = Scratch::new();
+    scratch.write("runs", "a file where the folder of runs should be");
+    let args = ["chat", "--model", "sim", "--constitution", "minimal"];
+    let terminal = Terminal::start(&scratch, &args, &[]);
+    terminal.until_seen("/help lists the commands.\n>", 1);
+    terminal.line(PROMPT);
+    let seen = terminal.until_answered(1);
+    let seen = seen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(seen.contains("so this chat is in a temporary directory and is gone when it ends"), "{seen}");
+    terminal.line("/again");
+    assert!(terminal.until_answered(2).contains("0 calls asked, "));
+    terminal.line("/quit");
+    assert_eq!(terminal.exit_code(), 0);
+    assert!(!terminal.written().contains("is kept in"));
+}
+
+#[test]
+fn a_session_in_a_directory_is_gone_on_with() {
+    let scratch = Scratch::new();
+    let sim = Sim::start(&scratch, &[]);
+    let first = over(&sim, &["--constitution", "minimal", "--out", "s", "--json", PROMPT]);
+    let first = scratch.run(&first).code(0).summary();
+    assert!(scratch.path("s/journal.db").is_file() && !scratch.path("runs").exists());
+    // Without a flag: the settings are those of the session, and the turn goes on with what was revised.
+    let second = scratch.run(&["chat", "--out", "s", "--json", "And on Windows?"]).code(0).summary();
+    let messages = second["prompt"]["messages"].as_array().expect("turns");
+    assert_eq!(messages.len(), 3);
+    let last = usize::try_from(first["last"].as_u64().expect("an index")).expect("a small one");
+    assert_eq!(messages[1]["content"], first["responses"][last]["text"]);
+    // A flag wins over them.
+    let nowhere = ["chat", "--out", "s", "--base-url", "http://127.0.0.1:1/v1", "--set", "limits.attempts=1"];
+    scratch.run(&[&nowhere[..], &["And on a Mac?"]].concat()).code(3);
+    let asked = requests(&sim);
+    // What got no answer is no part of the conversation; with no endpoint any more only what is known can be had.
+    let log = std::fs::read_to_string(scratch.path("s/chat.jsonl")).expect("a log");
+    let kinds: Vec<String> = log
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an entry")["entry"].to_string())
+        .collect();
+    assert_eq!(kinds, ["\"asked\"", "\"answered\"", "\"asked\"", "\"answered\"", "\"asked\""]);
+    let third = ["chat", "--out", "s", "--base-url", &sim.url, "--json", "And on a Mac?"];
+    let third = scratch.run(&third).code(0).summary();
+    assert_eq!(third["prompt"]["messages"].as_array().map(Vec::len), Some(5));
+    assert!(requests(&sim) > asked);
+
+    // Neither a run nor anything else is taken for a session.
+    let run = ["run", "--model", "sim", "--constitution", "minimal", "--out", "r", "--limit", "1"];
+    scratch.write("p.jsonl", "{\"prompt\":\"Hello?\"}\n");
+    scratch.run(&[&run[..], &["--prompts", "p.jsonl"]].concat()).code(0);
+    let before = crate::support::bytes(&scratch.path("r"));
+    let done = scratch.run(&["chat", "--model", "sim", "--out", "r", PROMPT]).code(2);
+    assert!(done.err.contains("is not the directory of a chat"), "{}", done.err);
+    assert_eq!(before, crate::support::bytes(&scratch.path("r")));
+    let done = scratch.run(&["chat", "--resume", PROMPT]).code(2);
+    assert!(done.err.contains("there is no chat in `runs`"), "{}", done.err);
+}
+
+#[test]
+fn a_chat_that_is_killed_asks_again_only_what_was_in_flight() {
+    let scratch = Scratch::new();
+    sixteen(&scratch);
+    let sim = Sim::start(&scratch, &["--latency-ms", "20"]);
+    let args = over(&sim, &["--constitution", "c.toml", "--out", "s", "--json", PROMPT]);
+    let kills = sim.kill_at(&scratch, &args, &[4, 12]);
+    let after = scratch.run(&args).code(0).summary();
+    assert_eq!(after["prompt"]["messages"].as_array().map(Vec::len), Some(1));
+    let stats = sim.stats();
+    assert!(kills > 0 && stats["repeats"].as_u64() <= Some(kills), "{kills} kills, {stats}");
+    // The same in one go asks the same.
+    let one_go = [&args[..5], &["--concurrency", "1", "--constitution", "c.toml", "--json", PROMPT]].concat();
+    assert_eq!(scratch.run(&one_go).code(0).summary()["responses"], after["responses"]);
 }
 
 #[test]

@@ -122,6 +122,14 @@ impl Terminal {
         self.until(&format!("{times} × `{text}`"), |seen| seen.matches(text).count() >= times)
     }
 
+    /// Waits until `times` answers of a chat are done and the prompt for the next line is there: a key pressed before that
+    /// would be echoed by the terminal, too.
+    #[track_caller]
+    pub(crate) fn until_answered(&self, times: usize) -> String {
+        let is_done = |seen: &str| seen.matches(" asked, ").count() >= times && seen.ends_with("\n>");
+        self.until(&format!("prompt after {times} answers"), is_done)
+    }
+
     /// Waits until the program has ended, and gives its exit code.
     #[track_caller]
     pub(crate) fn exit_code(&self) -> i32 {

@@ -9,11 +9,14 @@ use crate::pure::recipe::RoleModels;
 use crate::pure::text::{printable, short_count};
 use crate::runtime::engine::memo::MemoAt;
 use crate::runtime::engine::{CallCounts, EventBus, Stopper, shutdown};
+use crate::runtime::journal::Options;
+use crate::runtime::model::Retrying;
 use crate::runtime::project::{Project, Transports, Workbench};
 use futures::{Stream, StreamExt as _};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::Arc;
 
 /// The memo as one piece of work sees it.
 pub(super) type WorkMemo<'a> = MemoAt<'a, Transports>;
@@ -39,7 +42,10 @@ impl JournaledWork {
         is_quiet: bool,
     ) -> Result<Self, Failure> {
         let (events, (stopper, shutdown)) = (EventBus::default(), shutdown());
-        let bench = Workbench::open(dir, project, models, events.clone(), shutdown)?;
+        let journal = Workbench::journal_in(dir, Options::default())?;
+        let retries = events.clone();
+        let on_retry = Arc::new(move |retry: Retrying| retries.offer(&retry.into()));
+        let bench = Workbench::new(journal, project, models, shutdown, on_retry)?;
         Ok(Self { bench, events, stopper, is_quiet, has_progress: !is_quiet })
     }
 
@@ -63,7 +69,7 @@ impl JournaledWork {
         let mut progress = self.has_progress.then(|| Progress::of(noun));
         let mut done = 0;
         let ended = super::runtime()?.block_on(async {
-            let mut results = pin!(self.bench.each(Some(expected), items, work));
+            let mut results = pin!(self.bench.each(&self.events, Some(expected), items, work));
             let mut signals = pin!(signals::watch(&self.stopper));
             loop {
                 tokio::select! {

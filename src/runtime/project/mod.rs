@@ -13,6 +13,7 @@ pub mod models;
 mod row_rule;
 mod run;
 mod run_dir;
+mod session_dir;
 mod transport_router;
 mod workbench;
 
@@ -22,5 +23,6 @@ pub use frozen_run::{FrozenRun, judge_report};
 pub use input_files::{InputFiles, count_by_severity, files_in};
 pub use run::{RereadablePrompts, open_prompts};
 pub use run_dir::{CONSTITUTION, RECIPE, RunDir};
+pub use session_dir::{SessionAnswer, SessionDir, SessionEntry, SessionTurn};
 pub use transport_router::Transports;
 pub use workbench::Workbench;

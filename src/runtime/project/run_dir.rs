@@ -16,7 +16,7 @@ pub const CONSTITUTION: &str = "constitution.toml";
 const TEMPLATES: &str = "templates";
 
 /// A run directory.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunDir {
     /// Its path, as the user named it.
     pub path: PathBuf,

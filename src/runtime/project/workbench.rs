@@ -9,47 +9,48 @@ use crate::pure::recipe::RoleModels;
 use crate::runtime::engine::memo::{Memo, MemoAt};
 use crate::runtime::engine::{EventBus, Shutdown, WorkSetup, each};
 use crate::runtime::journal::{Journal, Options, Reader};
+use crate::runtime::model::OnRetry;
 use futures::Stream;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 /// A journal and the models of a project.
 #[derive(Debug)]
 pub struct Workbench {
-    dir: PathBuf,
     memo: Memo<Transports>,
-    events: EventBus,
     shutdown: Shutdown,
     width: usize,
 }
 
 impl Workbench {
-    /// Opens the journal in `dir`, which need not be there yet. Retries and counts are told on `events`.
-    pub fn open(
-        dir: &Path,
-        project: &Project,
-        models: RoleModels,
-        events: EventBus,
-        shutdown: Shutdown,
-    ) -> Result<Self, ProjectError> {
+    /// Opens the journal in `dir`, which need not be there yet, for [`Self::new`].
+    pub fn journal_in(dir: &Path, options: Options) -> Result<Journal, ProjectError> {
         std::fs::create_dir_all(dir).map_err(|error| ProjectError::Disk {
             message: format!("cannot make `{}`: {error}", dir.display()),
             hint: "answers are kept there, so that they are not paid for twice; name another with `--out`"
                 .into(),
         })?;
-        let journal = Journal::open(dir, Options::default())?;
-        let answers = Reader::open(dir)?.counts()?.answers;
+        Ok(Journal::open(dir, options)?)
+    }
+
+    /// The models of a project above a journal. What the journal holds already counts towards the project's budget.
+    pub fn new(
+        journal: Journal,
+        project: &Project,
+        models: RoleModels,
+        shutdown: Shutdown,
+        on_retry: OnRetry,
+    ) -> Result<Self, ProjectError> {
+        let answers = Reader::open(journal.dir())?.counts()?.answers;
         let limits = &project.recipe.limits;
-        let retries = events.clone();
-        let client = models::client(&project.recipe, Arc::new(move |retry| retries.offer(&retry.into())));
+        let client = models::client(&project.recipe, on_retry);
         let memo = Memo::new(journal, client, models, shutdown.clone(), limits.max_calls);
         memo.count_asked_before(answers);
-        Ok(Self { dir: dir.to_owned(), memo, events, shutdown, width: limits.concurrency.width() })
+        Ok(Self { memo, shutdown, width: limits.concurrency.width() })
     }
 
     /// Where the answers are kept.
     pub fn dir(&self) -> &Path {
-        &self.dir
+        self.memo.journal().dir()
     }
 
     /// Answers calls from the journal, or from models.
@@ -60,6 +61,7 @@ impl Workbench {
     /// Does the work on every item, as many side by side as the recipe's limits let; see [`each()`].
     pub fn each<'a, I: 'a, R: 'a>(
         &'a self,
+        events: &'a EventBus,
         expected: Option<u64>,
         items: impl Stream<Item = Result<I, Stop>> + 'a,
         work: &'a impl AsyncFn(&MemoAt<'_, Transports>, I) -> Result<R, Stop>,
@@ -68,9 +70,9 @@ impl Workbench {
             memo: &self.memo,
             width: self.width,
             expected,
-            events: &self.events,
+            events,
             shutdown: &self.shutdown,
-            name: self.dir.display().to_string(),
+            name: self.dir().display().to_string(),
         };
         each(setup, items, work)
     }

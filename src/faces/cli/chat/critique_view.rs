@@ -1,7 +1,7 @@
 //! Critiques as a person reads them while they come: they run side by side, so each is shown whole when it ends, what
 //! objects in full, and the rest as a count.
 //!
-//! Only collects and words; [`super::screen`] writes.
+//! Only collects and words; `screen` writes.
 
 use super::session_cost::AnswerSource;
 use crate::faces::cli::style::{Style, plural};

@@ -48,7 +48,7 @@ impl Session {
             }
             Command::Set(pair) => return self.set(&pair),
             Command::New => {
-                self.forget();
+                self.forget()?;
                 self.screen.line("a new conversation");
             }
             Command::Help => self.help(),

@@ -1,6 +1,7 @@
 //! `amend chat`: one prompt at a time, live.
 //!
-//! In a terminal, a conversation with commands; with a prompt on the command line or standard input, one answer.
+//! In a terminal, a conversation with commands; with a prompt on the command line or standard input, one answer. A
+//! session is kept in a directory, with its answers in a journal, and can be gone on with.
 
 mod command;
 mod complete;
@@ -12,8 +13,9 @@ mod save_commands;
 mod screen;
 mod session;
 mod session_cost;
+mod session_store;
 mod show_commands;
-mod streaming_model;
+mod shown_calls;
 pub(super) mod summary;
 
 use super::Failure;
@@ -22,12 +24,14 @@ use super::settings::RecipeArgs;
 use super::style::Style;
 use super::word_wrap::flowed;
 use crate::pure::text::{printable, printable_json};
-use crate::runtime::project::Project;
+use crate::runtime::project::{Project, SessionDir};
 use command::Line;
 use edit_commands::Then;
 use screen::{Manner, Screen};
 use session::Session;
+use session_store::{Keeping, SessionStore};
 use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Explore one prompt: watch the draft, the critiques and the revision as they come
@@ -37,6 +41,7 @@ Examples:
   amend chat --model sim
   amend chat --constitution mine.toml --base-url http://localhost:8000/v1 \\
     --model my-model
+  amend chat --resume                      go on with the newest session
   amend chat \"How do I kill a process?\" --model sim
   echo \"How do I kill a process?\" | amend chat --json --model sim
 
@@ -48,9 +53,16 @@ pub(super) struct Args {
     prompt: Option<String>,
     /// A recipe file to take settings from
     #[arg(long = "recipe", value_name = "FILE")]
-    recipe_file: Option<std::path::PathBuf>,
+    recipe_file: Option<PathBuf>,
     #[command(flatten)]
     recipe: RecipeArgs,
+    /// The directory that keeps the session; one that is there goes on, with its settings unless flags say otherwise
+    /// [default: runs/chat-1, chat-2 and so on; with PROMPT, none]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with the newest session in runs/
+    #[arg(long, conflicts_with = "out")]
+    resume: bool,
     /// Print the transcript as one JSON object, and nothing else
     #[arg(long)]
     json: bool,
@@ -65,13 +77,25 @@ const LARGEST: u64 = 1 << 20;
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let prompt = one_shot(args)?;
+    let keeping = match (&args.out, args.resume) {
+        (Some(path), _) => Keeping::In(SessionDir::at(path)?),
+        (None, true) => Keeping::newest()?,
+        (None, false) if prompt.is_some() => Keeping::Nowhere,
+        (None, false) => Keeping::Next,
+    };
+    let kept = if args.recipe_file.is_none() { keeping.dir().and_then(SessionDir::settings) } else { None };
     let mut recipe = args.recipe.clone();
-    recipe.recipe.clone_from(&args.recipe_file);
-    let project = recipe.open_project()?;
+    recipe.recipe = args.recipe_file.clone().or_else(|| kept.clone());
+    let project = recipe.open_project().map_err(|failure| match &kept {
+        Some(file) => failure
+            .hint(format!("the settings of the chat are in `{}`; a flag wins over them", file.display())),
+        None => failure,
+    })?;
     let runtime = super::runtime()?;
-    match one_shot(args)? {
-        Some(prompt) => answer_once(&runtime, project, &prompt, args),
-        None => converse(&runtime, project, manner(args)),
+    match prompt {
+        Some(prompt) => answer_once(&runtime, project, keeping, &prompt, args),
+        None => converse(&runtime, project, keeping, manner(args)),
     }
 }
 
@@ -108,6 +132,7 @@ fn one_shot(args: &Args) -> Result<Option<String>, Failure> {
 fn answer_once(
     runtime: &tokio::runtime::Runtime,
     project: Project,
+    keeping: Keeping,
     prompt: &str,
     args: &Args,
 ) -> Result<ExitCode, Failure> {
@@ -116,7 +141,8 @@ fn answer_once(
     } else {
         Screen::stdout(manner(args))
     };
-    let mut session = Session::new(project, screen)?;
+    let mut session = Session::new(project, screen, SessionStore::new(keeping))?;
+    session.resume()?;
     runtime.block_on(session.answer(prompt))?;
     if let Some(stop) = session.stop() {
         return Err(stop);
@@ -135,6 +161,7 @@ fn answer_once(
 fn converse(
     runtime: &tokio::runtime::Runtime,
     project: Project,
+    keeping: Keeping,
     manner: Manner,
 ) -> Result<ExitCode, Failure> {
     // From here on Ctrl-C is ours: it ends an answer or a line, and never the program.
@@ -145,7 +172,13 @@ fn converse(
             () = std::future::ready(()) => {}
         }
     });
-    let mut session = Session::new(project, Screen::stdout(manner))?;
+    let is_known = keeping.dir().is_some();
+    let mut session = Session::new(project, Screen::stdout(manner), SessionStore::new(keeping))?;
+    // A new session has its place when there is something to keep.
+    if is_known {
+        session.resume()?;
+    }
+    session.show_resumed();
     session.screen.say(&session.in_force());
     session.screen.say(&session.screen.style().faint("Type a prompt. /help lists the commands."));
     let mut input = input::Input::new(manner)?;
@@ -157,6 +190,9 @@ fn converse(
             // A mistake is told, and the conversation goes on.
             Err(failure) => tell(&failure, session.screen.style().width),
         }
+    }
+    if let Some(farewell) = session.store.farewell() {
+        session.screen.say(&session.screen.style().faint(&farewell));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -31,6 +31,7 @@ impl Session {
         if let Some(exchange) = &mut self.last {
             exchange.accepted = true;
         }
+        self.keep_rating()?;
         self.screen.say("accepted; the conversation goes on with it, /save FILE keeps it");
         Ok(())
     }
@@ -40,6 +41,7 @@ impl Session {
         if let Some(exchange) = &mut self.last {
             exchange.rating = Some((stars, note));
         }
+        self.keep_rating()?;
         self.screen.say("rated; /save FILE keeps it");
         Ok(())
     }

@@ -1,10 +1,12 @@
 //! A chat session: the conversation, what is in force, and how a prompt is answered, once and again.
 //!
-//! What commands do with it is beside it: `changes` (what is asked), `looks` (what is shown), `notes` (what is saved).
+//! What commands do with it is beside it: `edit_commands` (what is asked), `show_commands` (what is shown),
+//! `save_commands` (what is saved). Where it is kept is in `session_store`.
 
 use super::screen::Screen;
 use super::session_cost::SessionCost;
-use super::streaming_model::{Live, Memory};
+use super::session_store::SessionStore;
+use super::shown_calls::{CallLedger, ShownCalls};
 use super::summary;
 use crate::faces::cli::Failure;
 use crate::faces::cli::failure::stopped;
@@ -17,12 +19,9 @@ use crate::pure::recipe::Recipe;
 use crate::pure::recipe::RoleModels;
 use crate::pure::text::printable;
 use crate::pure::transcript::Transcript;
-use crate::runtime::model::Client;
-use crate::runtime::project::Project;
-use crate::runtime::project::Transports;
-use crate::runtime::project::models;
+use crate::runtime::project::{Project, SessionEntry, SessionTurn, models};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// A prompt and what came of it.
 #[derive(Debug)]
@@ -50,27 +49,42 @@ pub(super) struct Session {
     /// The exchanges of the conversation before the last.
     pub(super) earlier: Vec<Exchange>,
     pub(super) last: Option<Exchange>,
-    client: Client<Transports>,
-    memory: Mutex<Memory>,
+    pub(super) store: SessionStore,
+    ledger: CallLedger,
     /// Why the last answer broke off.
     broken: Option<Stop>,
 }
 
 impl Session {
-    /// A session over a recipe and what it names.
-    pub(super) fn new(project: Project, screen: Screen) -> Result<Self, Failure> {
-        let screen = Arc::new(screen);
+    /// A session over a recipe and what it names. What its store holds already is gone on with.
+    pub(super) fn new(project: Project, screen: Screen, store: SessionStore) -> Result<Self, Failure> {
         Ok(Self {
             models: models::resolve(&project.recipe)?,
-            client: client(&project.recipe, &screen),
             project,
-            screen,
+            screen: Arc::new(screen),
             off: BTreeSet::new(),
             earlier: Vec::new(),
             last: None,
-            memory: Mutex::default(),
+            store,
+            ledger: CallLedger::default(),
             broken: None,
         })
+    }
+
+    /// Opens the store, and takes up the conversation that it holds.
+    pub(super) fn resume(&mut self) -> Result<(), Failure> {
+        self.store.open(&self.project, &self.models, &self.screen)?;
+        let turns = self.store.turns()?;
+        let known = self.principle_ids();
+        if let Some(answer) = turns.iter().rev().find_map(|turn| turn.answer.as_ref()) {
+            self.off = answer.off.iter().filter(|id| known.contains(id)).cloned().collect();
+        }
+        let in_force = Arc::new(self.constitution_in_force());
+        let mut exchanges: Vec<Exchange> =
+            turns.into_iter().map(|turn| Exchange::of(turn, &in_force)).collect();
+        self.last = exchanges.pop();
+        self.earlier = exchanges;
+        Ok(())
     }
 
     /// The ids of the principles.
@@ -106,7 +120,7 @@ impl Session {
 
     /// What the session has used.
     pub(super) fn spent(&self) -> SessionCost {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).spent().clone()
+        self.ledger.cost()
     }
 
     /// The constitution without the principles that are switched off.
@@ -118,27 +132,43 @@ impl Session {
 
     /// Takes on a recipe, if the models that it names can be asked.
     pub(super) fn adopt(&mut self, recipe: Recipe) -> Result<(), Failure> {
-        self.models = models::resolve(&recipe)?;
-        if (&recipe.limits, &recipe.sim) != (&self.project.recipe.limits, &self.project.recipe.sim) {
-            self.client = client(&recipe, &self.screen);
+        let models = models::resolve(&recipe)?;
+        let old = std::mem::replace(&mut self.project.recipe, recipe);
+        let Recipe { limits, sim, .. } = &self.project.recipe;
+        if models == self.models && (limits, sim) == (&old.limits, &old.sim) {
+            return Ok(());
         }
-        self.project.recipe = recipe;
+        if let Err(failure) = self.store.change_models(&self.project, &models, &self.screen) {
+            self.project.recipe = old;
+            return Err(failure);
+        }
+        self.models = models;
         Ok(())
     }
 
     /// Forgets the conversation. Its answers stay known.
-    pub(super) fn forget(&mut self) {
+    pub(super) fn forget(&mut self) -> Result<(), Failure> {
         self.earlier.clear();
         self.last = None;
+        self.store.append(&SessionEntry::New)
+    }
+
+    /// Keeps what the person thinks of the last answer.
+    pub(super) fn keep_rating(&self) -> Result<(), Failure> {
+        let Some(Exchange { accepted, rating, .. }) = &self.last else { return Ok(()) };
+        self.store.append(&SessionEntry::Rated { accepted: *accepted, rating: rating.clone() })
     }
 
     /// Answers a new prompt, as the next turn of the conversation.
     pub(super) async fn answer(&mut self, text: &str) -> Result<(), Failure> {
+        self.store.open(&self.project, &self.models, &self.screen)?;
         let mut messages = self.settle();
         messages.push(Message::user(text));
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).turn_page();
+        self.ledger.turn_page();
+        let prompt = Prompt::new(messages, None, None);
+        self.store.append(&SessionEntry::Asked { prompt: prompt.clone() })?;
         self.last = Some(Exchange {
-            prompt: Prompt::new(messages, None, None),
+            prompt,
             transcript: None,
             before: None,
             made_with: Arc::new(self.constitution_in_force()),
@@ -163,24 +193,29 @@ impl Session {
 
     /// Answers the last prompt with everything as it is set now.
     pub(super) async fn again(&mut self) -> Result<(), Failure> {
-        let Some(exchange) = &self.last else {
+        let (Some(exchange), Some(memo)) = (&self.last, self.store.memo()) else {
             self.screen.line("there is no prompt to answer yet");
             return Ok(());
         };
+        self.store.keep_settings(&self.project)?;
         let made_with = Arc::new(self.constitution_in_force());
         let mut context = self.project.context_of(Constitution::clone(&made_with), &self.models)?;
         context.settings.rounds += exchange.more_rounds;
         self.broken = None;
         let before = self.spent();
-        let live =
-            Live { client: &self.client, models: &self.models, memory: &self.memory, screen: &self.screen };
+        let shown = ShownCalls::new(memo, &self.screen, &self.ledger);
         let made = tokio::select! {
-            made = critique_revision(&live, &context, &exchange.prompt) => made,
+            made = critique_revision(&shown, &context, &exchange.prompt) => made,
             _ = tokio::signal::ctrl_c() => Err(Stop::Interrupted),
         };
         self.screen.rests();
         match made {
-            Ok(transcript) => self.show_end(transcript, made_with, &before),
+            Ok(transcript) => {
+                self.take_answer(transcript, made_with);
+                let kept = self.keep_answer();
+                self.show_end(&before);
+                kept?;
+            }
             Err(stop) => {
                 let why = format!("stopped: {}", printable(&stop.to_string()));
                 self.screen.say(&self.screen.style().warn(&why));
@@ -194,40 +229,69 @@ impl Session {
         Ok(())
     }
 
-    fn show_end(&mut self, transcript: Transcript, made_with: Arc<Constitution>, before: &SessionCost) {
-        let (screen, style) = (&self.screen, self.screen.style());
+    fn keep_answer(&self) -> Result<(), Failure> {
+        let Some(Exchange { transcript: Some(transcript), more_rounds, .. }) = &self.last else {
+            return Ok(());
+        };
+        self.store.append(&SessionEntry::Answered {
+            transcript: Box::new(transcript.clone()),
+            constitution: self.store.keep_constitution(&self.project.constitution)?,
+            off: self.off.clone(),
+            more_rounds: *more_rounds,
+        })
+    }
+
+    /// The last exchange has another answer. What was said of the one before was said of its text.
+    fn take_answer(&mut self, transcript: Transcript, made_with: Arc<Constitution>) {
         let Some(exchange) = &mut self.last else { return };
-        let old = exchange.transcript.as_ref();
-        let response = |of: &Transcript| of.final_response().map(|response| response.text.clone());
-        let is_same = old.is_some_and(|old| response(old) == response(&transcript));
+        exchange.before = exchange.transcript.replace(transcript);
+        exchange.made_with = made_with;
+        if !exchange.is_same_response() {
+            (exchange.accepted, exchange.rating) = (false, None);
+        }
+    }
+
+    fn show_end(&self, before: &SessionCost) {
+        let (screen, style) = (&self.screen, self.screen.style());
+        let Some(exchange @ Exchange { transcript: Some(transcript), before: old, .. }) = &self.last else {
+            return;
+        };
         if let (Some(draft), Some(last)) = (transcript.draft(), transcript.final_response())
             && draft.text != last.text
-            && !is_same
+            && !exchange.is_same_response()
         {
             screen.difference("changed from the draft", &draft.text, &last.text);
         }
         if let Some(old) = old {
             screen.line(&style.strong("since the answer before"));
-            for line in summary::compared(old, &transcript) {
+            for line in summary::compared(old, transcript) {
                 screen.tell(&line);
             }
         }
-        for line in summary::fates(&transcript) {
+        for line in summary::fates(transcript) {
             screen.say(&line);
         }
-        screen.say(&summary::outcome(&transcript, style));
-        let spent = self.memory.lock().unwrap_or_else(PoisonError::into_inner).spent().since(before);
+        screen.say(&summary::outcome(transcript, style));
+        let spent = self.ledger.cost().since(before);
         screen.say(&style.faint(&summary::took(&spent, &self.project.recipe.models)));
-        // What was said of the answer before was said of its text.
-        if !is_same {
-            (exchange.accepted, exchange.rating) = (false, None);
-        }
-        exchange.before = exchange.transcript.replace(transcript);
-        exchange.made_with = made_with;
     }
 }
 
-fn client(recipe: &Recipe, screen: &Arc<Screen>) -> Client<Transports> {
-    let screen = Arc::clone(screen);
-    models::client(recipe, Arc::new(move |retrying| screen.retries(&retrying)))
+impl Exchange {
+    /// An exchange as it was left. What was never answered is taken to be of the constitution in force.
+    fn of(turn: SessionTurn, in_force: &Arc<Constitution>) -> Self {
+        let SessionTurn { prompt, answer, accepted, rating } = turn;
+        let made_with =
+            answer.as_ref().map_or_else(|| Arc::clone(in_force), |answer| Arc::new(answer.made_with.clone()));
+        let more_rounds = answer.as_ref().map_or(0, |answer| answer.more_rounds);
+        let transcript = answer.map(|answer| answer.transcript);
+        Self { prompt, transcript, before: None, made_with, more_rounds, accepted, rating }
+    }
+
+    /// Whether the final response is that of the answer before.
+    fn is_same_response(&self) -> bool {
+        let (Some(old), Some(new)) = (&self.before, &self.transcript) else { return false };
+        let text = |of: &'_ Transcript| of.final_response().map(|response| response.text.clone());
+        text(old) == text(new)
+    }
 }

@@ -6,12 +6,12 @@ use crate::pure::recipe::Models;
 use crate::pure::reports::cost_estimate::Used;
 use std::collections::BTreeMap;
 
-/// How an answer came by.
+/// Where an answer came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AnswerSource {
     /// A model was asked.
     Asked,
-    /// It was known from another prompt or an earlier answer of the session.
+    /// The session's journal held it.
     Known,
     /// It is on the screen already, for the same prompt.
     Again,
@@ -22,7 +22,7 @@ pub(super) enum AnswerSource {
 pub(super) struct SessionCost {
     /// Calls that went to a model, and their tokens, by role.
     pub(super) roles: BTreeMap<Role, (u64, Usage)>,
-    /// Calls answered from memory.
+    /// Calls that the session's journal answered.
     pub(super) known: u64,
 }
 

@@ -5,9 +5,13 @@ use super::session::Session;
 use super::summary;
 use crate::faces::cli::Failure;
 use crate::faces::cli::show_transcript;
+use crate::faces::cli::style::plural;
 use crate::faces::cli::word_wrap::flowed;
 use crate::pure::text::{one_line, printable};
 use std::fmt::Write as _;
+
+/// Turns that are listed when a session is gone on with.
+const TURNS_SHOWN: usize = 10;
 
 /// What the keys do, below the list of commands.
 const KEYS: &str = "\
@@ -56,12 +60,17 @@ impl Session {
 
     /// The turns of the conversation, a line each.
     pub(super) fn list_turns(&self) {
-        let style = self.screen.style();
-        let turns: Vec<_> = self.earlier.iter().chain(&self.last).collect();
-        if turns.is_empty() {
+        let turns = self.earlier.iter().chain(&self.last).count();
+        if turns == 0 {
             return self.screen.line("nothing is said yet");
         }
-        for (n, exchange) in turns.into_iter().enumerate() {
+        self.list_turns_from(0);
+    }
+
+    /// The turns from the one that comes after the first `passed_over`.
+    pub(super) fn list_turns_from(&self, passed_over: usize) {
+        let style = self.screen.style();
+        for (n, exchange) in self.earlier.iter().chain(&self.last).enumerate().skip(passed_over) {
             let mut notes: Vec<String> = vec![match &exchange.transcript {
                 Some(transcript) => show_transcript::ended(&transcript.ended),
                 None => "no answer".into(),
@@ -76,6 +85,20 @@ impl Session {
                 style.strong(&one_line(exchange.prompt.last_user_turn(), room))
             ));
         }
+    }
+
+    /// What a session that is gone on with has said so far.
+    pub(super) fn show_resumed(&self) {
+        let turns = self.earlier.len() + usize::from(self.last.is_some());
+        if turns == 0 {
+            return;
+        }
+        self.screen.say(&format!("Going on with a conversation of {}.", plural(turns, "turn")));
+        let passed_over = turns.saturating_sub(TURNS_SHOWN);
+        if passed_over > 0 {
+            self.screen.tell(&format!("… {passed_over} before these; /turns lists them all"));
+        }
+        self.list_turns_from(passed_over);
     }
 
     /// One turn's whole transcript; the last one's without a number.
