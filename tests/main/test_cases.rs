@@ -87,3 +87,13 @@ fn people_get_a_table_and_ci_servers_junit() {
     let junit = ["test", "two.toml", "--model", "sim", "--junit", "file/amend.xml"];
     assert!(scratch.run(&junit).code(4).err.contains("cannot write `file/amend.xml`"));
 }
+
+#[test]
+fn answers_are_not_put_among_somebodys_files() {
+    let scratch = Scratch::new();
+    scratch.write("notes/mine.txt", "mine");
+    let done = scratch.run(&["test", "harmlessness", "--model", "sim", "--out", "notes"]).code(2);
+    assert!(done.err.contains("`notes` holds files already"), "{}", done.err);
+    let names: Vec<String> = crate::support::bytes(&scratch.path("notes")).into_keys().collect();
+    assert_eq!(names, ["mine.txt"]);
+}

@@ -3,7 +3,7 @@
 //!
 //! An answer is durable before it is used; asked again it comes from the journal. Nothing here knows what is asked.
 
-use super::{Project, ProjectError, Transports, models};
+use super::{Project, ProjectError, RunDir, Transports, models};
 use crate::pure::ask::Stop;
 use crate::pure::recipe::RoleModels;
 use crate::runtime::engine::memo::{Memo, MemoAt};
@@ -22,13 +22,9 @@ pub struct Workbench {
 }
 
 impl Workbench {
-    /// Opens the journal in `dir`, which need not be there yet, for [`Self::new`].
+    /// Opens the journal in `dir`, which need not be there yet, for [`Self::new`]. A folder of somebody's files is refused.
     pub fn journal_in(dir: &Path, options: Options) -> Result<Journal, ProjectError> {
-        std::fs::create_dir_all(dir).map_err(|error| ProjectError::Disk {
-            message: format!("cannot make `{}`: {error}", dir.display()),
-            hint: "answers are kept there, so that they are not paid for twice; name another with `--out`"
-                .into(),
-        })?;
+        RunDir::new(dir).create()?;
         Ok(Journal::open(dir, options)?)
     }
 
