@@ -5,6 +5,7 @@
 
 use super::Failure;
 use crate::faces::cli::user_files::with_warnings;
+use crate::pure::diagnostic::SourceFile;
 use crate::pure::recipe::Recipe;
 use crate::runtime::project::Project;
 
@@ -83,10 +84,10 @@ impl RecipeArgs {
             Some(path) => with_warnings(|files| files.recipe(path))?,
             None => Recipe::default(),
         };
-        for (flag, field, value) in self.assignments()? {
-            recipe = assign(&recipe, &field, value).map_err(|why| {
-                Failure::usage(format!("{flag}: {why}")).hint(format!("the field is `{field}`"))
-            })?;
+        let assignments = self.assignments()?;
+        check(&assignments)?;
+        for assignment in assignments {
+            recipe = assignment.apply(&recipe)?;
         }
         Ok(recipe)
     }
@@ -97,11 +98,11 @@ impl RecipeArgs {
         with_warnings(|files| Project::open(recipe, files))
     }
 
-    fn assignments(&self) -> Result<Vec<(String, String, toml::Value)>, Failure> {
+    fn assignments(&self) -> Result<Vec<Assignment>, Failure> {
         let mut out = Vec::new();
         let mut put = |flag: &str, field: &str, value: Option<toml::Value>| {
             if let Some(value) = value {
-                out.push((format!("`{flag}`"), field.to_owned(), value));
+                out.push(Assignment { typed: flag.to_owned(), field: field.to_owned(), value });
             }
         };
         let text = |value: &Option<String>| value.clone().map(toml::Value::String);
@@ -141,8 +142,45 @@ impl RecipeArgs {
 /// The recipe with one field set, as `method.rounds=3` says.
 pub fn set(recipe: &Recipe, pair: &str) -> Result<Recipe, Failure> {
     let (field, value) = read_pair(pair)?;
-    assign(recipe, field, value)
-        .map_err(|why| Failure::usage(format!("`{pair}`: {why}")).hint(format!("the field is `{field}`")))
+    let assignment = Assignment { typed: pair.to_owned(), field: field.to_owned(), value };
+    check(std::slice::from_ref(&assignment))?;
+    assignment.apply(recipe)
+}
+
+/// One field of the recipe, set on the command line.
+#[derive(Debug)]
+struct Assignment {
+    /// What the user typed: a flag, or the flag with its text.
+    typed: String,
+    /// The dotted path of the field.
+    field: String,
+    value: toml::Value,
+}
+
+impl Assignment {
+    /// The assignment as a line of a recipe.
+    fn line(&self) -> SourceFile {
+        let keys: Vec<_> = self.field.split('.').map(key_text).collect();
+        SourceFile::new(&self.typed, format!("{} = {}\n", keys.join("."), self.value))
+    }
+
+    /// Sets the field, and reads the whole again.
+    fn apply(self, recipe: &Recipe) -> Result<Recipe, Failure> {
+        let Self { typed, field, value } = self;
+        assign(recipe, &field, value).map_err(|why| Failure::usage(format!("`{typed}`: {why}")))
+    }
+}
+
+/// A key as TOML takes it: bare where it can be, else quoted.
+fn key_text(key: &str) -> String {
+    let is_bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    if is_bare { key.to_owned() } else { toml::Value::String(key.to_owned()).to_string() }
+}
+
+/// Reads each assignment as a line of a recipe, so that a flag is checked as the file is, before anything is asked.
+fn check(assignments: &[Assignment]) -> Result<(), Failure> {
+    let lines: Vec<_> = assignments.iter().map(Assignment::line).collect();
+    with_warnings(|files| files.settings(&lines))
 }
 
 fn read_pair(pair: &str) -> Result<(&str, toml::Value), Failure> {
@@ -180,6 +218,7 @@ fn assign(recipe: &Recipe, field: &str, value: toml::Value) -> Result<Recipe, St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pure::call::Role;
     use crate::pure::recipe::{Concurrency, Schedule};
 
     fn resolve(set: &[&str]) -> Result<Recipe, Failure> {
@@ -198,21 +237,36 @@ mod tests {
         .unwrap();
         assert_eq!(recipe.method.schedule, Schedule::Each);
         assert_eq!(recipe.limits.concurrency, Concurrency::Fixed(7));
-        assert_eq!(recipe.models.critic.as_ref().unwrap().model.as_deref(), Some("small"));
+        assert_eq!(recipe.models.own[&Role::Critic].model.as_deref(), Some("small"));
         assert_eq!(recipe.seed, 9);
+    }
+
+    /// What is told about an assignment that is wrong.
+    fn told(set: &str) -> String {
+        let failure = resolve(&[set]).unwrap_err();
+        format!("{} {}", failure.message, failure.details)
     }
 
     #[test]
     fn a_flag_is_checked_as_the_file_is() {
-        let check = |set: &str, says: &str| {
-            let failure = resolve(&[set]).unwrap_err();
-            assert!(failure.message.contains(says), "{}", failure.message);
-        };
-        check("method.shedule=each", "unknown field `shedule`");
-        check("method.schedule=pannel", "unknown variant `pannel`");
-        check("limits.concurrency=0", "a number above 0");
-        check("rounds", "has no `=`");
-        check("seed.deep=1", "`seed` is a value");
+        for (set, says) in [
+            ("method.shedule=each", "did you mean `schedule`?"),
+            ("shedule=each", "unknown key `shedule`"),
+            ("schedule=each", "`schedule` belongs under `[method]`"),
+            ("method.schedule=pannel", "did you mean `panel`?"),
+            ("limits.concurrency=0", "a number above 0"),
+            ("rounds", "has no `=`"),
+            ("seed.deep=1", "`seed` must be"),
+            ("export.configs=[\"sft\",\"preferences\"]", "there is no export config `preferences`"),
+            ("export.holdout=0.9", "`holdout` must be between 0 and 0.45"),
+            ("models.critic.api_key_env=sk-12345", "must be the name of an environment variable"),
+            ("models.critik.model=m", "did you mean `critic`?"),
+            ("=1", "unknown key"),
+        ] {
+            let told = told(set);
+            assert!(told.contains(says), "{set}: {told}");
+            assert!(!told.contains(&format!("mean `{}`", set.split('=').next().unwrap_or(set))), "{told}");
+        }
     }
 
     #[test]

@@ -76,6 +76,27 @@ impl InputFiles {
         Ok(from_its_directory(reading.recipe, path))
     }
 
+    /// Checks settings that come from elsewhere than a recipe's file, each as a line of a recipe. What only makes sense
+    /// beside other settings is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake of every line.
+    pub fn settings(&mut self, lines: &[SourceFile]) -> Result<(), ProjectError> {
+        let mut wrong = Vec::new();
+        let mut names = Vec::new();
+        for line in lines {
+            let findings: Vec<_> =
+                recipe::read(line).findings.into_iter().filter(Diagnostic::is_error).collect();
+            if !findings.is_empty() {
+                self.sources.add(line.clone());
+                names.push(line.name.as_str());
+                wrong.extend(findings);
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(self.failure(&names.join("`, `"), wrong)) }
+    }
+
     /// Reads a directory of templates over the built-in ones; the built-in ones alone without it.
     pub fn templates(&mut self, directory: Option<&str>) -> Result<Templates, ProjectError> {
         let Some(directory) = directory else { return Ok(Templates::built_in()) };
