@@ -5,8 +5,26 @@ use crate::pure::prompt::{Message, PromptId};
 use serde::{Deserialize, Serialize};
 
 /// Who answers a call. Each role has its own model and endpoint; all default to one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+///
+/// A role is one variant here: recipes, flags, completions and tables take the list and the names from this enum.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Role {
     /// Drafts the response.
     Generator,
@@ -20,16 +38,74 @@ pub enum Role {
 
 impl Role {
     /// Every role, in the order of the method.
-    pub const ALL: [Self; 4] = [Self::Generator, Self::Critic, Self::Reviser, Self::Judge];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// Every role's name, in the same order.
+    pub const NAMES: &'static [&'static str] = <Self as strum::VariantNames>::VARIANTS;
 
     /// The role's name in recipes, events and the journal.
     pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// What the role writes, in the plural.
+    pub fn work(self) -> &'static str {
         match self {
-            Self::Generator => "generator",
-            Self::Critic => "critic",
-            Self::Reviser => "reviser",
-            Self::Judge => "judge",
+            Self::Generator => "drafts",
+            Self::Critic => "critiques",
+            Self::Reviser => "revisions",
+            Self::Judge => "comparisons",
         }
+    }
+
+    /// The softmax temperature that the role has unless the recipe says otherwise. Verdicts and comparisons are
+    /// measurements: chance has no part in them.
+    pub fn default_temperature(self) -> f64 {
+        match self {
+            Self::Generator | Self::Reviser => 1.0,
+            Self::Critic | Self::Judge => 0.0,
+        }
+    }
+}
+
+/// One value for each role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByRole<T>(Vec<T>);
+
+impl<T: Default> Default for ByRole<T> {
+    fn default() -> Self {
+        Self::from_fn(|_| T::default())
+    }
+}
+
+impl<T> ByRole<T> {
+    /// The values that a function gives.
+    pub fn from_fn(value_of: impl FnMut(Role) -> T) -> Self {
+        Self(Role::ALL.iter().copied().map(value_of).collect())
+    }
+
+    /// The values that a function gives, or its first error.
+    pub fn try_from_fn<E>(value_of: impl FnMut(Role) -> Result<T, E>) -> Result<Self, E> {
+        Role::ALL.iter().copied().map(value_of).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Each role and its value, in the order of [`Role::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = (Role, &T)> {
+        Role::ALL.iter().copied().zip(&self.0)
+    }
+}
+
+impl<T> std::ops::Index<Role> for ByRole<T> {
+    type Output = T;
+
+    fn index(&self, role: Role) -> &T {
+        &self.0[role as usize]
+    }
+}
+
+impl<T> std::ops::IndexMut<Role> for ByRole<T> {
+    fn index_mut(&mut self, role: Role) -> &mut T {
+        &mut self.0[role as usize]
     }
 }
 

@@ -13,7 +13,7 @@ use crate::pure::method::{MethodContext, make_transcript};
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::RoleModels;
 use crate::pure::recipe::{Concurrency, Limits, Models};
-use crate::pure::reports::cost_estimate::{ByRole, Interval, Used, bounds, place, predict, total};
+use crate::pure::reports::cost_estimate::{Interval, Used, UsedByRole, bounds, predict, total};
 use crate::pure::text::short_count;
 use crate::runtime::dataset::prompts::{RepeatFilter, Row};
 use crate::runtime::engine::{CallMeter, at_hand};
@@ -103,8 +103,8 @@ struct Free {
 struct Counted {
     prompts: u64,
     rejects: u64,
-    low: ByRole,
-    high: ByRole,
+    low: UsedByRole,
+    high: UsedByRole,
     drawn: BTreeMap<(u64, String), Prompt>,
 }
 
@@ -136,7 +136,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 /// Reads every prompt once: counts, adds up bounds, and draws those with the smallest hashes.
 fn read(project: &Project, context: &MethodContext, probe: usize) -> Result<Counted, Failure> {
-    let (low, high) = (ByRole::default(), ByRole::default());
+    let (low, high) = (UsedByRole::default(), UsedByRole::default());
     let mut counted = Counted { prompts: 0, rejects: 0, low, high, drawn: BTreeMap::new() };
     let mut repeats = RepeatFilter::default();
     for row in crate::runtime::project::open_prompts(&project.recipe)? {
@@ -151,7 +151,7 @@ fn read(project: &Project, context: &MethodContext, probe: usize) -> Result<Coun
         let rank = Parts::new("probe").with_u64(project.recipe.seed).with(&prompt.id.0).uniform();
         counted.prompts += 1;
         let (least, most) = bounds(context, &prompt).map_err(|error| Failure::usage(error.to_string()))?;
-        for role in Role::ALL.map(place) {
+        for &role in Role::ALL {
             counted.low[role] += least[role];
             counted.high[role] += most[role];
         }
@@ -196,7 +196,7 @@ fn probe(
     context: &MethodContext,
     prompts: &[Prompt],
     json: bool,
-) -> Result<(Vec<ByRole>, Option<Pace>), Failure> {
+) -> Result<(Vec<UsedByRole>, Option<Pace>), Failure> {
     let work = JournaledWork::open(&dir.path, project, models, json)?;
     dir.freeze(project)?;
     let began = Instant::now();
@@ -219,7 +219,7 @@ fn probe(
 }
 
 /// One number of a plan: predicted where there was a probe, else between its bounds.
-fn interval(counted: &Counted, probed: &[ByRole], of: impl Fn(&ByRole) -> f64) -> Interval {
+fn interval(counted: &Counted, probed: &[UsedByRole], of: impl Fn(&UsedByRole) -> f64) -> Interval {
     let (low, high) = (of(&counted.low), of(&counted.high));
     if probed.is_empty() {
         return Interval { low, likely: None, high };
@@ -230,7 +230,7 @@ fn interval(counted: &Counted, probed: &[ByRole], of: impl Fn(&ByRole) -> f64) -
     Interval { high, ..predicted }
 }
 
-fn tokens(counted: &Counted, probed: &[ByRole], of: impl Fn(&ByRole) -> Used) -> Tokens {
+fn tokens(counted: &Counted, probed: &[UsedByRole], of: impl Fn(&UsedByRole) -> Used) -> Tokens {
     Tokens {
         calls: interval(counted, probed, |by| of(by).calls),
         prompt: interval(counted, probed, |by| of(by).prompt),
@@ -243,20 +243,19 @@ fn reckon(
     models: &Models,
     limits: &Limits,
     counted: &Counted,
-    probed: &[ByRole],
+    probed: &[UsedByRole],
     pace: Option<Pace>,
     journal: Free,
 ) -> Plan {
     let roles: BTreeMap<&'static str, Tokens> = Role::ALL
-        .into_iter()
-        .map(|role| (role.as_str(), tokens(counted, probed, |by| by[place(role)])))
+        .iter()
+        .map(|&role| (role.as_str(), tokens(counted, probed, |by| by[role])))
         .filter(|(_, tokens)| tokens.calls.high > 0.0)
         .collect();
     let priced =
-        Role::ALL.into_iter().all(|role| models.price(role).is_some() || !roles.contains_key(role.as_str()));
-    let cost = |by: &ByRole| {
-        let of = |role: Role| models.price(role).map_or(0.0, |price| by[place(role)].money(price));
-        Role::ALL.into_iter().map(of).sum()
+        Role::ALL.iter().all(|role| models.price(*role).is_some() || !roles.contains_key(role.as_str()));
+    let cost = |by: &UsedByRole| {
+        by.iter().map(|(role, used)| models.price(role).map_or(0.0, |price| used.money(price))).sum()
     };
     let total = tokens(counted, probed, total);
     let seconds = seconds(limits, &total, pace);

@@ -1,25 +1,113 @@
 //! `[models]`: which model answers for each role, where it is, and how it is asked.
 
 use super::HeaderSource;
-use crate::pure::call::{Call, Role, Sampling};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use crate::pure::call::{ByRole, Call, Role, Sampling};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// `[models]`: which model answers for each role.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Models {
-    /// What every role uses unless its own section says otherwise.
+    /// `[models.default]`: what every role uses unless its own section says otherwise.
     pub default: Model,
-    /// Overrides for drafts.
-    pub generator: Option<Model>,
-    /// Overrides for critiques.
-    pub critic: Option<Model>,
-    /// Overrides for revisions.
-    pub reviser: Option<Model>,
-    /// Overrides for comparisons.
-    pub judge: Option<Model>,
+    /// `[models.<role>]`: what a role has of its own.
+    #[serde(flatten)]
+    pub own: BTreeMap<Role, Model>,
+}
+
+/// The section for every role.
+const DEFAULT: &str = "default";
+
+/// The sections of `[models]`.
+static SECTIONS: LazyLock<Vec<&'static str>> = LazyLock::new(|| [&[DEFAULT], Role::NAMES].concat());
+
+/// The key of a section: a role, or none for `default`.
+struct SectionKey(Option<Role>);
+
+impl<'de> Deserialize<'de> for SectionKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(SectionKeyVisitor)
+    }
+}
+
+struct SectionKeyVisitor;
+
+impl Visitor<'_> for SectionKeyVisitor {
+    type Value = SectionKey;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a role")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<SectionKey, E> {
+        if name == DEFAULT {
+            return Ok(SectionKey(None));
+        }
+        let role = name.parse().map_err(|_| E::unknown_field(name, &SECTIONS))?;
+        Ok(SectionKey(Some(role)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Models {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ModelsVisitor)
+    }
+}
+
+struct ModelsVisitor;
+
+impl<'de> Visitor<'de> for ModelsVisitor {
+    type Value = Models;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a table with a section for each role")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut sections: A) -> Result<Models, A::Error> {
+        let mut models = Models::default();
+        let mut default = None;
+        while let Some(SectionKey(role)) = sections.next_key()? {
+            let model = sections.next_value()?;
+            let before = match role {
+                None => default.replace(model),
+                Some(role) => models.own.insert(role, model),
+            };
+            if before.is_some() {
+                return Err(A::Error::duplicate_field(role.map_or(DEFAULT, Role::as_str)));
+            }
+        }
+        models.default = default.unwrap_or_default();
+        Ok(models)
+    }
+}
+
+impl JsonSchema for Models {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Models".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut section = |description: String| {
+            let mut schema = generator.subschema_for::<Model>();
+            schema.insert("description".into(), description.into());
+            schema
+        };
+        let every = section("What every role uses unless its own section says otherwise.".into());
+        let mut properties = serde_json::Map::from_iter([(DEFAULT.to_owned(), every.to_value())]);
+        for role in Role::ALL {
+            let own = section(format!("Overrides for {}.", role.work()));
+            properties.insert(role.as_str().into(), own.to_value());
+        }
+        schemars::json_schema!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": properties,
+            "description": "`[models]`: which model answers for each role.",
+        })
+    }
 }
 
 /// `[models.<role>]`: one model and its endpoint. What is absent comes from `[models.default]`.
@@ -87,7 +175,7 @@ pub enum MaxTokensField {
 pub struct ResolvedModel {
     /// The model's name.
     pub model: String,
-    /// Base URL; `None` for the simulated model in process.
+    /// Base URL. `None` is right for the simulated model in process only.
     pub base_url: Option<String>,
     /// The environment variable that holds the key.
     pub api_key_env: String,
@@ -109,13 +197,13 @@ pub struct ResolvedModel {
     pub fallback_share: f64,
 }
 
-/// Where a model without a `base_url` is looked for.
+/// The endpoint of OpenAI itself.
 pub const OPENAI: &str = "https://api.openai.com/v1";
 
 impl ResolvedModel {
     /// Whether the built-in simulated model answers, in process.
     pub fn is_sim(&self) -> bool {
-        self.base_url.is_none()
+        self.base_url.is_none() && self.model == SIM
     }
 
     /// What of it decides answers: not where it is, nor as whom it is asked.
@@ -135,29 +223,21 @@ pub fn is_simulated(model: &str) -> bool {
 }
 
 impl Models {
-    fn of(&self, role: Role) -> Option<&Model> {
-        match role {
-            Role::Generator => self.generator.as_ref(),
-            Role::Critic => self.critic.as_ref(),
-            Role::Reviser => self.reviser.as_ref(),
-            Role::Judge => self.judge.as_ref(),
-        }
+    /// Every section that the recipe has, with its name.
+    pub fn sections(&self) -> impl Iterator<Item = (&'static str, &Model)> {
+        let own = self.own.iter().map(|(role, model)| (role.as_str(), model));
+        std::iter::once((DEFAULT, &self.default)).chain(own)
     }
 
     /// What the role's tokens cost, where the recipe says so.
     pub fn price(&self, role: Role) -> Option<&Price> {
-        self.of(role).and_then(|own| own.price.as_ref()).or(self.default.price.as_ref())
+        self.own.get(&role).and_then(|own| own.price.as_ref()).or(self.default.price.as_ref())
     }
 
     /// The role's model, with the defaults filled in. `None` when no model is named anywhere.
     pub fn resolve(&self, role: Role) -> Option<ResolvedModel> {
-        // Verdicts and comparisons are measurements: they are asked for without chance unless the recipe says so.
-        let temperature = match role {
-            Role::Generator | Role::Reviser => 1.0,
-            Role::Critic | Role::Judge => 0.0,
-        };
-        let own = self.of(role).cloned().unwrap_or_default();
-        own.or(&self.default).close(temperature)
+        let own = self.own.get(&role).cloned().unwrap_or_default();
+        own.or(&self.default).close(role.default_temperature())
     }
 }
 
@@ -190,11 +270,10 @@ impl Model {
             Self { fallback: None, ..(**fallback).clone() }.or(&base).close(default_temperature)
         });
         let model = self.model?;
-        let base_url = self.base_url.or_else(|| (model != SIM).then(|| OPENAI.to_owned()));
         let temperature = self.temperature.unwrap_or(default_temperature);
         Some(ResolvedModel {
             model,
-            base_url: base_url.map(|url| url.trim_end_matches('/').to_owned()),
+            base_url: self.base_url.map(|url| url.trim_end_matches('/').to_owned()),
             api_key_env: self.api_key_env.unwrap_or_else(|| "OPENAI_API_KEY".into()),
             sampling: Sampling {
                 temperature: (temperature >= 0.0).then_some(temperature),
@@ -216,43 +295,27 @@ impl Model {
 
 /// The model of every role, with nothing left open.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RoleModels {
-    /// Who drafts.
-    pub generator: ResolvedModel,
-    /// Who criticises.
-    pub critic: ResolvedModel,
-    /// Who revises.
-    pub reviser: ResolvedModel,
-    /// Who compares.
-    pub judge: ResolvedModel,
-}
+pub struct RoleModels(ByRole<ResolvedModel>);
 
 impl RoleModels {
     /// The models that a recipe names; `Err` is the first role for which it names none.
     pub fn resolve(models: &Models) -> Result<Self, Role> {
-        let of = |role| models.resolve(role).ok_or(role);
-        Ok(Self {
-            generator: of(Role::Generator)?,
-            critic: of(Role::Critic)?,
-            reviser: of(Role::Reviser)?,
-            judge: of(Role::Judge)?,
-        })
+        ByRole::try_from_fn(|role| models.resolve(role).ok_or(role)).map(Self)
     }
 
     /// One model for every role.
     pub fn all(model: &ResolvedModel) -> Self {
-        let model = || model.clone();
-        Self { generator: model(), critic: model(), reviser: model(), judge: model() }
+        Self(ByRole::from_fn(|_| model.clone()))
     }
 
     /// The role's model.
     pub fn of(&self, role: Role) -> &ResolvedModel {
-        match role {
-            Role::Generator => &self.generator,
-            Role::Critic => &self.critic,
-            Role::Reviser => &self.reviser,
-            Role::Judge => &self.judge,
-        }
+        &self.0[role]
+    }
+
+    /// The role's model, to change it.
+    pub fn of_mut(&mut self, role: Role) -> &mut ResolvedModel {
+        &mut self.0[role]
     }
 
     /// The model that answers a call: the role's own, or its fallback.
@@ -298,10 +361,10 @@ mod tests {
     }
 
     #[test]
-    fn a_model_without_an_address_is_openais_unless_it_is_the_sim() {
+    fn a_model_without_an_address_has_none() {
         let of = |model: &str| resolve(&format!("[default]\nmodel = \"{model}\""), Role::Critic).unwrap();
         assert!(of("sim").is_sim());
-        assert_eq!(of("gpt").base_url.as_deref(), Some(OPENAI));
+        assert_eq!((of("gpt").base_url.as_deref(), of("gpt").is_sim()), (None, false));
         assert_eq!(resolve("", Role::Critic), None);
     }
 }

@@ -51,7 +51,7 @@ pub fn check_complete(file: &SourceFile, reading: &Reading) -> Vec<Diagnostic> {
         findings
             .push(finding.help("add `model` under `[models.default]`, or give `--model NAME` with each run"));
     }
-    for (name, model) in roles(recipe) {
+    for (name, model) in recipe.models.sections() {
         let needs = model.model.as_deref().is_some_and(|model| model != SIM);
         if needs && model.base_url.is_none() && default.base_url.is_none() {
             let at = models.key(name).key("model");
@@ -62,19 +62,6 @@ pub fn check_complete(file: &SourceFile, reading: &Reading) -> Vec<Diagnostic> {
         }
     }
     findings
-}
-
-/// The models that the recipe sets, by the name of their section.
-fn roles(recipe: &Recipe) -> impl Iterator<Item = (&'static str, &Model)> {
-    let models = &recipe.models;
-    let own = [
-        ("generator", &models.generator),
-        ("critic", &models.critic),
-        ("reviser", &models.reviser),
-        ("judge", &models.judge),
-    ];
-    let own = own.into_iter().filter_map(|(name, model)| Some((name, model.as_ref()?)));
-    [("default", &models.default)].into_iter().chain(own)
 }
 
 /// The JSON schema of the file, as text.
@@ -130,7 +117,7 @@ impl Check<'_> {
         }
         self.method(recipe, root.key("method"));
         self.label(recipe, root.key("label"));
-        for (name, model) in roles(recipe) {
+        for (name, model) in recipe.models.sections() {
             self.model(model, root.key("models").key(name));
         }
         self.limits(recipe, root.key("limits"));

@@ -2,7 +2,7 @@
 //!
 //! Pure arithmetic. It reads no prompts, asks no model and knows no clock; callers hand it what they counted.
 
-use crate::pure::call::Role;
+use crate::pure::call::{ByRole, Role};
 use crate::pure::constitution::Principle;
 use crate::pure::method::{MethodContext, pairs};
 use crate::pure::prompt::{Message, Prompt};
@@ -52,17 +52,12 @@ impl std::ops::AddAssign for Used {
     }
 }
 
-/// What every role's calls come to, in the order of [`Role::ALL`].
-pub type ByRole = [Used; 4];
-
-/// The place of a role in [`ByRole`].
-pub fn place(role: Role) -> usize {
-    Role::ALL.iter().position(|other| *other == role).unwrap_or_default()
-}
+/// The calls and tokens of every role.
+pub type UsedByRole = ByRole<Used>;
 
 /// The sum over roles.
-pub fn total(of: &ByRole) -> Used {
-    of.iter().fold(Used::default(), |mut sum, used| {
+pub fn total(of: &UsedByRole) -> Used {
+    of.iter().fold(Used::default(), |mut sum, (_, used)| {
         sum += *used;
         sum
     })
@@ -120,9 +115,9 @@ fn t_quantile(freedom: f64) -> f64 {
 /// The least and the most that a prompt may take, without faults: nothing objects; or everything does, rounds and
 /// retries are used up, every answer is as long as it may be and every verdict needs its follow-up. Comparisons are read
 /// from log-probabilities; or there are none, and votes are counted. Samples are taken to differ from each other.
-pub fn bounds(cx: &MethodContext, prompt: &Prompt) -> Result<(ByRole, ByRole), TemplateError> {
+pub fn bounds(cx: &MethodContext, prompt: &Prompt) -> Result<(UsedByRole, UsedByRole), TemplateError> {
     let most = |role: Role| f64::from(cx.models.of(role).sampling.max_tokens);
-    let judge = place(Role::Judge);
+    let judge = Role::Judge;
     match cx.label.source {
         LabelSource::Off | LabelSource::Chain => {
             let (low, mut high) = bounds_of_chain(cx, prompt)?;
@@ -135,18 +130,18 @@ pub fn bounds(cx: &MethodContext, prompt: &Prompt) -> Result<(ByRole, ByRole), T
             Ok((low, high))
         }
         LabelSource::Samples => {
-            let (mut low, mut high) = (ByRole::default(), ByRole::default());
+            let (mut low, mut high) = (UsedByRole::default(), UsedByRole::default());
             let (samples, opening) = (f64::from(cx.label.samples), tokens(said(&cx.opening(prompt))));
             let tries = 1.0 + f64::from(cx.settings.retries);
-            low[place(Role::Generator)].add(samples, opening, 1.0);
-            high[place(Role::Generator)].add(samples * tries, opening, most(Role::Generator));
+            low[Role::Generator].add(samples, opening, 1.0);
+            high[Role::Generator].add(samples * tries, opening, most(Role::Generator));
             let met = |length: f64| meetings(cx.label.pairs, &vec![length; cx.label.samples as usize]);
             low[judge] += compared(cx, prompt, &met(1.0))?.0;
             high[judge] += compared(cx, prompt, &met(most(Role::Generator)))?.1;
             Ok((low, high))
         }
         LabelSource::Given => {
-            let (mut low, mut high) = (ByRole::default(), ByRole::default());
+            let (mut low, mut high) = (UsedByRole::default(), UsedByRole::default());
             let texts: Vec<&str> = prompt.given.iter().map(|given| given.text.as_str()).collect();
             let met: Vec<f64> = pairs(cx.label.pairs, &texts)
                 .into_iter()
@@ -204,18 +199,18 @@ fn compared(cx: &MethodContext, prompt: &Prompt, met: &[f64]) -> Result<(Used, U
     let surely = if label.how == LabelHow::Auto && !label.reason_first { 2.0 } else { votes };
     for texts in met.iter().filter(|_| drawn > 0.0) {
         low.add(drawn * surely, least + texts, 1.0);
-        high.add(drawn * votes, most + texts, f64::from(cx.models.judge.sampling.max_tokens));
+        high.add(drawn * votes, most + texts, f64::from(cx.models.of(Role::Judge).sampling.max_tokens));
     }
     Ok((low, high))
 }
 
-fn bounds_of_chain(cx: &MethodContext, prompt: &Prompt) -> Result<(ByRole, ByRole), TemplateError> {
+fn bounds_of_chain(cx: &MethodContext, prompt: &Prompt) -> Result<(UsedByRole, UsedByRole), TemplateError> {
     let sizes = Sizes::of(cx, prompt)?;
-    let (mut low, mut high) = (ByRole::default(), ByRole::default());
+    let (mut low, mut high) = (UsedByRole::default(), UsedByRole::default());
     let (k, rounds) = (sizes.principles, f64::from(cx.settings.rounds));
     let tries = 1.0 + f64::from(cx.settings.retries);
     let screen = f64::from(u8::from(cx.settings.screen && cx.settings.schedule != Schedule::Sampled));
-    let [generator, critic, reviser] = [Role::Generator, Role::Critic, Role::Reviser].map(place);
+    let (generator, critic, reviser) = (Role::Generator, Role::Critic, Role::Reviser);
     let most = |role: Role| f64::from(cx.models.of(role).sampling.max_tokens);
     let (draft, critique) = (most(Role::Generator).max(most(Role::Reviser)), most(Role::Critic));
     low[generator].add(1.0, sizes.opening, 1.0);
@@ -273,7 +268,7 @@ impl Sizes {
     fn of(cx: &MethodContext, prompt: &Prompt) -> Result<Self, TemplateError> {
         let opening = said(&cx.opening(prompt));
         let applicable: Vec<&Principle> = cx.applicable(prompt);
-        let (structured, examples) = (cx.models.critic.structured, cx.settings.examples);
+        let (structured, examples) = (cx.models.of(Role::Critic).structured, cx.settings.examples);
         let (mut least, mut most, mut verdict) = (f64::MAX, 0.0_f64, 0.0_f64);
         let (mut least_revision, mut revision) = (f64::MAX, 0.0_f64);
         for principle in &applicable {

@@ -3,7 +3,7 @@
 use crate::pure::answer::Answer;
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::{Call, CallKey};
-use crate::pure::reports::cost_estimate::{ByRole, Used, place};
+use crate::pure::reports::cost_estimate::{Used, UsedByRole};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 pub struct MeteredCalls {
     keys: BTreeSet<CallKey>,
     /// Calls and tokens by role. What is asked twice is counted once.
-    pub used: ByRole,
+    pub used: UsedByRole,
     /// Calls not from the journal.
     pub asked: u64,
     /// Seconds that those took, one after another.
@@ -54,7 +54,7 @@ impl<A: Ask> Ask for CallMeter<'_, A> {
         let took = began.elapsed().as_secs_f64();
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         if calls.keys.insert(key) {
-            calls.used[place(role)] += Used {
+            calls.used[role] += Used {
                 calls: 1.0,
                 prompt: answer.usage.prompt as f64,
                 cached: answer.usage.cached as f64,

@@ -128,10 +128,9 @@ impl Store {
         let mut statement = self.db.prepare_cached(sql)?;
         let found = statement.query_row([&key.0[..]], |row| {
             let role: String = row.get(1)?;
-            let role = Role::ALL.into_iter().find(|known| known.as_str() == role);
             let answer = StoredAnswer {
                 prompt_id: PromptId(row.get(0)?),
-                role: role.ok_or(rusqlite::Error::InvalidColumnName("role".into()))?,
+                role: role.parse().map_err(|_| rusqlite::Error::InvalidColumnName("role".into()))?,
                 model: row.get(2)?,
                 status: row.get(3)?,
                 body: None,

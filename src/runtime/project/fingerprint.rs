@@ -23,7 +23,7 @@ impl Project {
             .with(recipe.export.keep_unresolved.to_string())
             .with_u64(recipe.seed);
         for role in Role::ALL {
-            parts = parts.with(models.of(role).identity());
+            parts = parts.with(models.of(*role).identity());
         }
         parts.hex()
     }

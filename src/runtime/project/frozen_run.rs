@@ -83,6 +83,6 @@ pub fn judge_report(reader: &Reader, constitution: &Constitution) -> Result<Judg
 
 /// Whether any role is played by the simulated model, in process or served.
 fn has_simulated_role(recipe: &Recipe) -> bool {
-    let plays = |role| recipe.models.resolve(role).is_some_and(|model| is_simulated(&model.model));
-    Role::ALL.into_iter().any(plays)
+    let plays = |role: &Role| recipe.models.resolve(*role).is_some_and(|model| is_simulated(&model.model));
+    Role::ALL.iter().any(plays)
 }

@@ -16,7 +16,7 @@ pub fn resolve(recipe: &Recipe) -> Result<RoleModels, ProjectError> {
         )
     })?;
     for role in crate::pure::call::Role::ALL {
-        let model = models.of(role);
+        let model = models.of(*role);
         if !model.is_sim() && model.base_url.is_none() {
             return Err(ProjectError::input(format!("the model `{}` has no base URL", model.model))
                 .hint("give `--base-url`, such as http://localhost:8000/v1 or https://api.openai.com/v1"));

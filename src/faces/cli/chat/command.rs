@@ -1,5 +1,6 @@
 //! What a line typed into `amend chat` means. Pure.
 
+use crate::pure::call::Role;
 use crate::pure::recipe::Schedule;
 use crate::runtime::dataset::rows::Config;
 
@@ -44,7 +45,7 @@ pub(super) enum Command {
     /// Append the last exchange to the constitution as a test of a principle.
     Test(Test),
     /// Change the model of one role, or of all.
-    Model(Option<String>, String),
+    Model(Option<Role>, String),
     /// Change the schedule.
     Schedule(Schedule),
     /// Change the number of rounds.
@@ -194,10 +195,10 @@ fn command(name: &str, argument: &str) -> Result<Command, String> {
             "a principle's id and a verdict (violates, conforms or not-applicable), and perhaps `final`",
         ),
         ("model", [name]) => Ok(Command::Model(None, (*name).to_owned())),
-        ("model", [role @ ("generator" | "critic" | "reviser" | "judge"), name]) => {
-            Ok(Command::Model(Some((*role).to_owned()), (*name).to_owned()))
+        ("model", [role, name]) if Role::NAMES.contains(role) => {
+            Ok(Command::Model(role.parse().ok(), (*name).to_owned()))
         }
-        ("model", _) => wanted("a model's name, perhaps after a role: generator, critic, reviser or judge"),
+        ("model", _) => wanted(&format!("a model's name, perhaps after a role: {}", Role::NAMES.join(", "))),
         ("schedule", [schedule]) => {
             schedule.parse().map(Command::Schedule).or_else(|_| wanted("panel, each or sampled"))
         }
@@ -287,7 +288,7 @@ mod tests {
         check("\"\"\"\nfirst\n\n  /second\n\"\"\"", Line::Prompt("first\n\n  /second".into()));
         check("/off not-preachy kind", Line::Do(Command::Off(vec!["not-preachy".into(), "kind".into()])));
         check("/rate 4 good but long", Line::Do(Command::Rate(4, "good but long".into())));
-        check("/model critic small", Line::Do(Command::Model(Some("critic".into()), "small".into())));
+        check("/model critic small", Line::Do(Command::Model(Some(Role::Critic), "small".into())));
         let test = Test { principle: "honest".into(), verdict: "violates".into(), of_final: true };
         check("/test honest violates final", Line::Do(Command::Test(test)));
         let save = |file: &str, config, all| Line::Do(Command::Save(Save { file: file.into(), config, all }));

@@ -1,6 +1,7 @@
 //! What Tab makes of the end of a line: commands, principle ids, the few words that a command takes, file names.
 
 use super::command::COMMANDS;
+use crate::pure::call::Role;
 use crate::pure::recipe::{Config, Schedule};
 use rustyline::completion::{FilenameCompleter, Pair};
 
@@ -37,7 +38,7 @@ fn words(command: &str, place: usize, principles: &[String]) -> Vec<String> {
         ("test", 1) => fixed(&["violates", "conforms", "not-applicable"]),
         ("test", 2) => fixed(&["final"]),
         ("schedule", 0) => fixed(&Schedule::ALL.iter().map(|schedule| schedule.as_str()).collect::<Vec<_>>()),
-        ("model", 0) => fixed(&["generator", "critic", "reviser", "judge"]),
+        ("model", 0) => fixed(Role::NAMES),
         ("diff", 0) => fixed(&["last"]),
         ("constitution", 0) => crate::pure::constitution::built_in_names().map(String::from).collect(),
         ("save", 1 | 2) => [fixed(&Config::names()), fixed(&["all"])].concat(),

@@ -9,6 +9,7 @@ use super::session::Session;
 use crate::faces::cli::Failure;
 use crate::faces::cli::settings;
 use crate::faces::cli::user_files::with_warnings;
+use crate::pure::call::Role;
 use crate::pure::constitution::diff::{Change, diff};
 use crate::pure::recipe::{Models, Recipe};
 use crate::pure::text::printable;
@@ -44,7 +45,7 @@ impl Session {
             Command::Rounds(rounds) => return self.change(|recipe| recipe.method.rounds = rounds),
             Command::Schedule(schedule) => return self.change(|recipe| recipe.method.schedule = schedule),
             Command::Model(role, name) => {
-                return self.change(|recipe| name_model(&mut recipe.models, role.as_deref(), name));
+                return self.change(|recipe| name_model(&mut recipe.models, role, name));
             }
             Command::Set(pair) => return self.set(&pair),
             Command::New => {
@@ -193,19 +194,12 @@ impl Session {
     }
 }
 
-fn name_model(models: &mut Models, role: Option<&str>, name: String) {
-    let slot = match role {
-        Some("generator") => models.generator.get_or_insert_default(),
-        Some("critic") => models.critic.get_or_insert_default(),
-        Some("reviser") => models.reviser.get_or_insert_default(),
-        Some("judge") => models.judge.get_or_insert_default(),
-        Some(_) | None => {
-            let Models { default, generator, critic, reviser, judge } = models;
-            for own in [generator, critic, reviser, judge].into_iter().flatten() {
-                own.model = None;
-            }
-            default
-        }
+fn name_model(models: &mut Models, role: Option<Role>, name: String) {
+    let slot = if let Some(role) = role {
+        models.own.entry(role).or_default()
+    } else {
+        models.own.values_mut().for_each(|own| own.model = None);
+        &mut models.default
     };
     slot.model = Some(name);
 }

@@ -12,6 +12,7 @@ use crate::faces::cli::Failure;
 use crate::faces::cli::failure::stopped;
 use crate::faces::cli::style::plural;
 use crate::pure::ask::Stop;
+use crate::pure::call::Role;
 use crate::pure::constitution::Constitution;
 use crate::pure::method::critique_revision;
 use crate::pure::prompt::{Message, Prompt};
@@ -112,7 +113,7 @@ impl Session {
             printable(&constitution.id),
             printable(&constitution.version),
             plural(all - self.off.len(), "principle"),
-            printable(&self.models.generator.model),
+            printable(&self.models.of(Role::Generator).model),
             recipe.method.schedule.as_str(),
             plural(recipe.method.rounds as usize, "round")
         )

@@ -57,7 +57,7 @@ impl SessionCost {
     /// What it costs, in whatever currency the recipe's prices are; `None` where there are none, or a role that was asked
     /// has none.
     pub(super) fn money(&self, models: &Models) -> Option<f64> {
-        Role::ALL.into_iter().find_map(|role| models.price(role))?;
+        Role::ALL.iter().find_map(|role| models.price(*role))?;
         let cost = |(role, (calls, usage)): (&Role, &(u64, Usage))| {
             let Usage { prompt, cached, completion } = *usage;
             let used = Used {

@@ -21,6 +21,7 @@ use crate::runtime::dataset::prompts::Picked;
 use crate::runtime::dataset::readers::{self, RereadableSources};
 use crate::runtime::engine::ReadAhead;
 use crate::runtime::project::models;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -48,8 +49,8 @@ pub(super) struct Args {
     recipe: RecipeArgs,
     /// The role whose model is asked
     #[arg(long, value_name = "ROLE", default_value = "judge",
-          value_parser = ["generator", "critic", "reviser", "judge"])]
-    role: String,
+          value_parser = PossibleValuesParser::new(Role::NAMES).try_map(|name| name.parse::<Role>()))]
+    role: Role,
     /// Take the option that is named, and ask for no log-probabilities
     #[arg(long)]
     by_answer: bool,
@@ -82,9 +83,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     if args.by_answer {
         project.recipe.label.how = LabelHow::Votes;
     }
-    let role = Role::ALL.into_iter().find(|role| role.as_str() == args.role).unwrap_or(Role::Judge);
     let models = models::resolve(&project.recipe)?;
-    let model = models.of(role).model.clone();
+    let model = models.of(args.role).model.clone();
     let cx = project.context(&models)?;
     let files = QuestionFiles::new(&args.file, &project.recipe)?;
     let looked = files.look_through(args.json)?;
@@ -104,7 +104,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut line = |text: String| drop(writeln!(out, "{text}"));
     let mut reporter = ChoiceReporter::default();
     let graded = async |ask: &WorkMemo<'_>, Asked { question, at }: Asked| {
-        Ok((at, grade(ask, &cx, role, &question).await?))
+        Ok((at, grade(ask, &cx, args.role, &question).await?))
     };
     work.each("questions", count, items, &graded, |(at, graded)| {
         reporter.add(&graded);
@@ -114,9 +114,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     })?;
     work.tell();
     let report = reporter.finish();
-    let who = format!("{} ({})", one_line(&model, 60), role.as_str());
+    let who = format!("{} ({})", one_line(&model, 60), args.role.as_str());
     line(if args.json {
-        to_json(&report, &model, role, &bad.told).to_string()
+        to_json(&report, &model, args.role, &bad.told).to_string()
     } else {
         to_text(&report, &who)
     });

@@ -358,8 +358,9 @@ fn answers_that_went_wrong_are_asked_for_again_or_end_the_draft() {
 #[test]
 fn a_fallback_drafts_what_the_model_will_not_for_the_share_of_prompts_that_may() {
     let mut cx = context(&["kind"], settings(Schedule::Panel, 1));
-    let other = crate::pure::recipe::ResolvedModel { model: "other".into(), ..cx.models.generator.clone() };
-    cx.models.generator.fallback = Some(Box::new(other));
+    let other =
+        crate::pure::recipe::ResolvedModel { model: "other".into(), ..cx.models.of(Role::Generator).clone() };
+    cx.models.of_mut(Role::Generator).fallback = Some(Box::new(other));
     let model = || {
         Scripted::new(|call: &Call| match (call.role, call.fallback) {
             (Role::Generator, false) => ends(Outcome::Filtered),
@@ -370,7 +371,7 @@ fn a_fallback_drafts_what_the_model_will_not_for_the_share_of_prompts_that_may()
     let transcript = run(&model(), &cx);
     let draft = transcript.draft().unwrap();
     assert_eq!((draft.model.as_str(), draft.fallback), ("other", true));
-    cx.models.generator.fallback_share = 0.0;
+    cx.models.of_mut(Role::Generator).fallback_share = 0.0;
     assert_eq!(run(&model(), &cx).ended, Ended::NoDraft(Reason::Filtered));
 }
 

@@ -41,8 +41,8 @@ impl<'s> Scripted<'s> {
     /// How many calls of each role were asked: `generator critic reviser judge`.
     pub(crate) fn count(&self) -> String {
         let calls = self.asked();
-        let of = |role| calls.iter().filter(|call| call.role == role).count().to_string();
-        Role::ALL.map(of).join(" ")
+        let of = |role: &Role| calls.iter().filter(|call| call.role == *role).count().to_string();
+        Role::ALL.iter().map(of).collect::<Vec<_>>().join(" ")
     }
 }
 
