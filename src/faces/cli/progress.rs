@@ -6,7 +6,7 @@
 use super::style::Style;
 use crate::pure::text::printable_json;
 use crate::pure::text::short_count;
-use crate::runtime::engine::{Event, Summary};
+use crate::runtime::engine::{CallBounds, Event, ModelInUse, SentKey, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
@@ -76,6 +76,7 @@ impl Progress {
 impl Lines {
     fn show(&mut self, event: &Event) {
         let line = match event {
+            Event::Preflight { models, calls, .. } => Some(preflight_text(models, *calls)),
             Event::Started { expected, journalled, .. } => {
                 self.expected = *expected;
                 (*journalled > 0).then(|| format!("going on: {journalled} answers are in the journal"))
@@ -100,6 +101,35 @@ impl Lines {
             let _ = writeln!(std::io::stderr().lock(), "{line}");
         }
     }
+}
+
+/// Each model with its roles, its place and its key, and the calls that are expected.
+fn preflight_text(models: &[ModelInUse], calls: Option<CallBounds>) -> String {
+    let mut lines: Vec<String> = models.iter().map(model_line).collect();
+    if let Some(CallBounds { low, high }) = calls {
+        let whole =
+            |calls: f64| format!("{calls:.0}").parse().map_or_else(|_| "very many".into(), short_count);
+        lines.push(if low < high {
+            format!("{} to {} calls expected", whole(low), whole(high))
+        } else {
+            format!("{} calls expected", whole(high))
+        });
+    }
+    lines.join("\n")
+}
+
+fn model_line(used: &ModelInUse) -> String {
+    let key = match &used.key {
+        SentKey::Set { variable } => format!(", key from {variable}"),
+        SentKey::NotSet { variable } => format!(", no key ({variable} is not set)"),
+        SentKey::Withheld => {
+            ", no key (plain http to another machine; `api_key_env` names the one to send)".to_owned()
+        }
+        SentKey::NotNeeded => String::new(),
+    };
+    let place = if used.endpoint == used.model { String::new() } else { format!(" @ {}", used.endpoint) };
+    let text = format!("{}: {}{place}{key}", used.roles.join(", "), used.model);
+    crate::pure::text::printable(&text)
 }
 
 fn refused_line(role: &str, field: &str, instead: &str) -> String {
@@ -154,6 +184,9 @@ fn progress_line(noun: &str, summary: &Summary, expected: Option<u64>) -> String
 impl Bar {
     fn show(&mut self, event: &Event) {
         match event {
+            Event::Preflight { models, calls, .. } => {
+                self.print(&self.style.faint(&preflight_text(models, *calls)));
+            }
             Event::Started { expected, journalled, .. } => {
                 self.drawn.set_style(template(expected.is_some()));
                 if let Some(total) = expected {

@@ -10,12 +10,12 @@ use crate::pure::recipe::Recipe;
 use crate::runtime::project::Project;
 
 use serde::Deserialize as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The recipe, and what the command line says differently.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct RecipeArgs {
-    /// The recipe; optional when flags say enough
+    /// The recipe [default: amend.toml, where there is one; else flags must say enough]
     #[arg(value_name = "RECIPE")]
     pub recipe: Option<PathBuf>,
     /// The constitution: a file, or the name of a built-in one (harmlessness, support-desk, …)
@@ -80,7 +80,7 @@ pub struct RecipeArgs {
 impl RecipeArgs {
     /// The recipe with the flags laid over it. Paths in a recipe file are relative to that file.
     pub fn resolve(&self) -> Result<Recipe, Failure> {
-        let mut recipe = match &self.recipe {
+        let mut recipe = match self.recipe.as_deref().or_else(|| recipe_here()) {
             Some(path) => with_warnings(|files| files.recipe(path))?,
             None => Recipe::default(),
         };
@@ -137,6 +137,12 @@ impl RecipeArgs {
         }
         Ok(out)
     }
+}
+
+/// The recipe of the folder that we are in, where it has one.
+fn recipe_here() -> Option<&'static Path> {
+    let path = Path::new("amend.toml");
+    path.is_file().then_some(path)
 }
 
 /// The recipe with one field set, as `method.rounds=3` says.

@@ -16,7 +16,7 @@ pub use header::HeaderSource;
 pub use label::{Label, LabelHow, LabelPairs, LabelSource};
 pub use limits::{Concurrency, Limits};
 pub use models::{
-    MaxTokensField, Model, Models, OPENAI, Price, ResolvedModel, RoleModels, SIM, is_simulated,
+    DEFAULT_KEY, MaxTokensField, Model, Models, OPENAI, Price, ResolvedModel, RoleModels, SIM, is_simulated,
 };
 pub use read::{Reading, check_complete, read, schema};
 pub use sim::{Busy, Judge, Sim};

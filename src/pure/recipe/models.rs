@@ -118,7 +118,8 @@ pub struct Model {
     pub model: Option<String>,
     /// Base URL of an OpenAI-compatible endpoint, such as `http://localhost:8000/v1`.
     pub base_url: Option<String>,
-    /// The environment variable that holds the key; `OPENAI_API_KEY` when absent. An unset one sends no key.
+    /// The environment variable that holds the key; an unset one sends no key. When absent it is `OPENAI_API_KEY`, but no
+    /// key is sent over plain `http` to another machine unless this names it.
     pub api_key_env: Option<String>,
     /// Softmax temperature; a negative number leaves it to the endpoint.
     pub temperature: Option<f64>,
@@ -177,7 +178,7 @@ pub struct ResolvedModel {
     pub model: String,
     /// Base URL. `None` is right for the simulated model in process only.
     pub base_url: Option<String>,
-    /// The environment variable that holds the key.
+    /// The environment variable that holds the key; empty where no key is to be sent.
     pub api_key_env: String,
     /// Sampling settings.
     pub sampling: Sampling,
@@ -212,6 +213,24 @@ impl ResolvedModel {
         let fallback = fallback.as_ref().map(|fallback| fallback.identity());
         format!("{model:?} {sampling:?} {structured} {send_seed} {fallback:?} {fallback_share}")
     }
+}
+
+/// The environment variable that holds the key unless the recipe names another.
+pub const DEFAULT_KEY: &str = "OPENAI_API_KEY";
+
+/// Whether a URL is plain `http`, readable on the way, to another machine than this one.
+fn is_plain_to_another_machine(base_url: &str) -> bool {
+    let Some(rest) = base_url.strip_prefix("http://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    let name = host.strip_prefix('[').map_or_else(
+        || host.split(':').next().unwrap_or(host),
+        |bracketed| bracketed.split(']').next().unwrap_or(bracketed),
+    );
+    let is_here = name == "localhost"
+        || name.ends_with(".localhost")
+        || name.parse::<core::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    !is_here
 }
 
 /// The model name that means the built-in simulated model, in process.
@@ -271,10 +290,12 @@ impl Model {
         });
         let model = self.model?;
         let temperature = self.temperature.unwrap_or(default_temperature);
+        let is_exposed = self.base_url.as_deref().is_some_and(is_plain_to_another_machine);
+        let default_key = if is_exposed { "" } else { DEFAULT_KEY };
         Some(ResolvedModel {
             model,
             base_url: self.base_url.map(|url| url.trim_end_matches('/').to_owned()),
-            api_key_env: self.api_key_env.unwrap_or_else(|| "OPENAI_API_KEY".into()),
+            api_key_env: self.api_key_env.unwrap_or_else(|| default_key.into()),
             sampling: Sampling {
                 temperature: (temperature >= 0.0).then_some(temperature),
                 top_p: self.top_p,
@@ -358,6 +379,28 @@ mod tests {
         let judge = resolve(models, Role::Judge).unwrap();
         assert_eq!((judge.model.as_str(), judge.sampling.temperature), ("j", Some(0.0)));
         assert_eq!(judge.fallback, None);
+    }
+
+    #[test]
+    fn the_default_key_goes_over_plain_http_to_this_machine_only() {
+        let variable = |base_url: &str, more: &str| {
+            let models = format!("[default]\nmodel = \"m\"\nbase_url = \"{base_url}\"\n{more}");
+            resolve(&models, Role::Critic).unwrap().api_key_env
+        };
+        for here in
+            ["http://localhost:8000/v1", "http://127.0.0.1/v1", "http://[::1]:80/v1", "https://host/v1"]
+        {
+            assert_eq!(variable(here, ""), DEFAULT_KEY, "{here}");
+        }
+        for there in [
+            "http://10.0.0.7:8000/v1",
+            "http://vllm:8000/v1",
+            "http://localhost.example/v1",
+            "http://localhost@host/v1",
+        ] {
+            assert_eq!(variable(there, ""), "", "{there}");
+            assert_eq!(variable(there, "api_key_env = \"OPENAI_API_KEY\""), DEFAULT_KEY, "{there}");
+        }
     }
 
     #[test]

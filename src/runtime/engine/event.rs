@@ -12,6 +12,15 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
+    /// What the run is about to do, before its first call.
+    Preflight {
+        /// Each model, with the roles that it answers for.
+        models: Vec<ModelInUse>,
+        /// Prompts expected, where that can be known beforehand.
+        expected: Option<u64>,
+        /// Calls that those take when the journal knows nothing, where there are bounds.
+        calls: Option<CallBounds>,
+    },
     /// The run begins, or goes on.
     Started {
         /// The run directory.
@@ -93,6 +102,48 @@ impl From<Retrying> for Event {
             None => Self::Retry { role: role.as_str().into(), cause, wait_s: wait.as_secs_f64() },
         }
     }
+}
+
+/// A model that a run asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModelInUse {
+    /// The roles that it answers for.
+    pub roles: Vec<String>,
+    /// Its name.
+    pub model: String,
+    /// Its base URL without user and query; `sim` for the simulated model in process.
+    pub endpoint: String,
+    /// The key that goes with each call.
+    pub key: SentKey,
+}
+
+/// Whether a key goes with the calls to a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum SentKey {
+    /// The variable holds one.
+    Set {
+        /// The environment variable.
+        variable: String,
+    },
+    /// The variable holds none, so none is sent.
+    NotSet {
+        /// The environment variable.
+        variable: String,
+    },
+    /// The endpoint is on another machine and its URL is plain `http`: no key is sent unless the recipe names its variable.
+    Withheld,
+    /// The simulated model in process takes none.
+    NotNeeded,
+}
+
+/// The least and the most calls of a run, without faults.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct CallBounds {
+    /// Nothing objects.
+    pub low: f64,
+    /// Everything objects, and every retry is used.
+    pub high: f64,
 }
 
 /// What a run does without an optional field of a request, and the recipe's line that never sends it.

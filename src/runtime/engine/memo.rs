@@ -91,6 +91,11 @@ impl<T: Transport> Memo<T> {
         self.from_journal.fetch_add(calls, Ordering::Relaxed);
     }
 
+    /// The model of every role.
+    pub fn models(&self) -> &RoleModels {
+        &self.models
+    }
+
     /// The journal below.
     pub fn journal(&self) -> &Journal {
         &self.journal

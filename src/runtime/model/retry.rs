@@ -154,6 +154,9 @@ fn judge_error(status: u16, retry_after_s: Option<f64>, error: &WireError, reque
         }
         _ if is_filter && status < 500 => fail(true, true),
         _ if is_too_long && (status < 429 || status == 500) => fail(false, true),
+        401 | 403 if model.api_key_env.is_empty() => Next::Stop(format!(
+            "`{url}` gave {said}; no key is sent over plain http to another machine unless `api_key_env` names its variable"
+        )),
         401 | 403 => Next::Stop(format!(
             "`{url}` gave {said}; the key is read from `{}`: is it set, and is it this endpoint's?",
             model.api_key_env

@@ -10,6 +10,7 @@ mod fingerprint;
 mod frozen_run;
 mod input_files;
 pub mod models;
+mod preflight;
 mod row_rule;
 mod run;
 mod run_dir;

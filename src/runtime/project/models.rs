@@ -19,7 +19,7 @@ pub fn resolve(recipe: &Recipe) -> Result<RoleModels, ProjectError> {
         let model = models.of(*role);
         if !model.is_sim() && model.base_url.is_none() {
             return Err(ProjectError::input(format!("the model `{}` has no base URL", model.model))
-                .hint("give `--base-url`, such as http://localhost:8000/v1 or https://api.openai.com/v1"));
+                .hint("give `--base-url URL`, or write `base_url = \"http://localhost:8000/v1\"` under `[models.default]`; OpenAI's own is https://api.openai.com/v1"));
         }
     }
     Ok(models)

@@ -1,5 +1,6 @@
 //! Runs a project: opens its prompts and its journal, freezes its inputs into the run directory, and lets the engine go.
 
+use super::preflight::preflight;
 use super::{Project, ProjectError, RunDir, Transports, models};
 use crate::pure::recipe::{LabelSource, Recipe};
 use crate::runtime::dataset::readers::{OpenError, RereadableSources, Source};
@@ -35,13 +36,16 @@ impl Project {
         let fingerprint = self.fingerprint(&models);
         let memo: Memo<Transports> =
             Memo::new(journal, client, models, shutdown.clone(), recipe.limits.max_calls);
+        let expected = input.expected();
+        let expected = expected.map(|rows| recipe.input.limit.map_or(rows, |limit| limit.min(rows)));
+        events.tell(preflight(memo.models(), &context, expected)?).await;
         let run = Run {
             memo: Arc::new(memo),
             context: Arc::new(context),
             row_rule: self.row_rule(),
             fingerprint,
             width: recipe.limits.concurrency.width(),
-            expected: input.expected().map(|rows| recipe.input.limit.map_or(rows, |limit| limit.min(rows))),
+            expected,
             events,
             shutdown,
             name: dir.path.display().to_string(),

@@ -31,7 +31,7 @@ use screen::{Manner, Screen};
 use session::Session;
 use session_store::{Keeping, SessionStore};
 use std::io::{IsTerminal as _, Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Explore one prompt: watch the draft, the critiques and the revision as they come
@@ -41,6 +41,7 @@ Examples:
   amend chat --model sim
   amend chat --constitution mine.toml --base-url http://localhost:8000/v1 \\
     --model my-model
+  amend chat amend.toml                    with the settings of a recipe
   amend chat --resume                      go on with the newest session
   amend chat \"How do I kill a process?\" --model sim
   echo \"How do I kill a process?\" | amend chat --json --model sim
@@ -48,7 +49,7 @@ Examples:
 In a chat, /help lists the commands. /edit opens the constitution in $VISUAL or $EDITOR and answers again, asking only \
 what the edit reaches; /save keeps what is good. Ctrl-C stops an answer, Ctrl-D leaves.")]
 pub(super) struct Args {
-    /// Answer this and leave
+    /// Answer this and leave; a file that ends in .toml is the recipe instead
     #[arg(value_name = "PROMPT")]
     prompt: Option<String>,
     /// A recipe file to take settings from
@@ -77,16 +78,17 @@ const LARGEST: u64 = 1 << 20;
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let prompt = one_shot(args)?;
+    let named = NamedInputs::of(args);
+    let prompt = one_shot(named.prompt, args.json)?;
     let keeping = match (&args.out, args.resume) {
         (Some(path), _) => Keeping::In(SessionDir::at(path)?),
         (None, true) => Keeping::newest()?,
         (None, false) if prompt.is_some() => Keeping::Nowhere,
         (None, false) => Keeping::Next,
     };
-    let kept = if args.recipe_file.is_none() { keeping.dir().and_then(SessionDir::settings) } else { None };
+    let kept = if named.recipe.is_none() { keeping.dir().and_then(SessionDir::settings) } else { None };
     let mut recipe = args.recipe.clone();
-    recipe.recipe = args.recipe_file.clone().or_else(|| kept.clone());
+    recipe.recipe = named.recipe.or_else(|| kept.clone());
     let project = recipe.open_project().map_err(|failure| match &kept {
         Some(file) => failure
             .hint(format!("the settings of the chat are in `{}`; a flag wins over them", file.display())),
@@ -99,6 +101,31 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
 }
 
+/// What the words of the command line are.
+struct NamedInputs {
+    recipe: Option<PathBuf>,
+    prompt: Option<String>,
+}
+
+impl NamedInputs {
+    /// Tells them apart: a file that ends in `.toml` is the recipe, in whatever place it is. Another word is the prompt.
+    fn of(args: &Args) -> Self {
+        let mut named = Self { recipe: args.recipe_file.clone(), prompt: None };
+        let second = args.recipe.recipe.as_ref().map(|path| path.to_string_lossy().into_owned());
+        for word in args.prompt.iter().cloned().chain(second) {
+            let path = Path::new(&word);
+            if named.recipe.is_none() && path.extension().is_some_and(|end| end == "toml") && path.is_file() {
+                named.recipe = Some(path.to_owned());
+            } else if named.prompt.is_none() {
+                named.prompt = Some(word);
+            } else {
+                named.recipe = Some(word.into());
+            }
+        }
+        named
+    }
+}
+
 /// What the terminal can do and the person wants.
 fn manner(args: &Args) -> Manner {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
@@ -106,13 +133,13 @@ fn manner(args: &Args) -> Manner {
 }
 
 /// The prompt, when there is to be only one: from the command line, or from standard input that is no terminal.
-fn one_shot(args: &Args) -> Result<Option<String>, Failure> {
-    if let Some(prompt) = &args.prompt {
-        return Ok(Some(prompt.clone()));
+fn one_shot(prompt: Option<String>, json: bool) -> Result<Option<String>, Failure> {
+    if prompt.is_some() {
+        return Ok(prompt);
     }
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        if args.json {
+        if json {
             return Err(Failure::usage("`--json` wants a prompt, on the command line or on standard input"));
         }
         return Ok(None);

@@ -75,8 +75,12 @@ pub(super) fn call(text: &str) -> Call {
 }
 
 pub(super) fn model() -> ResolvedModel {
-    let default =
-        Model { model: Some("m".into()), base_url: Some("http://host/v1".into()), ..Model::default() };
+    let default = Model {
+        model: Some("m".into()),
+        base_url: Some("http://host/v1".into()),
+        api_key_env: Some("OPENAI_API_KEY".into()),
+        ..Model::default()
+    };
     Models { default, ..Models::default() }.resolve(Role::Generator).unwrap()
 }
 

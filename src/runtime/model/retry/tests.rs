@@ -8,6 +8,7 @@ fn request() -> Request {
     let model = Model {
         model: Some("m".into()),
         base_url: Some("http://user:secret@host:8000/v1?x=y".into()),
+        api_key_env: Some("OPENAI_API_KEY".into()),
         ..Model::default()
     };
     let model =
@@ -139,6 +140,10 @@ fn messages_hold_neither_prompt_nor_credentials_nor_control_characters() {
         message,
         "`http://host:8000/v1` gave status 401; the key is read from `OPENAI_API_KEY`: is it set, and is it this endpoint's?"
     );
+    let mut withheld = request();
+    withheld.model.api_key_env = String::new();
+    let Next::Stop(message) = judge(Ok(reply(401, "no")), &withheld) else { panic!("not a stop") };
+    assert!(message.contains("unless `api_key_env` names its variable"), "{message}");
 }
 
 #[test]
