@@ -42,6 +42,8 @@ mod import;
 mod init;
 #[path = "main/label.rs"]
 mod label;
+#[path = "main/log.rs"]
+mod log;
 #[path = "main/needs_data.rs"]
 mod needs_data;
 #[path = "main/plan.rs"]

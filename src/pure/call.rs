@@ -150,7 +150,8 @@ pub struct ResponseFormat {
 /// out of the rendered messages, which a user's templates may word in any way.
 ///
 /// It is not part of the key: what a call is for does not change its answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Purpose {
     /// A draft of the response.
     Draft {
@@ -215,6 +216,11 @@ pub enum Occasion {
 }
 
 impl Purpose {
+    /// What the call is for in one word, for the log.
+    pub fn as_str(&self) -> &'static str {
+        self.into()
+    }
+
     /// Who answers such a call.
     pub fn role(&self) -> Role {
         match self {

@@ -63,6 +63,12 @@ impl Parts {
 }
 
 /// SHA-256 of plain bytes as 64 hexadecimal characters: what `sha256sum` prints for a file.
+///
+/// ```
+/// use amend::pure::digest::sha256_hex;
+///
+/// assert!(sha256_hex(b"").starts_with("e3b0c442"));
+/// ```
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }

@@ -136,6 +136,15 @@ impl Prompt {
     }
 
     /// A prompt of a single user turn without labels.
+    ///
+    /// ```
+    /// use amend::pure::prompt::Prompt;
+    ///
+    /// // The id follows from what is asked alone: the same text is the same prompt in every file.
+    /// let prompt = Prompt::single("How do I kill a process?");
+    /// assert_eq!(prompt.id, Prompt::single("How do I kill a process?").id);
+    /// assert_eq!(prompt.last_user_turn(), "How do I kill a process?");
+    /// ```
     pub fn single(text: impl Into<String>) -> Self {
         Self::new(vec![Message::user(text)], None, None)
     }

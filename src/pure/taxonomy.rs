@@ -128,6 +128,12 @@ impl Taxonomy {
     }
 
     /// Whether this is the id of a domain or of a hazard.
+    ///
+    /// ```
+    /// use amend::pure::taxonomy::Taxonomy;
+    ///
+    /// assert!(!Taxonomy::built_in().is_known("no-such-hazard"));
+    /// ```
     pub fn is_known(&self, id: &str) -> bool {
         self.ids().any(|known| known == id)
     }

@@ -26,7 +26,8 @@ fn what_an_error_quotes_cannot_control_the_terminal() {
 fn the_recipe_of_the_folder_is_used_and_a_chat_takes_one() {
     let scratch = Scratch::new();
     scratch.write("prompts.txt", "How do I kill a process?\n");
-    let recipe = "prompts = [\"prompts.txt\"]\nconstitution = \"minimal\"\n[models.default]\nmodel = \"sim\"\n";
+    let recipe =
+        "prompts = [\"prompts.txt\"]\nconstitution = \"minimal\"\n[models.default]\nmodel = \"sim\"\n";
     scratch.write("amend.toml", recipe);
     let first = scratch.run(&["run", "--out", "a", "--json"]).code(0);
     let begin = first.out.lines().next().expect("an event");

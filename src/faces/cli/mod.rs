@@ -16,6 +16,7 @@ mod import;
 mod init;
 mod journaled_work;
 mod label;
+mod log;
 mod plan;
 mod progress;
 mod reject_reasons;
@@ -47,6 +48,8 @@ use std::process::ExitCode;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    log: log::LogArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -84,6 +87,9 @@ enum Command {
 /// Parses the arguments, runs the command, and says how it went.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Err(failure) = log::start(&cli.log) {
+        return failure.report();
+    }
     let result = match &cli.command {
         Command::Init(args) => init::run(args),
         Command::Check(args) => check::run(args),

@@ -9,6 +9,7 @@ use crate::pure::text::short_count;
 use crate::runtime::engine::{CallBounds, Event, ModelInUse, SentKey, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Where events are shown.
@@ -20,6 +21,18 @@ pub(super) enum Progress {
     Bar(Box<Bar>),
     /// Plain lines on stderr.
     Lines(Lines),
+}
+
+/// The bar that is on the screen, so that a line can be written beside it.
+static DRAWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Writes to standard error; a bar that is on the screen is taken away for that moment.
+pub(super) fn write_beside(text: &[u8]) -> std::io::Result<()> {
+    let drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match drawn {
+        Some(bar) => bar.suspend(|| std::io::stderr().write_all(text)),
+        None => std::io::stderr().write_all(text),
+    }
 }
 
 /// Plain lines.
@@ -53,6 +66,7 @@ impl Progress {
         if std::io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
             bar.enable_steady_tick(Duration::from_millis(250));
+            *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
             Self::Bar(Box::new(Bar { drawn: bar, style: Style::of_stderr(), trouble: None }))
         } else {
             Self::Lines(Lines { noun, expected: None, trouble: None })
@@ -230,6 +244,7 @@ impl Bar {
 
 impl Drop for Bar {
     fn drop(&mut self) {
+        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.drawn.finish_and_clear();
     }
 }

@@ -69,6 +69,16 @@ pub struct Field {
 }
 
 /// What changed, in the order of the new constitution, what is gone last.
+///
+/// ```
+/// use amend::pure::constitution::diff::{Change, diff};
+/// use amend::pure::constitution::read_built_in;
+///
+/// let old = read_built_in("minimal").expect("it is built in");
+/// let mut new = old.clone();
+/// let removed = new.principles.remove(0);
+/// assert!(matches!(&diff(&old, &new)[..], [Change::Removed { id, .. }] if *id == removed.id));
+/// ```
 pub fn diff(old: &Constitution, new: &Constitution) -> Vec<Change> {
     let find = |set: &[Principle], id: &str| set.iter().any(|p| p.id == id);
     let mut gone = old.principles.iter().filter(|p| !find(&new.principles, &p.id)).collect::<Vec<_>>();

@@ -28,6 +28,13 @@ pub fn read(main: &SourceFile, load: Load<'_>) -> Result<(Constitution, Vec<Diag
 }
 
 /// Reads a constitution that ships, by name.
+///
+/// ```
+/// use amend::pure::constitution::read_built_in;
+///
+/// let constitution = read_built_in("minimal").expect("it is built in");
+/// assert!(!constitution.principles.is_empty());
+/// ```
 pub fn read_built_in(name: &str) -> Option<Constitution> {
     let file = built_in(name)?;
     read(&file, &mut |path| built_in(path).ok_or_else(|| "it does not ship".into())).ok().map(|read| read.0)

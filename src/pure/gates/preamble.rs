@@ -85,6 +85,15 @@ pub(super) fn mentions_itself(text: &str) -> bool {
 }
 
 /// The revision without the talk around it, or `None` when there is none. What is left is never empty.
+///
+/// ```
+/// use amend::pure::gates::repair_preamble;
+///
+/// assert_eq!(
+///     repair_preamble("Here is the revised response:\n\nTurn it off first."),
+///     Some("Turn it off first.")
+/// );
+/// ```
 pub fn repair_preamble(text: &str) -> Option<&str> {
     let whole = text.trim();
     let mut rest = whole;

@@ -18,6 +18,15 @@ pub struct Reading {
 }
 
 /// Reads a recipe.
+///
+/// ```
+/// use amend::pure::diagnostic::SourceFile;
+/// use amend::pure::recipe;
+///
+/// let reading = recipe::read(&SourceFile::new("amend.toml", "[method]\nroundz = 3\n"));
+/// assert_eq!(reading.findings[0].code, "unknown-key");
+/// assert_eq!(reading.findings[0].help, ["did you mean `rounds`?"]);
+/// ```
 pub fn read(file: &SourceFile) -> Reading {
     let (Located { value: recipe, root }, mut findings) = toml_file::read::<Recipe>(file);
     for finding in findings.iter_mut().filter(|finding| finding.code == "unknown-key") {

@@ -30,6 +30,13 @@ impl Rate {
 }
 
 /// Wilson's 95 % interval of a share; the whole of 0 to 1 when nothing was counted.
+///
+/// ```
+/// use amend::pure::reports::statistics::wilson;
+///
+/// let (low, high) = wilson(8, 10);
+/// assert!(low < 0.8 && 0.8 < high);
+/// ```
 pub fn wilson(count: u64, of: u64) -> (f64, f64) {
     if of == 0 {
         return (0.0, 1.0);

@@ -20,6 +20,15 @@ pub struct LooseJson {
 /// # Errors
 ///
 /// The error of the strict reader about the mended text: it is no JSON in any reading.
+///
+/// ```
+/// use amend::pure::text::loose_json;
+///
+/// // `NaN` is not JSON, but servers write it.
+/// let read = loose_json::parse(r#"{"logprob": NaN}"#)?;
+/// assert!(read.value["logprob"].is_null());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub fn parse(text: &str) -> Result<LooseJson, serde_json::Error> {
     match serde_json::from_str(text) {
         Ok(value) => Ok(LooseJson { value, is_mended: false }),

@@ -59,6 +59,14 @@ impl Signature {
     }
 
     /// The estimated similarity of the two texts, from 0 to 1.
+    ///
+    /// ```
+    /// use amend::pure::text::minhash::Signature;
+    ///
+    /// let text = "one two three four five six seven eight nine ten ".repeat(4);
+    /// let of = |text: &str| Signature::of(text).expect("a text of many words");
+    /// assert!((of(&text).similarity(&of(&text)) - 1.0).abs() < 1e-9);
+    /// ```
     pub fn similarity(&self, other: &Self) -> f64 {
         let equal = self.0.iter().zip(&other.0).filter(|(a, b)| a == b).count();
         equal as f64 / MINIMA as f64

@@ -2,6 +2,12 @@
 
 use std::collections::BTreeMap;
 /// The words of a text in lower case: runs of letters and digits; in scripts written without spaces, each character.
+///
+/// ```
+/// use amend::pure::text::words;
+///
+/// assert_eq!(words("Don't panic!"), ["don't", "panic"]);
+/// ```
 pub fn words(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     let mut word = String::new();

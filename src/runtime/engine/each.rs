@@ -16,6 +16,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tracing::Instrument as _;
 
 /// What the pieces of work share.
 pub struct WorkSetup<'a, T> {
@@ -120,7 +121,7 @@ async fn piece<I, R, T>(
 where
     T: Transport,
 {
-    let result = work(&memo.at(turn), item).await;
+    let result = work(&memo.at(turn), item).instrument(tracing::info_span!("item", n = turn)).await;
     if result.is_err() {
         halted.store(true, Ordering::Relaxed);
     }

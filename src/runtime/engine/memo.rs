@@ -20,6 +20,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OwnedMutexGuard;
+use tracing::Instrument as _;
 
 /// Answers calls from the journal, or from models.
 #[derive(Debug)]
@@ -205,8 +206,44 @@ impl<'a, T> MemoAt<'a, T> {
 
 impl<T: Transport> Ask for MemoAt<'_, T> {
     async fn ask(&self, call: Call) -> Result<Answer, Stop> {
-        let memo = self.memo;
         let key = call.key();
+        let span = tracing::debug_span!(
+            "call",
+            %key,
+            prompt = %call.prompt_id.0,
+            role = call.role.as_str(),
+            purpose = call.purpose.as_str(),
+            principles = ?call.purpose.principles(),
+        );
+        async {
+            let result = self.look_up_or_ask(call, key).await;
+            log_answer(&result);
+            result
+        }
+        .instrument(span)
+        .await
+    }
+}
+
+/// Logs how a call ended: never what it said.
+fn log_answer(result: &Result<Answer, Stop>) {
+    match result {
+        Ok(answer) => match &answer.outcome {
+            Outcome::Failed(why) => tracing::info!(why, attempts = answer.attempts, "the call failed"),
+            outcome => tracing::debug!(
+                outcome = outcome.as_str(),
+                from_journal = answer.from_journal,
+                attempts = answer.attempts,
+                "answered"
+            ),
+        },
+        Err(stop) => tracing::info!(%stop, "the call ends the run"),
+    }
+}
+
+impl<T: Transport> MemoAt<'_, T> {
+    async fn look_up_or_ask(&self, call: Call, key: CallKey) -> Result<Answer, Stop> {
+        let memo = self.memo;
         let _alone = memo.alone_with(key).await;
         if let Some(recorded) = memo.look_up(key).await? {
             let answer = recorded.answer(true);

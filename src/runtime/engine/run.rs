@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
+use tracing::Instrument as _;
 
 /// Counts are told this often.
 pub(super) const PROGRESS: Duration = Duration::from_secs(2);
@@ -93,6 +94,17 @@ struct State {
 
 /// Runs to the end of the input, or until it is stopped. `rows` is read on a thread of its own.
 pub async fn run<T>(
+    run: Run<T>,
+    rows: impl Iterator<Item = InputRow> + Send + 'static,
+) -> Result<Finished, Stop>
+where
+    T: Transport + std::fmt::Debug + 'static,
+{
+    let span = tracing::info_span!("run", name = run.name);
+    run_to_end(run, rows).instrument(span).await
+}
+
+async fn run_to_end<T>(
     run: Run<T>,
     rows: impl Iterator<Item = InputRow> + Send + 'static,
 ) -> Result<Finished, Stop>
@@ -186,6 +198,7 @@ where
             Ok(())
         }
         Happening::Panicked(id) => {
+            tracing::warn!(prompt = %id.0, "the method broke off");
             let detail = "the method broke off; this is a bug of amend".to_owned();
             let reject = Reject { prompt_id: Some(id), at: None, reason: Reason::Bug, detail };
             run.memo.journal().reject_prompt(reject.clone()).await.map_err(|error| journal_stop(&error))?;
@@ -260,7 +273,8 @@ where
     let id = prompt.id.clone();
     let turn = state.turn;
     state.turn += 1;
-    let task = state.running.spawn(async move {
+    let span = tracing::info_span!("prompt", id = %id.0);
+    let work = async move {
         let ask = memo.at(turn);
         let transcript = make_transcript(&ask, &context, &prompt).await?;
         let outline = Outline::of(&transcript, row_rule(&transcript));
@@ -268,8 +282,10 @@ where
             .finish(&transcript, outline.clone(), ask.troubled())
             .await
             .map_err(|error| journal_stop(&error))?;
+        tracing::info!(ended = outline.ended.as_str(), rounds = outline.rounds, "finished");
         Ok(outline)
-    });
+    };
+    let task = state.running.spawn(work.instrument(span));
     state.prompts.insert(task.id(), id);
 }
 

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument as _;
 
 /// Attempts at an endpoint that cannot be reached and never replied.
 const ATTEMPTS_AT_A_STRANGER: u32 = 3;
@@ -122,7 +123,8 @@ impl<T: Transport> Client<T> {
         let _place = line.enter().await.map_err(Stop::Provider)?;
         loop {
             let permit = endpoint.limiter.acquire(turn, size).await;
-            match self.attempt(&mut asking, &permit, on_delta).await? {
+            let attempt = tracing::debug_span!("attempt", n = asking.attempts + 1);
+            match self.attempt(&mut asking, &permit, on_delta).instrument(attempt).await? {
                 Step::Done(recorded) => return Ok((recorded, permit)),
                 Step::Wait(wait) => {
                     drop(permit);
@@ -164,7 +166,9 @@ impl<T: Transport> Client<T> {
             attempts: asking.attempts,
             latency_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         };
-        match judge(result, &asking.request) {
+        let next = judge(result, &asking.request);
+        tracing::debug!(status, took_ms = recorded.latency_ms, next = next.as_str(), "attempted");
+        match next {
             Next::Answer(answer) => {
                 permit.answered(answer.usage);
                 asking.endpoint.answered.store(true, Ordering::Relaxed);
@@ -183,6 +187,7 @@ impl<T: Transport> Client<T> {
                 asking.go_on_without(field);
                 if asking.endpoint.refuses(&asking.request.model.model, field) {
                     let cause = format!("`{field}` is refused, so it is left out");
+                    tracing::info!(model = asking.request.model.model, field, "the endpoint refuses a field");
                     (self.on_retry)(Retrying {
                         role: asking.call.role,
                         cause,
@@ -261,6 +266,7 @@ impl<T: Transport> Client<T> {
             };
         }
         let cause = trouble.cause.clone();
+        tracing::info!(cause, message = trouble.message, wait_ms = wait.as_millis(), "the attempt failed");
         (self.on_retry)(Retrying { role: asking.call.role, cause, wait, refused: None });
         Ok(Some(wait))
     }
@@ -311,6 +317,7 @@ impl Asking<'_> {
             self.shown_url(),
         );
         self.line.break_off(&why);
+        tracing::warn!(role = self.call.role.as_str(), failures, "a role gets no answer, so the run stops");
         Err(Stop::Provider(why))
     }
 

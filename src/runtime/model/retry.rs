@@ -12,7 +12,8 @@ use crate::pure::digest::Parts;
 use std::time::Duration;
 
 /// What follows from one attempt.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub(super) enum Next {
     /// The body is an answer.
     Answer(Answer),
@@ -29,6 +30,13 @@ pub(super) enum Next {
     },
     /// No call will be answered until the user does something.
     Stop(String),
+}
+
+impl Next {
+    /// What follows, in one word, for the log.
+    pub(super) fn as_str(&self) -> &'static str {
+        self.into()
+    }
 }
 
 /// Why an attempt is made again.

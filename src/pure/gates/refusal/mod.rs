@@ -52,6 +52,13 @@ impl Refusal {
 }
 
 /// Judges one response.
+///
+/// ```
+/// use amend::pure::gates::{Refusal, refusal};
+///
+/// assert_eq!(refusal("I'm sorry, but I can't help with that."), Refusal::Full);
+/// assert_eq!(refusal("Use `kill`, and `kill -9` where that does nothing."), Refusal::None);
+/// ```
 pub fn refusal(text: &str) -> Refusal {
     classify::classify(&sentences::sentences(text))
 }
