@@ -48,6 +48,8 @@ mod log;
 mod needs_data;
 #[path = "main/plan.rs"]
 mod plan;
+#[path = "main/provenance.rs"]
+mod provenance;
 #[path = "main/refusal.rs"]
 mod refusal;
 #[path = "main/run.rs"]

@@ -153,7 +153,30 @@ pub struct Answer {
     pub from_journal: bool,
 }
 
+/// Whether two names are those of different models: neither holds the other. Case, marks and the folder do not count.
+///
+/// ```
+/// use amend::pure::answer::is_other_model;
+///
+/// assert!(!is_other_model("gpt-4o", "gpt-4o-2024-08-06"));
+/// assert!(is_other_model("big-70b", "tiny-1b-q4"));
+/// ```
+pub fn is_other_model(asked: &str, answered: &str) -> bool {
+    let bare = |name: &str| {
+        let last = name.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(name);
+        last.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>()
+    };
+    let (asked, answered) = (bare(asked), bare(answered));
+    !answered.is_empty() && !asked.contains(&answered) && !answered.contains(&asked)
+}
+
 impl Answer {
+    /// The model that answered in another's place, by the name that the endpoint gives. Names of one model differ: a path,
+    /// a date, a file's ending or a quantisation may come with it.
+    pub fn substitute_for(&self, asked: &str) -> Option<&str> {
+        self.model.as_deref().filter(|answered| is_other_model(asked, answered))
+    }
+
     /// What went wrong with an answer that cannot be used, and what to do about it; `None` for a complete one.
     pub fn trouble(&self) -> Option<String> {
         let words = match &self.outcome {

@@ -2,6 +2,7 @@
 
 use crate::pure::digest::Parts;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Who speaks in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -107,6 +108,9 @@ pub struct Prompt {
     /// The responses that the input gave; none where a run makes its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub given: Vec<Given>,
+    /// Columns of the row that the user wants to find again in the dataset, by name. They are no part of the id.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub kept: Map<String, Value>,
 }
 
 impl Prompt {
@@ -120,7 +124,7 @@ impl Prompt {
             .with("labels")
             .with(hazard.as_deref().unwrap_or(""))
             .with(language.as_deref().unwrap_or(""));
-        Self { id: PromptId(parts.short()), messages, hazard, language, given: Vec::new() }
+        Self { id: PromptId(parts.short()), messages, hazard, language, given: Vec::new(), kept: Map::new() }
     }
 
     /// The same prompt with responses that came with it. Other responses make it another item, of the same family.
@@ -133,6 +137,12 @@ impl Prompt {
             parts.with(&response.text).with(response.label.map_or("", GivenLabel::as_str))
         });
         Self { id: PromptId(item.short()), given, ..self }
+    }
+
+    /// The same prompt with columns of its row.
+    #[must_use]
+    pub fn with_kept(self, kept: Map<String, Value>) -> Self {
+        Self { kept, ..self }
     }
 
     /// A prompt of a single user turn without labels.

@@ -281,6 +281,17 @@ pub struct CallFailure {
     pub calls: u64,
 }
 
+/// A model that answered in the place of the one that was asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Substitute {
+    /// Who was asked.
+    pub role: Role,
+    /// The model that the recipe names.
+    pub asked: String,
+    /// The model that the endpoint names in its answers.
+    pub answered: String,
+}
+
 /// Everything that happened to one prompt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transcript {
@@ -308,6 +319,9 @@ pub struct Transcript {
     /// Calls that gave nothing usable, by role and cause. Journals of version 0.1.0 do not have them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<CallFailure>,
+    /// Models that answered in the place of others. Journals of version 0.1.0 do not have them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub substitutes: Vec<Substitute>,
 }
 
 impl Transcript {

@@ -57,6 +57,7 @@ fn transcript(n: usize) -> Transcript {
         tally: Tally::default(),
         models: Vec::new(),
         failures: Vec::new(),
+        substitutes: Vec::new(),
     }
 }
 

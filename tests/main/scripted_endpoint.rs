@@ -21,7 +21,16 @@ pub(crate) struct ScriptedEndpoint {
 }
 
 impl ScriptedEndpoint {
-    pub(crate) fn start(mut script: impl FnMut(&Value) -> String + Send + 'static) -> Self {
+    /// An endpoint that answers in the name of the model that is asked.
+    pub(crate) fn start(script: impl FnMut(&Value) -> String + Send + 'static) -> Self {
+        Self::start_as(None, script)
+    }
+
+    /// An endpoint that answers in the name of `model`, whatever is asked.
+    pub(crate) fn start_as(
+        model: Option<&'static str>,
+        mut script: impl FnMut(&Value) -> String + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let ended = Arc::new(AtomicBool::new(false));
@@ -32,7 +41,7 @@ impl ScriptedEndpoint {
                     return;
                 }
                 // A client that goes away is not the endpoint's failure.
-                let _ = answer(stream, &mut script);
+                let _ = answer(stream, model, &mut script);
             }
         });
         Self { url: format!("http://{address}/v1"), address, ended, thread: Some(thread) }
@@ -50,7 +59,11 @@ impl Drop for ScriptedEndpoint {
 }
 
 /// Reads one request, answers it, and closes the connection.
-fn answer(mut stream: TcpStream, script: &mut impl FnMut(&Value) -> String) -> std::io::Result<()> {
+fn answer(
+    mut stream: TcpStream,
+    model: Option<&str>,
+    script: &mut impl FnMut(&Value) -> String,
+) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut length = 0;
     loop {
@@ -73,7 +86,8 @@ fn answer(mut stream: TcpStream, script: &mut impl FnMut(&Value) -> String) -> s
     } else {
         let message = json!({ "role": "assistant", "content": text });
         let choice = json!({ "index": 0, "message": message, "finish_reason": "stop" });
-        ("application/json", json!({ "model": request["model"], "choices": [choice] }).to_string())
+        let model = model.map_or_else(|| request["model"].clone(), Value::from);
+        ("application/json", json!({ "model": model, "choices": [choice] }).to_string())
     };
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",

@@ -17,7 +17,7 @@ use crate::pure::reports::cost_estimate::{Interval, Used, UsedByRole, bounds, pr
 use crate::pure::text::short_count;
 use crate::runtime::dataset::prompts::{RepeatFilter, Row};
 use crate::runtime::engine::{CallMeter, at_hand};
-use crate::runtime::journal::{FILE, Reader};
+use crate::runtime::journal::{FILE, OutlineRow, Reader};
 use crate::runtime::project::Project;
 use crate::runtime::project::RunDir;
 use crate::runtime::project::models;
@@ -177,9 +177,9 @@ fn free(dir: &RunDir, plan: &str) -> Result<Free, Failure> {
     let mut after = String::new();
     loop {
         let page = reader.outlines(&after, 256).map_err(|error| journal_failure(&error))?;
-        let Some((last, _)) = page.last() else { return Ok(free) };
-        after.clone_from(&last.0);
-        for (_, outline) in page {
+        let Some(last) = page.last() else { return Ok(free) };
+        after.clone_from(&last.id.0);
+        for OutlineRow { outline, .. } in page {
             free.finished += 1;
             free.calls += outline.tally.calls;
             free.prompt += outline.tally.usage.prompt;

@@ -6,6 +6,7 @@
 use super::style::Style;
 use crate::pure::text::printable_json;
 use crate::pure::text::short_count;
+use crate::pure::transcript::Substitute;
 use crate::runtime::engine::{CallBounds, Event, ModelInUse, SentKey, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
@@ -100,6 +101,7 @@ impl Lines {
                 Some(line + &self.trouble.take().unwrap_or_default())
             }
             Event::Stopping => Some(STOPPING.to_owned()),
+            Event::OtherModel(substitute) => Some(other_model_line(substitute)),
             Event::FieldRefused { role, field, instead } => Some(refused_line(role, field, instead)),
             Event::Retry { role, cause, wait_s } => {
                 self.trouble = Some(format!("; {}", retry_line(role, cause, *wait_s)));
@@ -143,6 +145,16 @@ fn model_line(used: &ModelInUse) -> String {
     };
     let place = if used.endpoint == used.model { String::new() } else { format!(" @ {}", used.endpoint) };
     let text = format!("{}: {}{place}{key}", used.roles.join(", "), used.model);
+    crate::pure::text::printable(&text)
+}
+
+fn other_model_line(substitute: &Substitute) -> String {
+    let Substitute { role, asked, answered } = substitute;
+    let text = format!(
+        "{}: `{asked}` was asked and `{answered}` answered; rows name the one that answered, and \
+         `limits.refuse_other_models = true` stops instead",
+        role.as_str()
+    );
     crate::pure::text::printable(&text)
 }
 
@@ -227,6 +239,7 @@ impl Bar {
             }
             Event::Prompt { .. } | Event::Reject { .. } => self.drawn.inc(1),
             Event::Stopping => self.print(&self.style.warn(STOPPING)),
+            Event::OtherModel(substitute) => self.print(&self.style.warn(&other_model_line(substitute))),
             Event::FieldRefused { role, field, instead } => {
                 self.print(&self.style.warn(&refused_line(role, field, instead)));
             }

@@ -264,7 +264,7 @@ mod tests {
             ("rounds", "has no `=`"),
             ("seed.deep=1", "`seed` must be"),
             ("export.configs=[\"sft\",\"preferences\"]", "there is no export config `preferences`"),
-            ("export.holdout=0.9", "`holdout` must be between 0 and 0.45"),
+            ("export.holdout=0.9", "`holdout` must be between 0 and 0.4"),
             ("models.critic.api_key_env=sk-12345", "must be the name of an environment variable"),
             ("models.critik.model=m", "did you mean `critic`?"),
             ("=1", "unknown key"),

@@ -6,12 +6,11 @@ use super::reject_reasons;
 use super::show_transcript::{ended, render};
 use super::style::Style;
 use super::word_wrap::columns;
-use crate::pure::prompt::PromptId;
 use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report_text;
 use crate::pure::text::short_count;
 use crate::pure::text::{one_line, printable, printable_json};
-use crate::runtime::journal::{Found, Reader};
+use crate::runtime::journal::{Found, OutlineRow, Reader};
 use crate::runtime::journal::{Outline, Row};
 use crate::runtime::project::{FrozenRun, RunDir, judge_report};
 use std::collections::BTreeMap;
@@ -58,8 +57,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             line(if args.json { json(&reject)? } else { reject_line(&reject, style) });
         }
     } else if args.prompts {
-        for_each_outline(&reader, |id, outline| {
-            line(if args.json { outline_json(id, outline) } else { outline_line(id, outline, style) });
+        for_each_outline(&reader, |row| {
+            line(if args.json { outline_json(row) } else { outline_line(row, style) });
         })?;
     } else {
         line(show_run(&reader, &dir, args.json, style)?);
@@ -89,23 +88,23 @@ fn show_one(reader: &Reader, id: &str, as_json: bool, style: Style) -> Result<St
     }
 }
 
-fn for_each_outline(reader: &Reader, mut see: impl FnMut(&PromptId, &Outline)) -> Result<(), Failure> {
+fn for_each_outline(reader: &Reader, mut see: impl FnMut(&OutlineRow)) -> Result<(), Failure> {
     let mut after = String::new();
     loop {
         let page = reader.outlines(&after, 1000).map_err(|error| journal_failure(&error))?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
-        after.clone_from(&last.0);
-        for (id, outline) in &page {
-            see(id, outline);
-        }
+        let Some(last) = page.last() else { return Ok(()) };
+        after.clone_from(&last.id.0);
+        page.iter().for_each(&mut see);
     }
 }
 
-fn outline_json(id: &PromptId, outline: &Outline) -> String {
-    serde_json::json!({ "prompt_id": id, "outline": outline }).to_string()
+fn outline_json(row: &OutlineRow) -> String {
+    let OutlineRow { id, at, outline } = row;
+    printable_json(&serde_json::json!({ "prompt_id": id, "at": at, "outline": outline }).to_string())
 }
 
-fn outline_line(id: &PromptId, outline: &Outline, style: Style) -> String {
+fn outline_line(row: &OutlineRow, style: Style) -> String {
+    let OutlineRow { id, at, outline } = row;
     let end = match &outline.row {
         Row::Kept => ended(&outline.ended),
         Row::Rejected { reason, .. } => style.bad(&format!("rejected: {}", printable(reason.as_str()))),
@@ -115,9 +114,10 @@ fn outline_line(id: &PromptId, outline: &Outline, style: Style) -> String {
         ids => style.warn(&format!("  still violated: {}", ids.join(", "))),
     };
     format!(
-        "{id}  {} {}, {end}{left}",
+        "{id}  {} {}, {end}{left}  {}",
         outline.rounds,
-        if outline.rounds == 1 { "revision" } else { "revisions" }
+        if outline.rounds == 1 { "revision" } else { "revisions" },
+        style.faint(&printable(at))
     )
 }
 
@@ -159,7 +159,7 @@ impl Totals {
 fn show_run(reader: &Reader, dir: &RunDir, as_json: bool, style: Style) -> Result<String, Failure> {
     let counts = reader.counts().map_err(|error| journal_failure(&error))?;
     let mut totals = Totals::default();
-    for_each_outline(reader, |_, outline| totals.add(outline))?;
+    for_each_outline(reader, |row| totals.add(&row.outline))?;
     let reasons = reject_reasons::counted(reader).map_err(|error| journal_failure(&error))?;
     // Made anew rather than read: what is stored may be of before the last change.
     let judged = judge_report(reader, &FrozenRun::open(&dir.path)?.constitution)?;

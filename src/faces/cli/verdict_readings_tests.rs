@@ -120,6 +120,7 @@ fn transcript() -> impl Strategy<Value = Transcript> {
         tally: Tally::default(),
         models: Vec::new(),
         failures: Vec::new(),
+        substitutes: Vec::new(),
     })
 }
 
@@ -134,6 +135,7 @@ fn rows(transcript: &Transcript, config: Config) -> (Vec<String>, Vec<bool>) {
         constitution_sha256: "",
         seed: 0,
         simulated: false,
+        keeps_columns: false,
         export: &Export::default(),
         gates: &Gates::default(),
         boilerplate: &Boilerplate::default(),
@@ -224,6 +226,7 @@ proptest! {
             constitution_sha256: "",
             seed: 0,
             simulated: false,
+            keeps_columns: false,
             export: &Export { keep_unresolved: true, pairs: Pairs::All, ..Export::default() },
             gates: &Gates::default(),
             boilerplate: &Boilerplate::default(),

@@ -96,6 +96,7 @@ impl<'a, A: Ask> Chain<'a, A> {
             tally: Tally::default(),
             models: Vec::new(),
             failures: Vec::new(),
+            substitutes: Vec::new(),
         };
         Self { asking: Asking::new(ask, cx, prompt), transcript }
     }
@@ -229,8 +230,8 @@ impl<'a, A: Ask> Chain<'a, A> {
 
     /// The finished transcript.
     pub(super) fn end(self, ended: Ended, last: usize) -> Transcript {
-        let Spent { tally, models, failures } = self.asking.spent();
-        Transcript { last, ended, tally, models, failures, ..self.transcript }
+        let Spent { tally, models, failures, substitutes } = self.asking.spent();
+        Transcript { last, ended, tally, models, failures, substitutes, ..self.transcript }
     }
 }
 

@@ -73,17 +73,21 @@ pub async fn label_chain(
         .map(|(a, b)| (a, b, at_stake(cx, &transcript, &principles, (a, b))))
         .collect();
     let comparisons = compare_all(&asking, &transcript.responses, meetings).await?;
-    let Spent { tally, models: more, failures: failed } = asking.spent();
+    let Spent { tally, models: more, failures: failed, substitutes: others } = asking.spent();
     let mut models = transcript.models.clone();
     models.extend(more);
     let mut failures = transcript.failures.clone();
     failures.extend(failed);
+    let mut substitutes = transcript.substitutes.clone();
+    substitutes.extend(others);
+    substitutes.sort();
+    substitutes.dedup();
     models.sort();
     models.dedup();
     let mut sum = transcript.tally;
     sum.calls += tally.calls;
     sum.usage += tally.usage;
-    Ok(Transcript { comparisons, tally: sum, models, failures, ..transcript })
+    Ok(Transcript { comparisons, tally: sum, models, failures, substitutes, ..transcript })
 }
 
 /// The transcript of compared responses. The final one is that which is preferred most, the first of equals.
@@ -93,7 +97,7 @@ fn labelled<A: Ask>(
     comparisons: Vec<Comparison>,
     reason: Option<Reason>,
 ) -> Transcript {
-    let Spent { tally, models, failures } = asking.spent();
+    let Spent { tally, models, failures, substitutes } = asking.spent();
     let none = || Ended::NoDraft(reason.unwrap_or(Reason::Empty));
     let ended = if responses.is_empty() { none() } else { Ended::Labelled };
     Transcript {
@@ -108,6 +112,7 @@ fn labelled<A: Ask>(
         tally,
         models,
         failures,
+        substitutes,
     }
 }
 

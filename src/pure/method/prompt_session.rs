@@ -12,7 +12,7 @@ use crate::pure::gates::{Candidate, Verdict as Gate, check_response};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::is_simulated;
-use crate::pure::transcript::{CallFailure, Response, Tally};
+use crate::pure::transcript::{CallFailure, Response, Substitute, Tally};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
@@ -30,6 +30,7 @@ struct Counts {
     tally: Tally,
     models: BTreeSet<(Role, String)>,
     failures: BTreeMap<(Role, Reason, String), u64>,
+    substitutes: BTreeSet<Substitute>,
 }
 
 /// What the calls of a prompt were and came to.
@@ -40,6 +41,8 @@ pub(super) struct Spent {
     pub(super) models: Vec<(Role, String)>,
     /// Calls that gave nothing usable.
     pub(super) failures: Vec<CallFailure>,
+    /// Models that answered in the place of others.
+    pub(super) substitutes: Vec<Substitute>,
 }
 
 /// What a revision revises and answers: its text must not copy from these.
@@ -178,12 +181,14 @@ impl<'a, A: Ask> Asking<'a, A> {
     pub(super) async fn once(&self, call: Call) -> Result<Answer, Stop> {
         let (role, asked) = (call.role, call.model.clone());
         let answer = self.ask.ask(call).await?;
+        let substitute = substitute(role, &asked, &answer);
         let by = (role, who_answered(asked, &answer));
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.tally.calls += 1;
         counts.tally.usage.prompt += answer.usage.prompt;
         counts.tally.usage.completion += answer.usage.completion;
         counts.models.insert(by);
+        counts.substitutes.extend(substitute);
         if let (Some(message), Some(reason)) = (answer.trouble(), answer.outcome.reason()) {
             *counts.failures.entry((role, reason, message)).or_default() += 1;
         }
@@ -192,20 +197,31 @@ impl<'a, A: Ask> Asking<'a, A> {
 
     /// What was asked so far, whom, and what failed.
     pub(super) fn spent(&self) -> Spent {
-        let Counts { tally, models, failures } =
+        let Counts { tally, models, failures, substitutes } =
             self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let failure = |((role, reason, message), calls)| CallFailure { role, reason, message, calls };
         Spent {
             tally,
             models: models.into_iter().collect(),
             failures: failures.into_iter().map(failure).collect(),
+            substitutes: substitutes.into_iter().collect(),
         }
     }
 }
 
-/// The model as the recipe names it, unless a simulated one answered in its name: that must not be taken for it.
+/// The model as the recipe names it, unless another one answered in its name: that must not be taken for it.
 fn who_answered(asked: String, answer: &Answer) -> String {
-    answer.model.clone().filter(|named| is_simulated(named)).unwrap_or(asked)
+    let simulated = answer.model.as_deref().filter(|named| is_simulated(named));
+    match simulated.or_else(|| answer.substitute_for(&asked)) {
+        Some(other) => other.to_owned(),
+        None => asked,
+    }
+}
+
+/// The model that answered in the place of the one asked. A simulated one says in its name what it is.
+fn substitute(role: Role, asked: &str, answer: &Answer) -> Option<Substitute> {
+    let answered = answer.substitute_for(asked).filter(|named| !is_simulated(named))?;
+    Some(Substitute { role, asked: asked.to_owned(), answered: answered.to_owned() })
 }
 
 /// Whether asking for another draw would not bring an answer: every attempt of the layers below failed, or the context

@@ -136,6 +136,9 @@ impl JsonSchema for SoftLabels {
     }
 }
 
+/// The largest share of prompt families that may be held out for validation, and as much again for test.
+pub const MOST_HELD_OUT: f64 = 0.4;
+
 /// `[export]`: what is written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

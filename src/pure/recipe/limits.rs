@@ -105,6 +105,8 @@ pub struct Limits {
     /// The run stops when more than this share of its verdicts is undecided: a critic that nobody can read is not worth
     /// its price. Looked at from 40 verdicts on; 1 never stops.
     pub max_undecided_share: f64,
+    /// The run stops when another model answers than the one that is asked; without it that is only told.
+    pub refuse_other_models: bool,
 }
 
 impl Default for Limits {
@@ -118,6 +120,7 @@ impl Default for Limits {
             elapsed_s: 900.0,
             max_calls: None,
             max_undecided_share: 0.5,
+            refuse_other_models: false,
         }
     }
 }

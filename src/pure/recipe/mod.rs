@@ -11,7 +11,7 @@ mod models;
 mod read;
 mod sim;
 
-pub use export::{Config, Export, Pairs, SoftLabels};
+pub use export::{Config, Export, MOST_HELD_OUT, Pairs, SoftLabels};
 pub use header::HeaderSource;
 pub use label::{Label, LabelHow, LabelPairs, LabelSource};
 pub use limits::{Concurrency, Limits};
@@ -92,6 +92,9 @@ pub struct Input {
     /// With `[label] source = "given"`: the columns that hold the responses to compare, or the one column that holds a
     /// list of them. When empty, found by name (`response_a` and `response_b`, `chosen` and `rejected`, `responses`, …).
     pub responses: Vec<String>,
+    /// Columns of your own that every row of the dataset carries, as JSON in its column `kept`; `id` and `source` when
+    /// absent, where a file has them. They decide nothing.
+    pub keep: Option<Vec<String>>,
     /// Leave the last reply of a list of messages away, so that a dataset of finished conversations gives prompts.
     /// Without it such a row is a reject. (The last reply of a `Human:`/`Assistant:` transcript is always left away.)
     pub drop_reply: bool,
@@ -111,6 +114,7 @@ impl Default for Input {
             hazard: None,
             language: None,
             responses: Vec::new(),
+            keep: None,
             drop_reply: false,
             max_bytes: 1024 * 1024,
             limit: None,

@@ -1,7 +1,7 @@
 //! Recipe files → [`Recipe`], with every problem told at once. Pure.
 
 use super::header::{HeaderSource, carries_key};
-use super::{Concurrency, Config, LabelSource, Model, Recipe, SIM, Schedule};
+use super::{Concurrency, Config, LabelSource, MOST_HELD_OUT, Model, Recipe, SIM, Schedule};
 use crate::pure::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
 use crate::pure::reason::Reason;
 use crate::pure::toml_file::{self, Located, Node};
@@ -234,7 +234,14 @@ impl Check<'_> {
     }
 
     fn export(&mut self, recipe: &Recipe, node: &Node) {
-        self.within("holdout", recipe.export.holdout, 0.0, 0.45, node);
+        self.within("holdout", recipe.export.holdout, 0.0, MOST_HELD_OUT, node);
+        if recipe.export.batch_model.is_some()
+            && !recipe.export.configs.iter().any(|name| name == Config::Prompts.as_str())
+        {
+            let message =
+                "`batch_model` asks for requests made of the config `prompts`, which is not among `configs`";
+            self.error("bad-value", node.key("batch_model"), message.into());
+        }
         self.within("max_phrase_share", recipe.export.max_phrase_share, 0.0, 1.0, node);
         self.names(
             "unknown-config",

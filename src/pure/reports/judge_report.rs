@@ -5,15 +5,21 @@
 //! with the number of prompts.
 
 use super::statistics::{Mean, Rate, Summing};
+use crate::pure::call::Role;
 use crate::pure::constitution::Constitution;
 use crate::pure::pairing::judge;
 use crate::pure::prompt::GivenLabel;
 use crate::pure::reason::Reason;
 use crate::pure::recipe::Pairs;
 use crate::pure::text::share_changed;
-use crate::pure::transcript::{Comparison, Critique, How, Revision, RevisionFate, Transcript, Verdict};
+use crate::pure::transcript::{
+    CallFailure, Comparison, Critique, How, Revision, RevisionFate, Substitute, Transcript, Verdict,
+};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Causes of failed calls that are told apart.
+const CAUSES: usize = 200;
 
 /// Rounds that are told apart; later ones count with the last.
 const ROUNDS: usize = 16;
@@ -43,6 +49,12 @@ pub struct JudgeReport {
     pub screening: Screening,
     /// Drafts first, then the response of each round.
     pub by_round: Vec<RoundReport>,
+    /// Calls that gave nothing usable, by role and cause, most often first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<CallFailure>,
+    /// Models that answered in the place of others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub substitutes: Vec<Substitute>,
 }
 
 /// How a judge compares.
@@ -164,6 +176,8 @@ struct Sums {
     screen_missed: (u64, u64),
     screen_needless: (u64, u64),
     rounds: Vec<RoundSums>,
+    failures: BTreeMap<(Role, Reason, String), u64>,
+    substitutes: BTreeSet<Substitute>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -251,6 +265,17 @@ impl Sums {
         self.add_screening(transcript);
         transcript.revisions.iter().for_each(|revision| self.add_revision(revision, transcript));
         self.add_rounds(transcript);
+        transcript.failures.iter().for_each(|failure| self.add_failure(failure));
+        self.substitutes.extend(transcript.substitutes.iter().cloned());
+    }
+
+    /// Adds calls that failed. Beyond so many causes the rest is counted together, so that memory is bounded.
+    fn add_failure(&mut self, failure: &CallFailure) {
+        let CallFailure { role, reason, message, calls } = failure;
+        let cause = (*role, reason.clone(), message.clone());
+        let is_listed = self.failures.len() < CAUSES || self.failures.contains_key(&cause);
+        let cause = if is_listed { cause } else { (*role, reason.clone(), "other causes".into()) };
+        *self.failures.entry(cause).or_default() += calls;
     }
 
     fn principle(&mut self, id: &str) -> &mut PrincipleReport {
@@ -403,8 +428,19 @@ impl Sums {
             undoes,
             screening: Screening { missed: rate(self.screen_missed), needless: rate(self.screen_needless) },
             by_round: self.rounds.into_iter().map(RoundSums::finish).collect(),
+            failures: most_frequent(self.failures),
+            substitutes: self.substitutes.into_iter().collect(),
         }
     }
+}
+
+fn most_frequent(failures: BTreeMap<(Role, Reason, String), u64>) -> Vec<CallFailure> {
+    let mut failures: Vec<CallFailure> = failures
+        .into_iter()
+        .map(|((role, reason, message), calls)| CallFailure { role, reason, message, calls })
+        .collect();
+    failures.sort_by_key(|failure| std::cmp::Reverse(failure.calls));
+    failures
 }
 
 impl ComparingSums {

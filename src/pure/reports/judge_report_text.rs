@@ -6,6 +6,7 @@ use super::judge_report::{Comparing, JudgeReport, PrincipleReport, Revising};
 use super::statistics::{Mean, Rate};
 use crate::pure::text::short_count;
 use crate::pure::text::{one_line, printable};
+use crate::pure::transcript::{CallFailure, Substitute};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -50,6 +51,7 @@ pub fn figures(report: &JudgeReport) -> Value {
         ("length_bias", mean(&compared.length_bias)),
         ("self_preference", mean(&compared.self_preference)),
         ("agreement_with_given_labels", rate(&report.agreement)),
+        ("other_models", (!report.substitutes.is_empty()).then(|| json!(substitutes(report)))),
         ("dead_principles", (!report.dead.is_empty()).then(|| json!(report.dead))),
     ];
     let known: serde_json::Map<String, Value> =
@@ -59,7 +61,7 @@ pub fn figures(report: &JudgeReport) -> Value {
 
 /// What a user should know of a run's judgements without asking; nothing where they are sound.
 pub fn telling(report: &JudgeReport) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines = substitutes(report);
     let Comparing { undecided, flips, position_bias, length_bias, self_preference, .. } = &report.comparisons;
     if report.agreement.of > 0 {
         lines.push(format!("labels agree with the input's own on {}", share(&report.agreement)));
@@ -122,8 +124,39 @@ pub fn sections(report: &JudgeReport) -> Vec<(&'static str, Vec<String>)> {
         ("principles that undo each other", undoes(report)),
         ("screening", screening(report)),
         ("by round", rounds(report)),
+        ("calls that gave nothing usable", failures(report)),
+        ("other models than those asked", substitutes(report)),
     ];
     sections.into_iter().filter(|(_, lines)| !lines.is_empty()).collect()
+}
+
+/// Each cause with its count and what to do next.
+fn failures(report: &JudgeReport) -> Vec<String> {
+    let line = |failure: &CallFailure| {
+        let CallFailure { role, reason, message, calls } = failure;
+        let told = one_line(&printable(message), 200);
+        let next = reason.hint();
+        format!(
+            "{:>8}  {}, {}: {told}; {next}",
+            short_count(*calls),
+            role.as_str(),
+            printable(reason.as_str())
+        )
+    };
+    let mut lines: Vec<String> = report.failures.iter().take(LISTED).map(line).collect();
+    if let more @ 1.. = report.failures.len().saturating_sub(LISTED) {
+        lines.push(format!("and {more} other causes, in `report.json`"));
+    }
+    lines
+}
+
+fn substitutes(report: &JudgeReport) -> Vec<String> {
+    report.substitutes.iter().map(substitute).collect()
+}
+
+fn substitute(other: &Substitute) -> String {
+    let Substitute { role, asked, answered } = other;
+    printable(&format!("{}: `{asked}` was asked, `{answered}` answered", role.as_str()))
 }
 
 fn comparisons(report: &JudgeReport) -> Vec<String> {

@@ -109,6 +109,7 @@ mod tests {
             tally: Tally::default(),
             models: Vec::new(),
             failures: Vec::new(),
+            substitutes: Vec::new(),
         }
     }
 

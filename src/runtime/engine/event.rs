@@ -5,6 +5,7 @@
 use crate::pure::answer::Usage;
 use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report::JudgeReport;
+use crate::pure::transcript::Substitute;
 use crate::runtime::model::Retrying;
 use serde::Serialize;
 
@@ -72,6 +73,8 @@ pub enum Event {
         /// What the run does instead.
         instead: String,
     },
+    /// Another model answers than the one that is asked. Told once for each.
+    OtherModel(Substitute),
     /// Counts so far, every few seconds.
     Progress(Summary),
     /// The user asked to stop; what is in flight is finished.

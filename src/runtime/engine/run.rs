@@ -12,12 +12,12 @@ use crate::pure::method::{MethodContext, make_transcript};
 use crate::pure::prompt::{Prompt, PromptId};
 use crate::pure::reason::Reason;
 use crate::pure::reject::Reject;
-use crate::pure::transcript::Transcript;
+use crate::pure::transcript::{Substitute, Transcript};
 use crate::runtime::dataset::prompts::Row as InputRow;
 use crate::runtime::journal::{Admission, Arrival};
 use crate::runtime::journal::{Outline, Row};
 use crate::runtime::model::Transport;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -90,6 +90,8 @@ struct State {
     reading: bool,
     turn: u64,
     stop: Option<Stop>,
+    /// Models that answered in the place of others, as far as they were told.
+    substitutes: BTreeSet<Substitute>,
 }
 
 /// Runs to the end of the input, or until it is stopped. `rows` is read on a thread of its own.
@@ -122,6 +124,7 @@ where
         reading: true,
         turn: 0,
         stop: None,
+        substitutes: BTreeSet::new(),
     };
     let begun = Event::Started { run: run.name.clone(), expected: run.expected, journalled: info.answers };
     run.events.tell(begun).await;
@@ -300,6 +303,12 @@ async fn finished<T: Transport>(
     state.summary.verdicts.asked += outline.verdicts;
     state.summary.verdicts.undecided += outline.undecided;
     stop_if_undecided(run, state, &outline.row);
+    for substitute in &outline.substitutes {
+        if state.substitutes.insert(substitute.clone()) {
+            tracing::info!(asked = substitute.asked, answered = substitute.answered, "another model answers");
+            run.events.tell(Event::OtherModel(substitute.clone())).await;
+        }
+    }
     match &outline.row {
         Row::Kept => {
             state.summary.rows += 1;

@@ -140,6 +140,7 @@ fn row_rule(constitution: Constitution) -> RowRule {
             constitution_sha256: "",
             seed: 7,
             simulated: false,
+            keeps_columns: false,
             export: &export,
             gates: &gates,
             boilerplate: &Boilerplate::default(),

@@ -31,7 +31,7 @@ mod writer;
 
 pub use error::JournalError;
 pub use handle::Journal;
-pub use reader::{Counts, Found, Reader, Rejects, Transcripts};
+pub use reader::{Counts, Found, OutlineRow, Reader, Rejects, Transcripts};
 pub use store::{Admission, Arrival, PassInfo, StoredAnswer};
 pub use transcript_summary::{Outline, Row};
 pub use writer::{AtCommit, CommitHook, Durability, Options, Writing};

@@ -52,6 +52,17 @@ pub enum Found {
     None,
 }
 
+/// A prompt of a run in short.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutlineRow {
+    /// The prompt's id.
+    pub id: PromptId,
+    /// Where it stood in the input when it was last met, as `file:line`.
+    pub at: String,
+    /// What became of it.
+    pub outline: Outline,
+}
+
 impl Reader {
     /// Opens the journal of a run directory, which may be read-only.
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
@@ -145,14 +156,14 @@ impl Reader {
 
     /// The outline of each transcript of the current plan, in the order of prompt ids: enough for a table of a run.
     /// `after` is the id to go on from; at most `limit` are given.
-    pub fn outlines(&self, after: &str, limit: u32) -> Result<Vec<(PromptId, Outline)>, JournalError> {
-        let sql = "SELECT t.prompt_id, t.outline FROM transcripts t JOIN prompts p ON p.id = t.prompt_id
+    pub fn outlines(&self, after: &str, limit: u32) -> Result<Vec<OutlineRow>, JournalError> {
+        let sql = "SELECT t.prompt_id, t.outline, p.at FROM transcripts t JOIN prompts p ON p.id = t.prompt_id
                    WHERE t.plan = ?1 AND (?2 OR p.pass = ?3) AND t.prompt_id > ?4 ORDER BY t.prompt_id LIMIT ?5";
         let bounds = params![self.plan, self.any_pass, self.pass, after, limit];
-        let rows =
-            self.collect(sql, bounds, |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
-        let parse = |(id, json): (String, String)| match serde_json::from_str(&json) {
-            Ok(outline) => Ok((PromptId(id), outline)),
+        let texts = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let rows: Vec<(String, String, String)> = self.collect(sql, bounds, texts)?;
+        let parse = |(id, json, at): (String, String, String)| match serde_json::from_str(&json) {
+            Ok(outline) => Ok(OutlineRow { id: PromptId(id), at, outline }),
             Err(error) => Err(self.corrupt(format!("outline of transcript {id}: {error}"))),
         };
         rows.into_iter().map(parse).collect()

@@ -52,6 +52,7 @@ fn transcript(text: &str, response: &str) -> Transcript {
         tally: Tally { calls: 3, ..Tally::default() },
         models: Vec::new(),
         failures: Vec::new(),
+        substitutes: Vec::new(),
     }
 }
 
@@ -204,7 +205,7 @@ async fn a_name_of_another_version_loses_nothing() {
     let reader = Reader::open(dir.path()).unwrap();
     let read = reader.transcripts().next().unwrap().unwrap();
     assert_eq!((serde_json::json!(read), &read.ended), (json, &Ended::RevisionFailed(reason.clone())));
-    assert_eq!(reader.outlines("", 9).unwrap().remove(0).1, outline);
+    assert_eq!(reader.outlines("", 9).unwrap().remove(0).outline, outline);
     assert_eq!(reader.rejects().next().unwrap().unwrap().reason, reason);
 }
 

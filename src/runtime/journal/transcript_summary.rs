@@ -1,7 +1,7 @@
 //! What a run needs to know of a finished transcript without reading it again.
 
 use crate::pure::reason::Reason;
-use crate::pure::transcript::{Ended, Tally, Transcript};
+use crate::pure::transcript::{Ended, Substitute, Tally, Transcript};
 use serde::{Deserialize, Serialize};
 
 /// Whether a transcript yields a row.
@@ -38,6 +38,9 @@ pub struct Outline {
     /// How many of them are undecided.
     #[serde(default)]
     pub undecided: u64,
+    /// Models that answered in the place of others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub substitutes: Vec<Substitute>,
 }
 
 impl Outline {
@@ -52,6 +55,7 @@ impl Outline {
             verdicts: transcript.critiques.len() as u64,
             undecided: transcript.critiques.iter().filter(|critique| !critique.verdict.is_decided()).count()
                 as u64,
+            substitutes: transcript.substitutes.clone(),
         }
     }
 }

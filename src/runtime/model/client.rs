@@ -9,11 +9,11 @@ use super::raw_response::{Failure, Recorded};
 use super::retry::{Next, Trouble, TroubleKind, backoff, jitter, judge};
 use super::transport::{Delta, Fault, OnDelta, Request, Transport};
 use super::wire;
-use crate::pure::answer::Usage;
+use crate::pure::answer::{Answer, Usage};
 use crate::pure::ask::Stop;
 use crate::pure::call::{Call, CallKey, Role};
 use crate::pure::recipe::ResolvedModel;
-use crate::pure::recipe::{Limits, SIM};
+use crate::pure::recipe::{Limits, SIM, is_simulated};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -135,6 +135,23 @@ impl<T: Transport> Client<T> {
                     }
                 }
             }
+        }
+    }
+
+    /// Refuses the answer of another model than the one asked, where the recipe says so.
+    ///
+    /// # Errors
+    ///
+    /// The stop of the run, with both names.
+    pub fn check_model(&self, call: &Call, answer: &Answer) -> Result<(), Stop> {
+        let other = answer.substitute_for(&call.model).filter(|named| !is_simulated(named));
+        match other.filter(|_| self.limits.refuse_other_models) {
+            None => Ok(()),
+            Some(answered) => Err(Stop::Provider(format!(
+                "the {} asks `{}` and `{answered}` answers; load the right model, or name this one in the recipe",
+                call.role.as_str(),
+                call.model
+            ))),
         }
     }
 

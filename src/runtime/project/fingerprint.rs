@@ -25,6 +25,10 @@ impl Project {
         for role in Role::ALL {
             parts = parts.with(models.of(*role).identity());
         }
+        // Transcripts hold the kept columns. The default adds nothing: fingerprints of version 0.1.0 do not have it.
+        if let Some(names) = &recipe.input.keep {
+            parts = parts.with("keep").with(names.join(","));
+        }
         parts.hex()
     }
 }

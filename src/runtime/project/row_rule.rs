@@ -17,6 +17,7 @@ impl Project {
                 constitution_sha256: "",
                 seed,
                 simulated: false,
+                keeps_columns: false,
                 export: &export,
                 gates: &gates,
                 boilerplate: &Boilerplate::default(),

@@ -121,6 +121,7 @@ fn rows_from(exchange: &Exchange, recipe: &Recipe, config: Config) -> (Vec<Value
         constitution_sha256: &sha256,
         seed: recipe.seed,
         simulated: false,
+        keeps_columns: false,
         export: &export,
         gates: &recipe.gates,
         boilerplate: &Boilerplate::default(),

@@ -46,6 +46,7 @@ fn transcript(method: MethodName, kind: Verdict, truth: Verdict) -> Transcript {
         tally: Tally::default(),
         models: Vec::new(),
         failures: Vec::new(),
+        substitutes: Vec::new(),
     };
     if kind == Verdict::Violates {
         made.responses.push(response("better", 1));

@@ -15,6 +15,7 @@ pub(super) struct About<'a> {
     pub(super) meta: &'a DatasetMeta,
     pub(super) settings: &'a Export,
     pub(super) constitution_sha256: &'a str,
+    pub(super) keeps_columns: bool,
     pub(super) report: &'a Report,
     pub(super) stats: &'a BTreeMap<(Config, usize), Stats>,
 }
@@ -96,7 +97,7 @@ impl About<'_> {
         self.soft_labels(&mut out);
         self.judge(&mut out);
         self.trainers(&mut out);
-        passport(&mut out);
+        passport(&mut out, self.keeps_columns);
         out
     }
 
@@ -135,7 +136,7 @@ impl About<'_> {
         out.push_str(if default.is_some() { "dataset_info:\n" } else { "" });
         for config in self.configs() {
             let _ = writeln!(out, "- config_name: {}\n  features:", config.as_str());
-            for column in config.columns() {
+            for column in config.columns_written(self.keeps_columns) {
                 feature(out, *column);
             }
             out.push_str("  splits:\n");
@@ -237,15 +238,15 @@ impl About<'_> {
                 let _ = writeln!(out, "| {} | {value} | {interval} | {of} |", name.replace('_', " "));
             }
         }
-        let dead: Vec<&str> = figures
-            .get("dead_principles")
-            .and_then(Json::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Json::as_str)
-            .collect();
-        if !dead.is_empty() {
-            let _ = writeln!(out, "\nPrinciples that no prompt touched: {}.", one_line(&dead.join(", ")));
+        for (name, what) in [
+            ("dead_principles", "Principles that no prompt touched"),
+            ("other_models", "Other models than those asked"),
+        ] {
+            let listed = figures.get(name).and_then(Json::as_array).into_iter().flatten();
+            let listed: Vec<&str> = listed.filter_map(Json::as_str).collect();
+            if !listed.is_empty() {
+                let _ = writeln!(out, "\n{what}: {}.", one_line(&listed.join(", ")));
+            }
         }
         out.push('\n');
     }
@@ -379,11 +380,14 @@ fn one_line(text: &str) -> String {
         .collect()
 }
 
-fn passport(out: &mut String) {
+fn passport(out: &mut String, keeps_columns: bool) {
     out.push_str(
         "## Passport\n\nEvery row says where it comes from: `prompt_id` and `prompt_family` (content hashes), \
          `principle_ids` and `round` that made it, `model` that wrote it, `judge_model` that judged it, `simulated`, \
          `seed`, `constitution_sha256`, `harm_category` and `language` as the prompt's file gave them (`und` when it \
          did not). Measured times are not kept: with them, exporting twice would not give the same bytes.\n",
     );
+    if keeps_columns {
+        out.push_str("\n`kept` holds columns of the prompt's file, as a JSON object.\n");
+    }
 }

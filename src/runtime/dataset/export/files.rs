@@ -159,7 +159,9 @@ impl SplitFiles {
             open
         } else {
             let file = Hashed::create(&self.root.join(self.part(self.shards.len())))?;
-            self.open.insert((ParquetWriter::new(file, self.config.columns())?, 0))
+            let columns = self.config.columns();
+            let columns = columns.get(..row.values.len()).unwrap_or(columns);
+            self.open.insert((ParquetWriter::new(file, columns)?, 0))
         };
         *rows += 1;
         writer.write(row)?;

@@ -30,7 +30,7 @@ use super::splits::{Families, Gather, said};
 use crate::pure::constitution::Constitution;
 use crate::pure::digest::sha256_hex;
 use crate::pure::reason::Reason;
-use crate::pure::recipe::{Export, Gates, Recipe, SoftLabels};
+use crate::pure::recipe::{Export, Gates, MOST_HELD_OUT, Recipe, SoftLabels};
 use crate::pure::transcript::{Ended, Transcript};
 use files::write_text;
 use std::collections::BTreeMap;
@@ -148,7 +148,7 @@ pub fn export<'a>(
 ) -> Result<Report, ExportError> {
     let configs = configs_of(settings)?;
     let staging = staging::Staging::begin(out)?;
-    let families = gather(transcripts, meta, settings, staging.path())?;
+    let Gathered { families, keeps_columns } = gather(transcripts, meta, settings, staging.path())?;
     let sha256 = sha256_hex(meta.constitution_text.as_bytes());
     let mut job = Job {
         root: staging.path(),
@@ -157,6 +157,7 @@ pub fn export<'a>(
         settings,
         gates,
         constitution_sha256: &sha256,
+        keeps_columns,
         boilerplate: &Boilerplate::default(),
     };
     let boilerplate = boilerplate(transcripts, &job)?;
@@ -176,6 +177,7 @@ struct Job<'a> {
     settings: &'a Export,
     gates: &'a Gates,
     constitution_sha256: &'a str,
+    keeps_columns: bool,
     boilerplate: &'a Boilerplate,
 }
 
@@ -187,6 +189,7 @@ impl<'a> Job<'a> {
             constitution_sha256: self.constitution_sha256,
             seed: self.meta.recipe.seed,
             simulated: self.meta.simulated,
+            keeps_columns: self.keeps_columns,
             export: self.settings,
             gates: self.gates,
             boilerplate: self.boilerplate,
@@ -202,6 +205,7 @@ fn describe(written: pipeline::Rows, job: &Job<'_>, families: &Families) -> Resu
         meta: job.meta,
         settings: job.settings,
         constitution_sha256: job.constitution_sha256,
+        keeps_columns: job.keeps_columns,
         report: &report,
         stats: &stats,
     };
@@ -216,9 +220,9 @@ fn describe(written: pipeline::Rows, job: &Job<'_>, families: &Families) -> Resu
 }
 
 fn configs_of(settings: &Export) -> Result<Vec<Config>, ExportError> {
-    if !(0.0..=0.4).contains(&settings.holdout) {
+    if !(0.0..=MOST_HELD_OUT).contains(&settings.holdout) {
         return Err(ExportError::Setting(format!(
-            "`holdout` is {}, and must be from 0 to 0.4",
+            "`holdout` is {}, and must be from 0 to {MOST_HELD_OUT}",
             settings.holdout
         )));
     }
@@ -256,18 +260,27 @@ fn boilerplate<'a>(
     Ok(phrases.boilerplate(most))
 }
 
+/// What the first pass finds.
+struct Gathered {
+    families: Families,
+    /// Whether any prompt brings columns of the user's own.
+    keeps_columns: bool,
+}
+
 /// The first pass.
 fn gather<'a>(
     transcripts: &mut dyn FnMut() -> Result<Transcripts<'a>, String>,
     meta: &DatasetMeta,
     settings: &Export,
     staging: &Path,
-) -> Result<Families, ExportError> {
+) -> Result<Gathered, ExportError> {
+    let mut keeps_columns = false;
     let pins = meta.older.as_ref().map(|older| older.pins.clone());
     let mut gather = Gather::new(pins.unwrap_or_default());
     let mut near = near_duplicates::Near::create(staging)?;
     for transcript in transcripts().map_err(ExportError::Source)? {
         let transcript = transcript.map_err(ExportError::Source)?;
+        keeps_columns |= !transcript.prompt.kept.is_empty();
         let rich = transcript.responses.len() > 1 && !matches!(transcript.ended, Ended::NoDraft(_));
         if let Some(number) = gather.add(&transcript.prompt, rich) {
             near.add(number, &said(&transcript.prompt))?;
@@ -276,7 +289,7 @@ fn gather<'a>(
     near.unite(settings.family_similarity, &mut gather)?;
     let taught: Vec<&str> =
         meta.constitution.principles.iter().flat_map(|p| &p.examples).map(|e| e.prompt.as_str()).collect();
-    Ok(gather.finish(settings.holdout, &taught))
+    Ok(Gathered { families: gather.finish(settings.holdout, &taught), keeps_columns })
 }
 
 #[cfg(test)]

@@ -145,6 +145,7 @@ pub(super) fn transcript(n: usize) -> Transcript {
         tally: Tally::default(),
         models: vec![(Role::Critic, "sim-critic".into())],
         failures: Vec::new(),
+        substitutes: Vec::new(),
     }
 }
 
@@ -251,6 +252,7 @@ fn counts_add_up() {
         constitution_sha256: "",
         seed: 0,
         simulated: false,
+        keeps_columns: false,
         export: &Export::default(),
         gates: &Gates::default(),
         boilerplate: &Boilerplate::default(),

@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::conversation::{BadPrompt, of_pair, of_value};
-use super::responses::Responses;
+use super::responses::{Responses, first_turns};
 use crate::pure::prompt::{Given, Message, Prompt};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::Input;
@@ -24,6 +24,8 @@ pub const PROMPT_COLUMNS: &[&str] = &[
     "query",
     "text",
     "input",
+    "history",
+    "context",
 ];
 
 /// Of those, the ones that can mean nothing else: a row without the file's column may have another of these.
@@ -43,9 +45,14 @@ pub(crate) struct Columns {
     drop_reply: bool,
     /// The responses that come along, where they are wanted.
     responses: Option<Responses>,
+    /// Columns that the dataset carries on.
+    kept: Vec<String>,
     /// Whether the user named the prompt's column.
     named: bool,
 }
+
+/// Columns that the dataset carries on, unless the user names others.
+const KEPT_COLUMNS: [&str; 2] = ["id", "source"];
 
 impl Columns {
     /// With `carried` the rows bring responses along.
@@ -81,8 +88,16 @@ impl Columns {
             |named| vec![named.clone()],
         );
         let hazard = input.hazard.clone().unwrap_or_else(|| "hazard".into());
+        let kept = match &input.keep {
+            None => KEPT_COLUMNS.map(str::to_owned).to_vec(),
+            Some(names) if file.kind() == Kind::Text => names.clone(),
+            Some(names) => {
+                names.iter().try_for_each(|name| file.require(name))?;
+                names.clone()
+            }
+        };
         let (drop_reply, named) = (input.drop_reply, input.column.is_some());
-        Ok(Self { prompt, others, hazard, language, drop_reply, responses, named })
+        Ok(Self { prompt, others, hazard, language, drop_reply, responses, kept, named })
     }
 
     /// The columns that are looked at; `None` for all of them.
@@ -95,6 +110,7 @@ impl Columns {
             return None;
         }
         let others = partner.into_iter().chain(self.others.iter().copied());
+        let others = others.chain(self.kept.iter().map(String::as_str));
         Some(prompt.into_iter().chain(others).chain(responses).chain(labels).collect())
     }
 
@@ -108,12 +124,19 @@ impl Columns {
             Ok((messages, given)) => {
                 let hazard = label(columns.get(&self.hazard));
                 let language = self.language.iter().find_map(|name| label(columns.get(name)));
-                Row::Prompt { prompt: Prompt::new(messages, hazard, language).with_given(given), at }
+                let prompt = Prompt::new(messages, hazard, language).with_given(given);
+                Row::Prompt { prompt: prompt.with_kept(self.kept_of(&columns)), at }
             }
             Err(BadPrompt { reason, detail }) => {
                 Row::Reject(Reject { prompt_id: None, at: Some(at), reason, detail })
             }
         }
+    }
+
+    /// The columns of a row that the dataset carries on.
+    fn kept_of(&self, columns: &Map<String, Value>) -> Map<String, Value> {
+        let held = self.kept.iter().filter_map(|name| Some((name.clone(), columns.get(name)?.clone())));
+        held.filter(|(_, value)| !value.is_null()).collect()
     }
 
     /// The row's conversation, and the responses that it brings along.
@@ -124,6 +147,10 @@ impl Columns {
         match self.responses.take() {
             None => Ok((self.messages(columns)?, Vec::new())),
             Some(mut responses) => {
+                let names: Vec<&str> =
+                    self.prompt.iter().map(String::as_str).chain(responses.names()).collect();
+                let unpacked = first_turns(columns, &names);
+                let columns = unpacked.as_ref().unwrap_or(columns);
                 let read = responses.read(columns, self.named, || self.messages(columns));
                 self.responses = Some(responses);
                 read

@@ -47,6 +47,9 @@ pub(in crate::runtime::dataset) fn of_value(
             let messages = items.iter().map(message).collect::<Result<Vec<_>, _>>()?;
             if drop_reply { without_reply(messages) } else { messages }
         }
+        Value::Object(fields) if question_in(fields).is_some() => {
+            vec![Message::user(question_in(fields).unwrap_or_default())]
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
             return Err(BadPrompt::new(
                 Reason::WrongType,
@@ -55,6 +58,11 @@ pub(in crate::runtime::dataset) fn of_value(
         }
     };
     check(messages)
+}
+
+/// The question that an object holds as text (`{"full_text": …}`, as in WebGPT's comparisons).
+fn question_in(fields: &Map<String, Value>) -> Option<&str> {
+    ["full_text", "text", "content", "question", "prompt"].iter().find_map(|name| fields.get(*name)?.as_str())
 }
 
 /// The conversation that two replies have in common (hh-rlhf, and TRL's implicit prompts).

@@ -13,12 +13,21 @@ use serde_json::{Map, Value};
 /// The columns that hold responses by their names, the first set that a file has being taken.
 pub const RESPONSE_COLUMNS: &[&[&str]] = &[
     &["response_a", "response_b"],
+    &["response_A", "response_B"],
+    &["response1", "response2"],
     &["response_0", "response_1"],
     &["response_1", "response_2"],
     &["conversation_a", "conversation_b"],
+    &["answer_a", "answer_b"],
+    &["answer_0", "answer_1"],
+    &["output_1", "output_2"],
+    &["human_ref_A", "human_ref_B"],
     &["chosen", "rejected"],
+    &["chosen_response", "rejected_response"],
     &["responses"],
     &["completions"],
+    &["generations"],
+    &["answers"],
 ];
 
 /// Most responses of a row: every two of them are compared.
@@ -70,7 +79,8 @@ impl Responses {
         if self.names.is_empty() {
             self.names = known(|name| columns.contains_key(name));
         }
-        let said = self.said(columns)?;
+        let labelled = self.said(columns)?;
+        let (said, labels): (Vec<Said>, Vec<Option<GivenLabel>>) = labelled.into_iter().unzip();
         let whole: Vec<&Vec<Message>> = said
             .iter()
             .filter_map(|said| match said {
@@ -87,22 +97,29 @@ impl Responses {
         if texts.iter().all(|text| text.trim() == texts.first().map_or("", |first| first.trim())) {
             return Err(BadPrompt::new(Reason::EqualResponses, "the responses are the same"));
         }
-        Ok((messages, self.labelled(texts)))
+        Ok((messages, in_neutral_order(texts, &labels)))
     }
 
-    fn said(&self, columns: &Map<String, Value>) -> Result<Vec<Said>, BadPrompt> {
+    /// Every response of a row, with what its column says of it.
+    fn said(&self, columns: &Map<String, Value>) -> Result<Vec<(Said, Option<GivenLabel>)>, BadPrompt> {
         let missing = |detail: String| BadPrompt::new(Reason::MissingResponse, detail);
         let mut said = Vec::new();
         for name in &self.names {
+            let label = label_of(name);
             match (columns.get(name), self.names.len()) {
                 (None, _) => return Err(missing(format!("the row has no column `{name}`"))),
                 (Some(Value::Null), _) => return Err(missing(format!("column `{name}` is null"))),
                 (Some(value), 1) => {
                     for item in list(name, value)? {
-                        said.push(one(name, &item)?);
+                        said.push((one(name, &item)?, label));
                     }
                 }
-                (Some(value), _) => said.push(one(name, value)?),
+                (Some(Value::Array(texts)), _) if !texts.is_empty() && texts.iter().all(is_response) => {
+                    for text in texts {
+                        said.push((one(name, text)?, label));
+                    }
+                }
+                (Some(value), _) => said.push((one(name, value)?, label)),
             }
         }
         match said.len() {
@@ -113,24 +130,61 @@ impl Responses {
             }
         }
     }
+}
 
-    /// The responses of a labelled pair stand in an order of their own, so that nothing about their place tells which of
-    /// them was chosen.
-    fn labelled(&self, texts: Vec<String>) -> Vec<Given> {
-        let label = |name: &String| match name.as_str() {
-            "chosen" => Some(GivenLabel::Chosen),
-            "rejected" => Some(GivenLabel::Rejected),
-            _ => None,
-        };
-        let labels: Vec<Option<GivenLabel>> = self.names.iter().map(label).collect();
-        if labels.len() != 2 || labels.iter().any(Option::is_none) || labels.first() == labels.get(1) {
-            return texts.into_iter().map(|text| Given { text, label: None }).collect();
-        }
-        let pair = texts.into_iter().zip(labels);
-        let mut given: Vec<Given> = pair.map(|(text, label)| Given { text, label }).collect();
-        given.sort_by_cached_key(|given| Parts::new("order of a pair").with(&given.text).uniform());
-        given
+/// What a column's name says of its response.
+fn label_of(column: &str) -> Option<GivenLabel> {
+    match column {
+        "chosen" | "chosen_response" => Some(GivenLabel::Chosen),
+        "rejected" | "rejected_response" => Some(GivenLabel::Rejected),
+        _ => None,
     }
+}
+
+/// The responses of a labelled set stand in an order of their own, so that nothing about their place tells which of them
+/// was chosen. Without labels they stay in the order of the row.
+fn in_neutral_order(texts: Vec<String>, labels: &[Option<GivenLabel>]) -> Vec<Given> {
+    let is_labelled =
+        labels.contains(&Some(GivenLabel::Chosen)) && labels.contains(&Some(GivenLabel::Rejected));
+    if !is_labelled {
+        return texts.into_iter().map(|text| Given { text, label: None }).collect();
+    }
+    let pairs = texts.into_iter().zip(labels);
+    let mut given: Vec<Given> = pairs.map(|(text, label)| Given { text, label: *label }).collect();
+    given.sort_by_cached_key(|given| Parts::new("order of a pair").with(&given.text).uniform());
+    given
+}
+
+/// The names under which an object holds the text of a response.
+const TEXT_FIELDS: [&str; 7] =
+    ["content", "text", "answer", "response", "output", "completion", "generation"];
+
+/// Whether an item of a list is a response by itself: a text, or an object that names no speaker.
+fn is_response(item: &Value) -> bool {
+    match item {
+        Value::String(_) => true,
+        Value::Object(fields) => {
+            !["role", "from", "speaker"].iter().any(|name| fields.contains_key(*name))
+                && text_in(fields).is_some()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => false,
+    }
+}
+
+/// The text that an object holds.
+fn text_in(fields: &Map<String, Value>) -> Option<&str> {
+    TEXT_FIELDS.iter().find_map(|name| fields.get(*name)?.as_str())
+}
+
+/// The row with its first turn alone, where the prompt and every response are lists of turns in JSON (as in the Arena's
+/// battles): without the replies between them, only the first turns can be compared. `None` for any other row.
+pub(super) fn first_turns(columns: &Map<String, Value>, names: &[&str]) -> Option<Map<String, Value>> {
+    let mut unpacked = columns.clone();
+    for name in names {
+        let texts: Vec<String> = serde_json::from_str(columns.get(*name)?.as_str()?.trim()).ok()?;
+        unpacked.insert((*name).to_owned(), Value::String(texts.into_iter().next()?));
+    }
+    (!names.is_empty()).then_some(unpacked)
 }
 
 fn known(has: impl Fn(&str) -> bool) -> Vec<String> {
@@ -154,6 +208,9 @@ fn list(column: &str, value: &Value) -> Result<Vec<Value>, BadPrompt> {
 fn one(column: &str, value: &Value) -> Result<Said, BadPrompt> {
     match value {
         Value::String(text) => Ok(transcript(text).map_or_else(|| Said::Alone(text.clone()), Said::Whole)),
+        Value::Object(fields) if is_response(value) => {
+            Ok(Said::Alone(text_in(fields).unwrap_or_default().to_owned()))
+        }
         Value::Object(_) => Ok(Said::Alone(message(value)?.content)),
         Value::Array(items) => {
             let turns = items.iter().map(message).collect::<Result<Vec<_>, _>>()?;
@@ -242,6 +299,31 @@ mod tests {
         assert_eq!(read(Format::Csv, csv, Input::default()), [Ok(pair.clone())]);
         let named = Input { responses: vec!["x".into(), "y".into()], ..Input::default() };
         assert_eq!(read(Format::Jsonl, r#"{"y":"No.","x":"Yes.","text":"Q?"}"#, named), [Ok(pair)]);
+    }
+
+    #[test]
+    fn pairs_are_read_as_public_sets_spell_them() {
+        let (q, a, b) = ("How does bread rise?", "Yeast makes gas.", "By magic.");
+        let turn = |role: &str, text: &str| serde_json::json!({ "role": role, "content": text });
+        for row in [
+            serde_json::json!({ "context": [turn("user", q)], "response1": a, "response2": b, "overall_preference": -2 }),
+            serde_json::json!({ "instruction": q, "generations": [a, b], "ratings": [5, 1] }),
+            serde_json::json!({ "question": { "full_text": q }, "answer_0": a, "answer_1": b, "score_0": 1.0 }),
+            serde_json::json!({ "history": q, "human_ref_A": a, "human_ref_B": b, "labels": 1 }),
+            serde_json::json!({ "prompt": q, "answers": [{ "answer": a, "rank": 1 }, { "answer": b, "rank": 2 }] }),
+            serde_json::json!({ "question": q, "response_A": a, "response_B": b, "label": "A>B" }),
+            serde_json::json!({ "prompt": format!("[\"{q}\"]"), "response_a": format!("[\"{a}\"]"),
+                "response_b": format!("[\"{b}\", \"And more.\"]"), "winner_model_a": 1 }),
+        ] {
+            let prompt = one(&row.to_string()).unwrap_or_else(|reason| panic!("{reason}: {row}"));
+            assert_eq!((prompt.last_user_turn(), texts(&prompt)), (q, vec![a, b]), "{row}");
+        }
+        // A list of responses in JSON beside a prompt that is none is the response itself.
+        let list = r#"{"prompt":"Two colours as JSON?","response_a":"[\"red\"]","response_b":"[\"sky\"]"}"#;
+        assert_eq!(texts(&one(list).unwrap()), ["[\"red\"]", "[\"sky\"]"]);
+        let several = one(r#"{"prompt":"Q?","chosen":["Yes."],"rejected":["No.","Never."]}"#).unwrap();
+        let labels = |label| several.given.iter().filter(|given| given.label == Some(label)).count();
+        assert_eq!((labels(GivenLabel::Chosen), labels(GivenLabel::Rejected)), (1, 2));
     }
 
     #[test]

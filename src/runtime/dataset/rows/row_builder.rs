@@ -27,6 +27,8 @@ pub struct Context<'a> {
     pub seed: u64,
     /// Whether the whole run used the simulated model.
     pub simulated: bool,
+    /// Whether any prompt of the run brings columns of the user's own.
+    pub keeps_columns: bool,
     /// What is written.
     pub export: &'a Export,
     /// What may become a row.
@@ -266,6 +268,11 @@ impl Maker<'_> {
             Value::text(prompt.hazard.clone()),
             Value::Text(self.passport.language.to_owned()),
         ]);
+        if context.keeps_columns {
+            let kept =
+                (!prompt.kept.is_empty()).then(|| serde_json::Value::Object(prompt.kept.clone()).to_string());
+            values.push(Value::text(kept));
+        }
         let refuses = origin.replies.map(|k| self.refuses.get(k?).copied());
         self.rows.push(Row { config, values, refuses });
     }

@@ -11,6 +11,13 @@ use serde_json::Value as Json;
 use std::sync::{Arc, LazyLock};
 
 impl Config {
+    /// The columns of a dataset's files. The last one of all, the user's own columns, is there only where prompts have some.
+    pub fn columns_written(self, keeps_columns: bool) -> &'static [Column] {
+        let columns = self.columns();
+        let without = columns.len().saturating_sub(usize::from(!keeps_columns));
+        columns.get(..without).unwrap_or(columns)
+    }
+
     /// Its columns, the passport included.
     pub fn columns(self) -> &'static [Column] {
         static TABLE: LazyLock<Vec<Vec<Column>>> =
@@ -91,6 +98,7 @@ impl Config {
             ("constitution_sha256", Text),
             ("harm_category", Text),
             ("language", Text),
+            ("kept", Text),
         ]);
         columns
     }
@@ -204,7 +212,7 @@ impl Value {
 pub struct Row {
     /// The config that it belongs to.
     pub config: Config,
-    /// One value per column.
+    /// One value per column that is written.
     pub values: Vec<Value>,
     /// Whether the reply that the row teaches is a refusal, then the one that it teaches against. Not a column: the
     /// statistics need it in every config, and finding it takes longer than all else about a row.
@@ -221,7 +229,7 @@ impl Row {
     /// The row that was written as JSON.
     pub fn from_json(config: Config, json: &Json) -> Option<Self> {
         let values = config
-            .columns()
+            .columns_written(json.get("kept").is_some())
             .iter()
             .map(|(name, kind)| from_json(*kind, json.get(name)?))
             .collect::<Option<_>>()?;
