@@ -7,5 +7,6 @@ pub mod dataset;
 pub mod engine;
 pub mod journal;
 pub mod model;
+pub mod private_files;
 pub mod project;
 pub mod sim;

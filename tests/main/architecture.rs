@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may import the rooms above it in this list, and nothing below it.
-const ROOMS: [&str; 30] = [
+const ROOMS: [&str; 31] = [
     "pure::digest",
     "pure::diagnostic",
     "pure::text",
@@ -28,6 +28,7 @@ const ROOMS: [&str; 30] = [
     "pure::ask",
     "pure::method",
     "pure::reports",
+    "runtime::private_files",
     "runtime::journal",
     "runtime::dataset",
     "runtime::model",

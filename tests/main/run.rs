@@ -1,7 +1,8 @@
 //! `amend run` over the simulated endpoint: the laws of a run, with the real binary.
 
-use crate::support::{Scratch, Sim, adds_up, bytes};
+use crate::support::{Done, Scratch, Sim, adds_up, bytes};
 use serde_json::Value;
+use std::process::{Command, Stdio};
 
 const CONSTITUTION: &str = r#"
 [constitution]
@@ -317,5 +318,108 @@ fn a_folder_that_is_no_run_is_not_written_into() {
     std::fs::create_dir(scratch.path("empty")).unwrap();
     for out in ["empty", "new", "new"] {
         scratch.run(&[&run[..], &[out]].concat()).code(0);
+    }
+}
+
+/// Runs until the sim has had so many requests; the run goes on meanwhile.
+fn begun(scratch: &Scratch, sim: &Sim, args: &[&str], requests: u64) -> std::process::Child {
+    let mut command = scratch.command(args);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the run starts");
+    while sim.stats()["requests"].as_u64() < Some(requests) {
+        assert!(child.try_wait().expect("a child").is_none(), "the run ended before {requests} requests");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_finishes_the_calls_in_flight_and_tells_what_is_left() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let scratch = Scratch::new();
+        files(&scratch, 60);
+        let sim = Sim::start(&scratch, &["--latency-ms", "8"]);
+        let args = run(&sim, "r", &["--concurrency", "4"]);
+        let child = begun(&scratch, &sim, &args, 40);
+        let kill = Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(kill.expect("kill runs").success());
+        let done = Done::of(&child.wait_with_output().expect("an end")).code(130);
+        let summary = done.summary();
+        adds_up(&summary);
+        assert_eq!(summary["event"], "summary", "{signal}");
+        let begun = summary["prompts"].as_u64().expect("a count");
+        assert_eq!(summary["not_begun"], 60 - begun, "{signal}: {summary}");
+        assert!(begun < 60, "{signal}: {summary}");
+        let stats = sim.stats();
+        assert_eq!((&stats["abandoned"], &stats["in_flight"]), (&0.into(), &0.into()), "{signal}: {stats}");
+        let resumed = scratch.run(&args).code(0).summary();
+        assert_eq!((&resumed["rows"], &resumed["not_begun"]), (&60.into(), &0.into()), "{resumed}");
+        assert_eq!(sim.stats()["repeats"], 0, "{signal}: what was in flight is not asked again");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_journal_that_is_moved_or_whose_lock_is_replaced_stops_the_run() {
+    for (file, told) in [("journal.db", "journal.db"), ("journal.lock", "journal.lock")] {
+        let scratch = Scratch::new();
+        files(&scratch, 60);
+        let sim = Sim::start(&scratch, &["--latency-ms", "8"]);
+        let args = run(&sim, "r", &["--concurrency", "4"]);
+        let child = begun(&scratch, &sim, &args, 20);
+        let path = scratch.path("r").join(file);
+        std::fs::rename(&path, scratch.path("elsewhere")).expect("moved");
+        let done = Done::of(&child.wait_with_output().expect("an end")).code(4);
+        assert!(
+            done.err.contains(told) && done.err.contains("was moved, deleted or replaced"),
+            "{}",
+            done.err
+        );
+        assert_eq!(done.summary()["event"], "summary");
+        let asked = sim.stats()["requests"].as_u64().expect("a count");
+        assert!(asked < 300, "{asked} calls were asked into nothing");
+        std::fs::rename(scratch.path("elsewhere"), &path).expect("moved back");
+        scratch.run(&args).code(0);
+    }
+}
+
+#[test]
+fn a_dataset_of_a_finished_run_is_not_replaced_by_less() {
+    let scratch = Scratch::new();
+    files(&scratch, 12);
+    let sim = Sim::start(&scratch, &[]);
+    let args = run(&sim, "r", &[]);
+    scratch.run(&args).code(0);
+    let whole = bytes(&scratch.path("r/dataset"));
+
+    let cut = [&args[..], &["--seed", "9", "--max-calls", "60"]].concat();
+    let done = scratch.run(&cut);
+    assert_ne!(done.code, Some(0));
+    assert!(done.out.contains("\"event\":\"dataset_left_alone\""), "{}", done.out);
+    assert!(whole == bytes(&scratch.path("r/dataset")), "the dataset was touched");
+    let refused = scratch.run(&["export", "r"]).code(2);
+    assert!(refused.err.contains("is not finished, so it is not replaced"), "{}", refused.err);
+
+    // One that is not finished may be replaced by another that is not, and by the whole.
+    scratch.run(&["export", "r", "--out", "part"]).code(0);
+    scratch.run(&["export", "r", "--out", "part"]).code(0);
+    scratch.run(&[&args[..], &["--seed", "9"]].concat()).code(0);
+    scratch.run(&["export", "r", "--out", "part"]).code(0);
+    assert!(whole != bytes(&scratch.path("r/dataset")));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_run_keeps_only_its_owner_reads() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scratch = Scratch::new();
+    files(&scratch, 2);
+    let sim = Sim::start(&scratch, &[]);
+    scratch.run(&run(&sim, "r", &[])).code(0);
+    let mode = |path: &std::path::Path| std::fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+    assert_eq!(mode(&scratch.path("r")), 0o700);
+    for entry in std::fs::read_dir(scratch.path("r")).expect("a folder").flatten() {
+        let (path, is_file) = (entry.path(), entry.file_type().expect("a type").is_file());
+        assert!(!is_file || mode(&path) == 0o600, "{} is {:o}", path.display(), mode(&path));
     }
 }

@@ -95,6 +95,7 @@ pub fn journal_failure(error: &crate::runtime::journal::JournalError) -> Failure
         | JournalError::Corrupt { .. }
         | JournalError::DiskFull(_)
         | JournalError::ReadOnly(_)
+        | JournalError::Gone(_)
         | JournalError::OldSqlite(_)
         | JournalError::Io { .. }
         | JournalError::Closed => Kind::Disk,
@@ -143,6 +144,10 @@ pub fn export_failure(error: &ExportError) -> Failure {
         }
         ExportError::UnknownConfig(_) | ExportError::Setting(_) => Failure::usage(error.to_string()),
         ExportError::Occupied(_) => Failure::usage(error.to_string()).hint("name a new folder with `--out`"),
+        ExportError::Finished(_) => Failure::usage(error.to_string())
+            .hint("finish the run with the same `amend run` command, or name a new folder with `--out`"),
+        ExportError::Busy(_) => Failure::usage(error.to_string())
+            .hint("wait until it has ended, or name another folder with `--out`"),
         ExportError::Changed => {
             Failure::usage(error.to_string()).hint("export again when nothing writes to the run any more")
         }

@@ -70,7 +70,7 @@ impl JournaledWork {
         let mut done = 0;
         let ended = super::runtime()?.block_on(async {
             let mut results = pin!(self.bench.each(&self.events, Some(expected), items, work));
-            let mut signals = pin!(signals::watch(&self.stopper));
+            let mut signals = pin!(signals::watch(&self.stopper, signals::GRACE));
             loop {
                 tokio::select! {
                     result = results.next() => match result {

@@ -6,6 +6,7 @@
 use super::Failure;
 use super::run::{RunOptions, carry_out};
 use super::settings::RecipeArgs;
+use super::signals;
 use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource};
 use std::process::ExitCode;
 
@@ -87,5 +88,5 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     label.pairs = args.pairs.unwrap_or(label.pairs);
     let named = args.out.clone().or_else(|| recipe.out.clone());
     recipe.out = Some(named.unwrap_or_else(|| format!("runs/{}-labels", project.constitution.id)));
-    carry_out(&project, RunOptions { json: args.json, export: !args.no_export })
+    carry_out(&project, RunOptions { json: args.json, export: !args.no_export, grace: signals::GRACE })
 }

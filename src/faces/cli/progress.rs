@@ -110,6 +110,7 @@ impl Lines {
             Event::Prompt { .. }
             | Event::Reject { .. }
             | Event::Exported { .. }
+            | Event::DatasetLeftAlone { .. }
             | Event::Report(_)
             | Event::Summary(_) => None,
         };
@@ -166,7 +167,7 @@ fn retry_line(role: &str, cause: &str, wait_s: f64) -> String {
     format!("{role}: {cause}, again in {}", duration(wait_s))
 }
 
-const STOPPING: &str = "stopping: what is begun is finished, nothing new is started; Ctrl-C again stops now";
+const STOPPING: &str = "stopping: calls in flight are finished, nothing new is asked; Ctrl-C again stops now";
 
 /// How many calls the journal answered, where it did: a run that asks nothing does not look stuck.
 fn known(summary: &Summary) -> String {
@@ -243,7 +244,7 @@ impl Bar {
             Event::FieldRefused { role, field, instead } => {
                 self.print(&self.style.warn(&refused_line(role, field, instead)));
             }
-            Event::Exported { .. } | Event::Report(_) => {}
+            Event::Exported { .. } | Event::DatasetLeftAlone { .. } | Event::Report(_) => {}
             Event::Summary(_) => self.drawn.finish_and_clear(),
         }
     }

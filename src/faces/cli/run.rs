@@ -5,28 +5,32 @@ use super::failure::{Kind, journal_failure, stopped};
 use super::progress::{Progress, duration};
 use super::reject_reasons;
 use super::settings::RecipeArgs;
+use super::signals;
 use super::style::Style;
 use crate::pure::ask::Stop;
 use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report::JudgeReport;
 use crate::pure::reports::judge_report_text;
 use crate::pure::text::short_count;
-use crate::runtime::dataset::export::Report;
+use crate::runtime::dataset::export::{ExportError, Report};
 use crate::runtime::engine::{self, Event, EventBus, Finished, Summary};
 use crate::runtime::journal::Reader;
 use crate::runtime::project::FrozenRun;
 use crate::runtime::project::Project;
-use crate::runtime::project::RunDir;
+use crate::runtime::project::{ProjectError, RunDir};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Run a recipe: prompts in, a training dataset out
 ///
 /// Running the same command on an existing run directory goes on where it was: answers that still apply come from its
-/// journal. The first Ctrl-C starts nothing new and finishes what is begun, the second stops now; nothing answered is lost.
+/// journal. The first Ctrl-C asks nothing new and finishes the calls in flight, the second stops now; nothing answered is
+/// lost.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  amend run --model sim --prompts prompts/seeds --out runs/first\n  \
                         amend run amend.toml\n  amend run amend.toml --limit 20 --out runs/trial\n  \
@@ -44,6 +48,9 @@ pub(super) struct Args {
     /// Do not write the dataset at the end
     #[arg(long)]
     no_export: bool,
+    /// After Ctrl-C, SIGTERM or SIGHUP, wait so long for calls in flight
+    #[arg(long, value_name = "SECONDS", default_value_t = signals::GRACE.as_secs())]
+    grace: u64,
 }
 
 /// What is done besides the run.
@@ -53,6 +60,8 @@ pub(super) struct RunOptions {
     pub(super) json: bool,
     /// Write the dataset at the end.
     pub(super) export: bool,
+    /// How long calls in flight may take after a signal to stop.
+    pub(super) grace: Duration,
 }
 
 /// Runs the command.
@@ -60,7 +69,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut project = args.recipe.open_project()?;
     let named = args.out.clone().or_else(|| project.recipe.out.clone());
     project.recipe.out = Some(named.unwrap_or_else(|| format!("runs/{}", project.constitution.id)));
-    carry_out(&project, RunOptions { json: args.json, export: !args.no_export })
+    carry_out(
+        &project,
+        RunOptions { json: args.json, export: !args.no_export, grace: Duration::from_secs(args.grace) },
+    )
 }
 
 /// Carries out a run into the directory that its recipe names, and tells how it went.
@@ -77,7 +89,7 @@ pub(super) fn carry_out(project: &Project, then: RunOptions) -> Result<ExitCode,
         let (stopper, shutdown) = engine::shutdown();
         tokio::select! {
             finished = project.run(&dir, events.clone(), shutdown) => finished,
-            never = super::signals::watch(&stopper) => match never {},
+            never = signals::watch(&stopper, then.grace) => match never {},
         }
     });
     // Calls that are given up are dropped here, before the journal is read.
@@ -115,6 +127,8 @@ fn show(mut heard: mpsc::Receiver<Event>, mut progress: Progress) {
 struct Made {
     judged: JudgeReport,
     dataset: Option<Report>,
+    /// The dataset of an earlier, finished run, which this one does not replace.
+    left_alone: Option<PathBuf>,
 }
 
 fn make(dir: &RunDir, with_dataset: bool) -> Result<Made, Failure> {
@@ -122,8 +136,12 @@ fn make(dir: &RunDir, with_dataset: bool) -> Result<Made, Failure> {
     let reader = Reader::open(&dir.path).map_err(|error| journal_failure(&error))?;
     let judged = frozen.write_report(&reader)?;
     let write = || frozen.export(&reader, &judged, &dir.dataset(), None);
-    let dataset = with_dataset.then(write).transpose()?;
-    Ok(Made { judged, dataset })
+    let (dataset, left_alone) = match with_dataset.then(write).transpose() {
+        Ok(dataset) => (dataset, None),
+        Err(ProjectError::Export(ExportError::Finished(path))) => (None, Some(path)),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Made { judged, dataset, left_alone })
 }
 
 impl Made {
@@ -133,13 +151,16 @@ impl Made {
             rows: report.totals(),
             left_out: report.left_out(),
         });
-        exported.into_iter().chain([Event::Report(Box::new(self.judged.clone()))]).collect()
+        let left_alone =
+            self.left_alone.as_ref().map(|path| Event::DatasetLeftAlone { dir: path.display().to_string() });
+        exported.into_iter().chain(left_alone).chain([Event::Report(Box::new(self.judged.clone()))]).collect()
     }
 }
 
 /// What the run made and where, for a person.
 fn told(finished: &Finished, made: Option<&Made>, reader: &Reader, dir: &RunDir, style: Style) -> String {
-    let Summary { prompts, rows, rejects, unfinished, calls, tokens, seconds, verdicts } = finished.summary;
+    let Summary { prompts, rows, rejects, unfinished, not_begun, calls, tokens, seconds, verdicts } =
+        finished.summary;
     let mut out = String::new();
     let _ = writeln!(
         out,
@@ -147,6 +168,9 @@ fn told(finished: &Finished, made: Option<&Made>, reader: &Reader, dir: &RunDir,
         style.strong(&dir.path.display().to_string()),
         duration(seconds)
     );
+    if let Some(left @ 1..) = not_begun {
+        let _ = writeln!(out, "  {left} more prompts were not begun");
+    }
     let _ = writeln!(
         out,
         "  {} calls asked, {} from the journal, {} retried\n  {} prompt tokens ({} cached), {} completion tokens",
@@ -174,6 +198,13 @@ fn told(finished: &Finished, made: Option<&Made>, reader: &Reader, dir: &RunDir,
         for line in left_out(report) {
             let _ = writeln!(out, "  {line}");
         }
+    }
+    if let Some(path) = made.and_then(|made| made.left_alone.as_ref()) {
+        let _ = writeln!(
+            out,
+            "{}  left as it is: it is of a finished run, and this one is not finished",
+            style.strong(&path.display().to_string())
+        );
     }
     let telling = made.map_or_else(Vec::new, |made| judge_report_text::telling(&made.judged));
     if !telling.is_empty() {

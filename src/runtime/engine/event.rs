@@ -88,6 +88,11 @@ pub enum Event {
         /// Rows that could have been and are not there: config, reason, how many.
         left_out: Vec<(String, Reason, u64)>,
     },
+    /// The dataset of an earlier, finished run was not replaced by that of this one, which is not finished.
+    DatasetLeftAlone {
+        /// Where.
+        dir: String,
+    },
     /// What the verdicts and preferences of the run are worth.
     Report(Box<JudgeReport>),
     /// The end: the counts add up.
@@ -169,6 +174,8 @@ pub struct Summary {
     pub rejects: u64,
     /// Prompts begun or waiting when the run ended.
     pub unfinished: u64,
+    /// Rows of the input that were not reached when the run stopped; `None` while it goes on, or where nobody knows.
+    pub not_begun: Option<u64>,
     /// Calls.
     pub calls: CallCounts,
     /// Tokens of the calls asked.

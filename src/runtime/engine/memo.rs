@@ -48,6 +48,7 @@ impl<T: Transport> Memo<T> {
         shutdown: Shutdown,
         max_calls: Option<u64>,
     ) -> Self {
+        let client = client.that_drains(shutdown.draining());
         Self {
             journal,
             client,
@@ -252,7 +253,7 @@ impl<T: Transport> MemoAt<'_, T> {
                 return Ok(answer);
             }
         }
-        if memo.shutdown.phase() == Phase::Now {
+        if memo.shutdown.phase() >= Phase::Draining {
             return Err(Stop::Interrupted);
         }
         memo.spend()?;

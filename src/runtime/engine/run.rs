@@ -139,9 +139,17 @@ where
             _ = tick.tick() => Happening::Tick,
             rows = input.next_batch(room), if state.reading && room > 0 => Happening::Rows(rows),
         };
-        handle(&run, &mut state, happening).await?;
+        if let Err(stop) = handle(&run, &mut state, happening).await {
+            // Nothing can be kept any more: whatever is in flight is let go.
+            state.stop = Some(stop);
+            break;
+        }
     }
-    let summary = state.counted(&run);
+    let mut summary = state.counted(&run);
+    summary.not_begun = match (&state.stop, run.expected) {
+        (None, _) => Some(0),
+        (Some(_), expected) => expected.map(|rows| rows.saturating_sub(summary.prompts)),
+    };
     Ok(Finished { summary, stop: state.stop })
 }
 
@@ -190,7 +198,6 @@ where
             finished(run, state, id, &outline, false).await;
             Ok(())
         }
-        // Nothing can be kept any more: whatever is in flight is let go.
         Happening::Finished(_, Err(Stop::Journal(why))) => Err(Stop::Journal(why)),
         Happening::Finished(_, Err(stop)) => {
             // One reason to stop is enough for all; chains begun are let go as they meet it themselves.

@@ -46,6 +46,9 @@ pub enum JournalError {
     /// The SQLite in this build has a known fault that can damage journals.
     #[error("SQLite {0} is too old to keep a journal safely")]
     OldSqlite(String),
+    /// The file was moved away, deleted or replaced while it was open.
+    #[error("`{0}` was moved, deleted or replaced while the run went on")]
+    Gone(String),
     /// Any other trouble with the disk.
     #[error("`{path}`: {detail}")]
     Io {
@@ -74,6 +77,9 @@ impl JournalError {
                 "free some space and run the same command again: every answer so far is kept"
             }
             Self::ReadOnly(_) => "check the permissions of the run directory, or give `--out` another one",
+            Self::Gone(_) => {
+                "put the file back and run the same command again; what was answered until then is in it"
+            }
             Self::OldSqlite(_) => "build amend with its bundled SQLite",
             Self::Io { .. } => "check the disk and run the same command again: every answer so far is kept",
             Self::Closed => "run the same command again: every answer so far is kept",

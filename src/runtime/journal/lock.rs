@@ -4,7 +4,9 @@
 //! stands in the file only tells a person who holds it.
 
 use super::JournalError;
-use std::fs::{File, OpenOptions, TryLockError};
+use super::identity::FileIdentity;
+use crate::runtime::private_files;
+use std::fs::{File, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
@@ -12,13 +14,16 @@ const FILE: &str = "journal.lock";
 
 /// Held as long as it lives.
 #[derive(Debug)]
-pub(super) struct Lock(File);
+pub(super) struct Lock {
+    file: File,
+    place: FileIdentity,
+}
 
 impl Lock {
     /// Takes the lock of a run directory, or says who has it.
     pub(super) fn take(dir: &Path) -> Result<Self, JournalError> {
         let path = dir.join(FILE);
-        let mut file = OpenOptions::new()
+        let mut file = private_files::options()
             .read(true)
             .write(true)
             .create(true)
@@ -39,14 +44,19 @@ impl Lock {
         }
         let named = file.set_len(0).and_then(|()| file.write_all(this_process().as_bytes()));
         named.map_err(|error| JournalError::from_io(&path, &error))?;
-        Ok(Self(file))
+        Ok(Self { file, place: FileIdentity::of(&path)? })
+    }
+
+    /// Fails when the file was replaced: another process could lock the new one.
+    pub(super) fn check_place(&self) -> Result<(), JournalError> {
+        self.place.check()
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
         // The file stays: deleting it could take it away from a process that has just locked it.
-        let _ = self.0.set_len(0);
+        let _ = self.file.set_len(0);
     }
 }
 

@@ -22,6 +22,7 @@
 
 mod error;
 mod handle;
+mod identity;
 mod lock;
 mod reader;
 mod schema;

@@ -114,6 +114,18 @@ impl Reader {
         })
     }
 
+    /// Whether every prompt of the input has its transcript or its reject: nothing is left of the run.
+    pub fn is_complete(&self) -> Result<bool, JournalError> {
+        if self.any_pass {
+            return Ok(false);
+        }
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM prompts p WHERE p.pass = ?1
+                   AND NOT EXISTS (SELECT 1 FROM transcripts t WHERE t.prompt_id = p.id AND t.plan = ?2)
+                   AND NOT EXISTS (SELECT 1 FROM rejects r WHERE r.key = 'prompt ' || p.id AND r.pass = ?1))";
+        let found = self.db.query_row(sql, params![self.pass, self.plan], |row| row.get(0));
+        found.map_err(|error| self.error(&error))
+    }
+
     /// Every transcript of the current plan, also those whose prompt is a reject, in the order of prompt ids.
     pub fn transcripts(&self) -> Transcripts<'_> {
         Transcripts { reader: self, page: VecDeque::new(), last: String::new(), ended: false }

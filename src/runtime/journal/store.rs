@@ -1,5 +1,6 @@
 //! What the journal does, as plain functions over one connection. They run inside the writer's transaction.
 
+use super::identity::FileIdentity;
 use super::lock::Lock;
 use super::transcript_summary::{Outline, Row};
 use super::{JournalError, schema};
@@ -7,6 +8,7 @@ use crate::pure::call::{CallKey, Role};
 use crate::pure::prompt::PromptId;
 use crate::pure::reason::Reason;
 use crate::pure::reject::Reject;
+use crate::runtime::private_files;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::path::{Path, PathBuf};
 
@@ -79,19 +81,33 @@ pub(super) struct Store {
     path: PathBuf,
     plan: String,
     pass: i64,
+    file: FileIdentity,
     // Last, so that it is let go after the connection is closed.
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Store {
     pub(super) fn open(dir: &Path, synchronous: &str) -> Result<Self, JournalError> {
-        std::fs::create_dir_all(dir).map_err(|error| JournalError::from_io(dir, &error))?;
+        private_files::create_dir_all(dir).map_err(|error| JournalError::from_io(dir, &error))?;
         let lock = Lock::take(dir)?;
         let path = dir.join(super::FILE);
+        // SQLite gives its other files the permissions of this one.
+        private_files::options()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(|error| JournalError::from_io(&path, &error))?;
         let db = schema::open_to_write(&path, synchronous)?;
+        let file = FileIdentity::of(&path)?;
         let plan = meta(&db, "plan").map_err(|error| JournalError::from_sqlite(&path, &error))?;
         let pass = pass(&db).map_err(|error| JournalError::from_sqlite(&path, &error))?;
-        Ok(Self { db, path, plan: plan.unwrap_or_default(), pass, _lock: lock })
+        Ok(Self { db, path, plan: plan.unwrap_or_default(), pass, file, lock })
+    }
+
+    /// Fails when the journal or its lock is not where it was opened: what is written would be lost.
+    pub(super) fn check_place(&self) -> Result<(), JournalError> {
+        self.file.check()?;
+        self.lock.check_place()
     }
 
     pub(super) fn error(&self, error: &rusqlite::Error) -> JournalError {

@@ -112,6 +112,7 @@ impl Committer {
     fn try_commit(&mut self, jobs: Vec<Job>, acks: &mut Vec<Ack>) -> Result<(), JournalError> {
         let writes = jobs.iter().any(|job| job.writes);
         if writes {
+            self.store.check_place()?;
             self.execute("BEGIN IMMEDIATE")?;
         }
         for job in jobs {

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 /// Attempts at an endpoint that cannot be reached and never replied.
@@ -46,6 +47,8 @@ pub struct Client<T> {
     limits: Limits,
     on_retry: OnRetry,
     endpoints: Mutex<BTreeMap<(String, String), Arc<Endpoint>>>,
+    /// Cancelled when calls that wait for their turn are to give up.
+    draining: CancellationToken,
 }
 
 impl<T> std::fmt::Debug for Client<T> {
@@ -84,7 +87,13 @@ struct Asking<'a> {
 impl<T: Transport> Client<T> {
     /// A client over a transport.
     pub fn new(transport: T, limits: Limits, on_retry: OnRetry) -> Self {
-        Self { transport, limits, on_retry, endpoints: Mutex::default() }
+        Self { transport, limits, on_retry, endpoints: Mutex::default(), draining: CancellationToken::new() }
+    }
+
+    /// The same client, whose waiting calls give up when the token is cancelled. A call in flight goes on.
+    #[must_use]
+    pub fn that_drains(self, draining: CancellationToken) -> Self {
+        Self { draining, ..self }
     }
 
     /// The bottom layer.
@@ -120,21 +129,30 @@ impl<T: Transport> Client<T> {
             asking.go_on_without(field);
         }
         let line = Arc::clone(&asking.line);
-        let _place = line.enter().await.map_err(Stop::Provider)?;
+        let _place = self.unless_draining(line.enter()).await?.map_err(Stop::Provider)?;
         loop {
-            let permit = endpoint.limiter.acquire(turn, size).await;
+            let permit = self.unless_draining(endpoint.limiter.acquire(turn, size)).await?;
             let attempt = tracing::debug_span!("attempt", n = asking.attempts + 1);
             match self.attempt(&mut asking, &permit, on_delta).instrument(attempt).await? {
                 Step::Done(recorded) => return Ok((recorded, permit)),
                 Step::Wait(wait) => {
                     drop(permit);
-                    sleep(wait).await;
+                    self.unless_draining(sleep(wait)).await?;
                     asking.spent += wait;
                     if let Some(on_delta) = on_delta {
                         on_delta(Delta::Restart);
                     }
                 }
             }
+        }
+    }
+
+    /// Waits for a turn, unless nothing new is to be asked.
+    async fn unless_draining<R>(&self, turn: impl Future<Output = R>) -> Result<R, Stop> {
+        tokio::select! {
+            biased;
+            () = self.draining.cancelled() => Err(Stop::Interrupted),
+            ready = turn => Ok(ready),
         }
     }
 

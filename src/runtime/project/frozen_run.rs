@@ -63,7 +63,9 @@ impl FrozenRun {
         let (settings, gates) = (recipe.export.clone(), recipe.gates.clone());
         let simulated = has_simulated_role(&recipe);
         let judge = judge_report_text::figures(report);
-        let meta = DatasetMeta { constitution, constitution_text, recipe, simulated, judge, older };
+        let is_partial = !reader.is_complete()?;
+        let meta =
+            DatasetMeta { constitution, constitution_text, recipe, simulated, judge, older, is_partial };
         let mut transcripts = || -> Result<Transcripts<'_>, String> {
             let transcripts = reader.transcripts();
             Ok(Box::new(transcripts.map(|transcript| transcript.map_err(|error| error.to_string()))))

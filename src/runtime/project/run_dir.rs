@@ -5,6 +5,7 @@
 use super::Project;
 use super::ProjectError;
 use crate::pure::constitution;
+use crate::runtime::private_files;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -59,7 +60,7 @@ impl RunDir {
             ))
             .hint("name a new folder with `--out`: a run never writes among files that it did not make"));
         }
-        std::fs::create_dir_all(&self.path).map_err(|error| self.cannot_write(&self.path, &error))
+        private_files::create_dir_all(&self.path).map_err(|error| self.cannot_write(&self.path, &error))
     }
 
     /// Writes the recipe, constitution and templates as they are now.
@@ -70,7 +71,7 @@ impl RunDir {
         self.put(Path::new(RECIPE), &recipe)?;
         self.put(Path::new(CONSTITUTION), &constitution)?;
         let templates = self.path.join(TEMPLATES);
-        std::fs::create_dir_all(&templates).map_err(|error| self.cannot_write(&templates, &error))?;
+        private_files::create_dir_all(&templates).map_err(|error| self.cannot_write(&templates, &error))?;
         for (name, text) in project.templates.sources() {
             self.put(&Path::new(TEMPLATES).join(format!("{name}.hbs")), text)?;
         }
@@ -85,7 +86,7 @@ impl RunDir {
         }
         let beside = path.with_extension("new");
         let write = || {
-            let mut file = std::fs::File::create(&beside)?;
+            let mut file = private_files::create(&beside)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             std::fs::rename(&beside, &path)

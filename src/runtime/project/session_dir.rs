@@ -15,6 +15,7 @@ use crate::pure::constitution::{self, Constitution, built_in};
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::Recipe;
 use crate::pure::transcript::Transcript;
+use crate::runtime::private_files;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -108,12 +109,12 @@ impl SessionDir {
             message: format!("cannot make a directory in `{}`: {error}", runs.display()),
             hint: "name another place with `--out DIR`".into(),
         };
-        std::fs::create_dir_all(runs).map_err(cannot)?;
+        private_files::create_dir_all(runs).map_err(cannot)?;
         let mut number = numbers_in(runs).last().copied().unwrap_or(0);
         loop {
             number += 1;
             let path = runs.join(format!("chat-{number}"));
-            match std::fs::create_dir(&path) {
+            match private_files::create_dir(&path) {
                 Ok(()) => return Ok(Self { dir: RunDir::new(path) }),
                 // Another chat began at the same time.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -164,7 +165,7 @@ impl SessionDir {
             ProjectError::Bug(format!("the constitution cannot be written as TOML: {error}"))
         })?;
         let folder = self.path().join(CONSTITUTIONS);
-        std::fs::create_dir_all(&folder).map_err(|error| cannot_write(&folder, &error))?;
+        private_files::create_dir_all(&folder).map_err(|error| cannot_write(&folder, &error))?;
         let hash = constitution.sha256();
         self.dir.put(&constitution_file(&hash), &text)?;
         Ok(hash)
@@ -176,7 +177,7 @@ impl SessionDir {
             .map_err(|error| ProjectError::Bug(format!("an entry of the chat cannot be written: {error}")))?;
         let path = self.path().join(LOG);
         let write = || {
-            let mut log = std::fs::OpenOptions::new().create(true).append(true).open(&path)?;
+            let mut log = private_files::options().create(true).append(true).open(&path)?;
             log.write_all(format!("{line}\n").as_bytes())?;
             log.sync_data()
         };

@@ -67,6 +67,10 @@ impl About<'_> {
         if let Some(older) = &self.meta.older {
             about.insert("splits_of_manifest_sha256".into(), json!(older.manifest_sha256));
         }
+        // Only where it is so: a dataset of a finished run has the bytes that it always had.
+        if self.meta.is_partial {
+            about.insert(super::manifest::PARTIAL.into(), json!(true));
+        }
         about
     }
 

@@ -14,6 +14,16 @@ use std::path::Path;
 /// The manifest's file name.
 pub(super) const MANIFEST: &str = "manifest.json";
 
+/// The field that says that prompts of the run were still to be worked on.
+pub(super) const PARTIAL: &str = "partial";
+
+/// Whether there is a dataset of a run that was finished.
+pub(super) fn is_finished(dataset: &Path) -> bool {
+    let text = std::fs::read_to_string(dataset.join(MANIFEST)).unwrap_or_default();
+    serde_json::from_str::<Json>(&text)
+        .is_ok_and(|manifest| manifest.is_object() && manifest.get(PARTIAL).is_none())
+}
+
 const UNSEALED: &str = "\"manifest_sha256\": \"\"";
 
 /// The manifest's text.

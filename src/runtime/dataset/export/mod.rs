@@ -65,6 +65,12 @@ pub enum ExportError {
     /// The target is something else than a dataset.
     #[error("`{0}` exists and is not a dataset of amend, so it is not replaced")]
     Occupied(PathBuf),
+    /// A dataset of a finished run would be replaced by one of a run that is not.
+    #[error("`{0}` is of a finished run, and this run is not finished, so it is not replaced")]
+    Finished(PathBuf),
+    /// Another process writes the same dataset.
+    #[error("`{0}` is being written by another export")]
+    Busy(PathBuf),
     /// The transcripts changed between the passes.
     #[error("the run changed while it was exported")]
     Changed,
@@ -92,6 +98,8 @@ pub struct DatasetMeta {
     pub judge: serde_json::Value,
     /// A dataset whose prompts keep their splits.
     pub older: Option<Older>,
+    /// Whether prompts of the run are still to be worked on.
+    pub is_partial: bool,
 }
 
 /// The transcripts, gone through more than once, each time in the same order.
@@ -147,7 +155,7 @@ pub fn export<'a>(
     out: &Path,
 ) -> Result<Report, ExportError> {
     let configs = configs_of(settings)?;
-    let staging = staging::Staging::begin(out)?;
+    let staging = staging::Staging::begin(out, meta.is_partial)?;
     let Gathered { families, keeps_columns } = gather(transcripts, meta, settings, staging.path())?;
     let sha256 = sha256_hex(meta.constitution_text.as_bytes());
     let mut job = Job {

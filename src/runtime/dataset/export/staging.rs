@@ -1,10 +1,11 @@
 //! Where a dataset is written before it is one: a folder beside the target, and the spill of rows to be shuffled.
 
 use super::ExportError;
-use super::manifest::MANIFEST;
+use super::manifest::{MANIFEST, is_finished};
 use crate::pure::digest::Parts;
 use crate::runtime::dataset::rows::{Config, Row, Value};
-use std::fs::File;
+use crate::runtime::private_files;
+use std::fs::{File, TryLockError};
 use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -14,27 +15,34 @@ pub(super) struct Staging {
     new: PathBuf,
     old: PathBuf,
     done: bool,
+    /// Held as long as this export goes on; another one of the same target is refused.
+    _lock: TargetLock,
 }
 
 impl Staging {
     /// Makes an empty folder beside the target. What a crash left there is cleaned up first.
-    pub(super) fn begin(target: &Path) -> Result<Self, ExportError> {
+    pub(super) fn begin(target: &Path, is_partial: bool) -> Result<Self, ExportError> {
         let name = target.file_name().map(|n| n.to_string_lossy().into_owned());
         let Some(name) = name else { return Err(ExportError::Occupied(target.to_owned())) };
         let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(parent).map_err(|e| ExportError::io("create", parent, e))?;
+        let lock = TargetLock::take(parent.join(format!(".{name}.lock")), target)?;
         let staging = Self {
             target: target.to_owned(),
             new: parent.join(format!(".{name}.writing")),
             old: parent.join(format!(".{name}.replaced")),
             done: false,
+            _lock: lock,
         };
-        std::fs::create_dir_all(parent).map_err(|e| ExportError::io("create", parent, e))?;
         if !target.exists() && staging.old.exists() {
             // The last export stopped between its two renames.
             std::fs::rename(&staging.old, target).map_err(|e| ExportError::io("restore", target, e))?;
         }
         if target.exists() && !replaceable(target) {
             return Err(ExportError::Occupied(target.to_owned()));
+        }
+        if is_partial && is_finished(target) {
+            return Err(ExportError::Finished(target.to_owned()));
         }
         remove(&staging.new)?;
         remove(&staging.old)?;
@@ -69,6 +77,35 @@ impl Drop for Staging {
         if !self.done {
             let _ = std::fs::remove_dir_all(&self.new);
         }
+    }
+}
+
+/// The lock of a target: a file beside it, which goes with the export.
+struct TargetLock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl TargetLock {
+    fn take(path: PathBuf, target: &Path) -> Result<Self, ExportError> {
+        loop {
+            let file = private_files::options().append(true).create(true).open(&path);
+            let file = file.map_err(|e| ExportError::io("create", &path, e))?;
+            match file.try_lock() {
+                // The holder before may have deleted the file that was opened here; then the lock is of nothing.
+                Ok(()) if private_files::is_at(&file, &path) => return Ok(Self { path, _file: file }),
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(ExportError::Busy(target.to_owned())),
+                Err(TryLockError::Error(error)) => return Err(ExportError::io("lock", &path, error)),
+            }
+        }
+    }
+}
+
+impl Drop for TargetLock {
+    fn drop(&mut self) {
+        // Before the file is closed: who opens it from now on opens another one.
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 

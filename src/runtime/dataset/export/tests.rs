@@ -49,6 +49,7 @@ fn meta() -> DatasetMeta {
         simulated: false,
         judge: serde_json::Value::Null,
         older: None,
+        is_partial: false,
     }
 }
 
