@@ -14,7 +14,7 @@ mod preamble;
 mod refusal;
 
 pub use preamble::repair_preamble;
-pub use refusal::{Refusal, refusal};
+pub use refusal::{Refusal, RefusalReading, read_refusal, refusal};
 
 use crate::pure::reason::Reason;
 use crate::pure::recipe::Gates;
@@ -209,10 +209,7 @@ pub fn check_pair(chosen: &str, rejected: &str, gates: &Gates) -> Verdict {
     if gates.runs(&Reason::TooClose) && few > 0 && edits_within(&a, &b, few - 1).is_some() {
         return Verdict::Reject(Reason::TooClose);
     }
-    if gates.runs(&Reason::BothRefuse)
-        && refusal(chosen) == Refusal::Full
-        && refusal(rejected) == Refusal::Full
-    {
+    if gates.runs(&Reason::BothRefuse) && [chosen, rejected].iter().all(|text| declines_fully(text)) {
         return Verdict::Reject(Reason::BothRefuse);
     }
     if gates.runs(&Reason::LengthRatio) && gates.max_length_ratio > 0.0 {
@@ -222,6 +219,13 @@ pub fn check_pair(chosen: &str, rejected: &str, gates: &Gates) -> Verdict {
         }
     }
     Verdict::Pass
+}
+
+/// Whether a response does nothing but decline, in so many words. One that moralises may still be the better answer, which
+/// is what non-evasive training is about.
+fn declines_fully(text: &str) -> bool {
+    let reading = read_refusal(text);
+    reading.class == Refusal::Full && reading.declines
 }
 
 #[cfg(test)]

@@ -121,6 +121,11 @@ impl Signals {
         self.kinds.iter().find(|(kind, phrases)| fits(**kind, phrases)).map(|(kind, _)| *kind)
     }
 
+    /// Whether a phrase of this kind is in the sentence, whatever kind the sentence has.
+    pub(super) fn holds(&self, kind: Kind, sentence: &str) -> bool {
+        self.kinds.get(&kind).is_some_and(|phrases| phrases.is_match(sentence))
+    }
+
     /// Whether the sentence holds such a cue.
     pub(super) fn has(&self, cue: Cue, sentence: &str) -> bool {
         self.cues.get(&cue).is_some_and(|phrases| phrases.is_match(sentence))

@@ -64,8 +64,14 @@ fn unwrapped(text: &str) -> &str {
     inner.or(fenced).unwrap_or(text).trim()
 }
 
+/// What stands outside of fences. A fence that begins the text and never ends holds what the response says.
 fn outside_fences(text: &str) -> Vec<&str> {
-    text.split("```").step_by(2).collect()
+    let parts: Vec<&str> = text.split("```").collect();
+    if let ["", unclosed] = parts.as_slice() {
+        let says = unclosed.split_once('\n').map_or(*unclosed, |(_, says)| says);
+        return vec![says];
+    }
+    parts.into_iter().step_by(2).collect()
 }
 
 /// The lines that are not a quotation, a table, a letter or part of a play.
