@@ -20,6 +20,7 @@ mod log;
 mod plan;
 mod progress;
 mod reject_reasons;
+mod repair;
 mod run;
 mod sarif;
 mod schema;
@@ -66,8 +67,9 @@ enum Command {
     Show(show::Args),
     /// Write the dataset of a run again, without a call.
     Export(export::Args),
-    /// Compare every byte of a dataset with its manifest.
+    /// Compare every byte of a dataset with its manifest, or look at every record of a run.
     Verify(verify::Args),
+    Repair(repair::Args),
     Label(Box<label::Args>),
     Diff(diff::Args),
     Test(Box<test::Args>),
@@ -99,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Show(args) => show::run(args),
         Command::Export(args) => export::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Repair(args) => repair::run(args),
         Command::Label(args) => label::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Test(args) => test::run(args),

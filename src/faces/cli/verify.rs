@@ -1,7 +1,10 @@
-//! `amend verify`: is a dataset as it was written?
+//! `amend verify`: is a dataset, or a run, as it was written?
 
 use super::Failure;
+use super::failure::journal_failure;
+use crate::pure::text::printable;
 use crate::runtime::dataset::export::verify;
+use crate::runtime::journal::{FILE, JournalCheck, check};
 use serde_json::json;
 use std::io::Write as _;
 use std::path::Path;
@@ -9,10 +12,12 @@ use std::process::ExitCode;
 
 /// Arguments of `amend verify`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  amend verify runs/night/dataset\n\n\
-                        Exit code 0 when every file is as `manifest.json` says, 1 when one is changed, missing or extra.")]
+#[command(
+    after_help = "Examples:\n  amend verify runs/night/dataset    every file of a dataset\n  amend verify runs/night            every record of a run\n\n\
+                        Exit code 0 when every file is as `manifest.json` says, 1 when one is changed, missing or extra."
+)]
 pub(super) struct Args {
-    /// The dataset's folder, the one that holds `manifest.json`
+    /// The dataset's folder, the one that holds `manifest.json`; or a run directory
     dir: String,
     /// JSON: one object
     #[arg(long)]
@@ -26,6 +31,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         return Err(Failure::usage(format!("`{}` is not a folder", args.dir))
             .hint("name the folder that holds `manifest.json`, such as `runs/night/dataset`"));
     }
+    if dir.join(FILE).is_file() {
+        return verify_run(dir, args.json);
+    }
     let met = verify(dir);
     let findings: Vec<String> = met.findings.iter().map(ToString::to_string).collect();
     let text = if args.json {
@@ -33,8 +41,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     } else if findings.is_empty() {
         format!("{} files, all as they were written", met.intact)
     } else {
-        let lines: Vec<String> =
-            findings.iter().map(|finding| crate::pure::text::printable(finding)).collect();
+        let lines: Vec<String> = findings.iter().map(|finding| printable(finding)).collect();
         format!(
             "{}\n{} files are as they were written, {} are not",
             lines.join("\n"),
@@ -49,4 +56,26 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     } else {
         ExitCode::from(super::failure::Kind::Findings as u8)
     })
+}
+
+/// Looks at every record of a run's journal.
+fn verify_run(dir: &Path, json: bool) -> Result<ExitCode, Failure> {
+    let found = check(dir).map_err(|error| journal_failure(&error))?;
+    let text = if json { json!(found).to_string() } else { run_text(&found) };
+    let _ = writeln!(std::io::stdout(), "{text}");
+    if found.faults.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::new(super::failure::Kind::Findings, "the journal of the run is damaged")
+        .hint(format!("`amend repair {}` keeps what is whole", dir.display())))
+}
+
+fn run_text(found: &JournalCheck) -> String {
+    let mut lines: Vec<String> = found.faults.iter().map(|fault| printable(fault)).collect();
+    let tables: Vec<String> =
+        found.tables.iter().map(|table| format!("{} {}", table.whole, table.table)).collect();
+    let checked =
+        if found.has_checksums { "whole" } else { "there; they have no checksums until the run goes on" };
+    lines.push(format!("records: {}: {checked}", tables.join(", ")));
+    lines.join("\n")
 }

@@ -71,7 +71,7 @@ impl JournalError {
             Self::Newer { .. } => "update amend, or use the version that wrote the run",
             Self::NotAJournal(_) => "give `--out` a new or empty directory",
             Self::Corrupt { .. } => {
-                "copy the directory, then try `sqlite3 journal.db .recover`; or start again with another `--out`"
+                "`amend verify RUN` tells what is damaged, and `amend repair RUN` keeps what is whole"
             }
             Self::DiskFull(_) => {
                 "free some space and run the same command again: every answer so far is kept"
@@ -88,7 +88,7 @@ impl JournalError {
 
     pub(super) fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{
-            CannotOpen, DatabaseCorrupt, DiskFull, NotADatabase, PermissionDenied, ReadOnly,
+            CannotOpen, DatabaseCorrupt, DiskFull, NotADatabase, PermissionDenied, ReadOnly, Unknown,
         };
         let path = path.display().to_string();
         match error.sqlite_error_code() {
@@ -96,7 +96,8 @@ impl JournalError {
             Some(ReadOnly | PermissionDenied) => Self::ReadOnly(path),
             Some(NotADatabase) => Self::NotAJournal(path),
             // `None`: not an error of SQLite itself, but a value that is not of its column's type.
-            Some(DatabaseCorrupt) | None => Self::Corrupt { path, detail: error.to_string() },
+            // `Unknown`: our own statements do not fit the tables, so the tables are not ours any more.
+            Some(DatabaseCorrupt | Unknown) | None => Self::Corrupt { path, detail: error.to_string() },
             Some(CannotOpen) => Self::Io { path, detail: "the file cannot be opened".into() },
             Some(_) => Self::Io { path, detail: error.to_string() },
         }

@@ -47,6 +47,12 @@ impl Lock {
         Ok(Self { file, place: FileIdentity::of(&path)? })
     }
 
+    /// Whether a process writes the run now.
+    pub(super) fn is_held(dir: &Path) -> bool {
+        let file = File::open(dir.join(FILE));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Fails when the file was replaced: another process could lock the new one.
     pub(super) fn check_place(&self) -> Result<(), JournalError> {
         self.place.check()

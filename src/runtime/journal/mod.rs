@@ -10,6 +10,8 @@
 //!   same time share one transaction, so durability costs one sync for many answers.
 //! - One process writes a run at a time; an operating-system file lock sees to it, and goes with its process.
 //! - After the first failure everything fails with the same [`JournalError`]: nothing is half written.
+//! - Every record has a checksum, looked at when it is read, and each table knows how many records it has: what is damaged or
+//!   gone is told and never read as data. [`check()`] looks at all of it, [`repair()`] keeps what is whole.
 //! - A [`Reader`] looks at a snapshot while a run goes on, also in an archived directory that cannot be written.
 //!
 //! Two words decide what a run's rows are. The *plan* is a hash of everything but the prompt that decides a transcript
@@ -24,7 +26,10 @@ mod error;
 mod handle;
 mod identity;
 mod lock;
+mod log_check;
 mod reader;
+mod record_sum;
+mod repair;
 mod schema;
 mod store;
 mod transcript_summary;
@@ -33,6 +38,7 @@ mod writer;
 pub use error::JournalError;
 pub use handle::Journal;
 pub use reader::{Counts, Found, OutlineRow, Reader, Rejects, Transcripts};
+pub use repair::{JournalCheck, Repaired, TableCheck, check, repair};
 pub use store::{Admission, Arrival, PassInfo, StoredAnswer};
 pub use transcript_summary::{Outline, Row};
 pub use writer::{AtCommit, CommitHook, Durability, Options, Writing};

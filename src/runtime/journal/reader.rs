@@ -2,7 +2,10 @@
 //!
 //! Rows stream in the order of prompt ids, so that what is made of them does not depend on who finished first.
 
-use super::store::{meta, pass};
+use super::lock::Lock;
+use super::log_check;
+use super::record_sum::is_whole;
+use super::store::{damaged, meta, pass};
 use super::transcript_summary::Outline;
 use super::{JournalError, schema};
 use crate::pure::prompt::PromptId;
@@ -22,7 +25,12 @@ pub struct Reader {
     pass: i64,
     /// Rows of earlier passes count too, because the input was not read to its end.
     any_pass: bool,
+    /// Whether records have checksums; those of version 0.1.0 have none.
+    has_sums: bool,
 }
+
+/// The structure of a file up to this size is looked at whenever it is opened: that takes a tenth of a second.
+const ALWAYS_CHECKED: u64 = 64 * 1024 * 1024;
 
 /// How much is in a journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -70,12 +78,30 @@ impl Reader {
         if !path.exists() {
             return Err(JournalError::Missing(dir.display().to_string()));
         }
+        // While a process writes, the log grows under the eyes of who reads it.
+        if !Lock::is_held(dir)
+            && let Some(fault) =
+                log_check::fault(&std::fs::read(log_check::path_of(&path)).unwrap_or_default())
+        {
+            let detail = format!("its write-ahead log: {fault}");
+            return Err(JournalError::Corrupt { path: path.display().to_string(), detail });
+        }
         let db = schema::open_to_read(&path)?;
         let fail = |error: rusqlite::Error| JournalError::from_sqlite(&path, &error);
+        let has_sums = schema::has_sums(schema::format(&db).map_err(fail)?);
+        let size = std::fs::metadata(&path).map_or(0, |found| found.len());
+        let fault = if has_sums { schema::count_mismatch(&db).map_err(fail)? } else { None };
+        let fault = match fault {
+            None if size <= ALWAYS_CHECKED => schema::structure_fault(&db).map_err(fail)?,
+            fault => fault,
+        };
+        if let Some(detail) = fault {
+            return Err(JournalError::Corrupt { path: path.display().to_string(), detail });
+        }
         let plan = meta(&db, "plan").map_err(fail)?.unwrap_or_default();
         let any_pass = meta(&db, "input").map_err(fail)?.as_deref() != Some("read");
         let pass = pass(&db).map_err(fail)?;
-        Ok(Self { db, path, plan, pass, any_pass })
+        Ok(Self { db, path, plan, pass, any_pass, has_sums })
     }
 
     /// A fact that the run kept with [`Journal::set_meta`](super::Journal::set_meta).
@@ -141,10 +167,13 @@ impl Reader {
         match (ids.pop(), ids.is_empty()) {
             (None, _) => Ok(Found::None),
             (Some(only), true) => {
-                let sql = "SELECT body FROM transcripts WHERE prompt_id = ?1";
+                let sql = format!(
+                    "SELECT body, {} FROM transcripts t WHERE prompt_id = ?1",
+                    self.whole("transcripts", "t")
+                );
                 let body: Vec<u8> = self
                     .db
-                    .query_row(sql, [&only.0], |row| row.get(0))
+                    .query_row(&sql, [&only.0], |row| checked(row, 1, &only.0)?.get(0))
                     .map_err(|error| self.error(&error))?;
                 Ok(Found::One(Box::new(self.unpack(&only.0, &body)?)))
             }
@@ -162,23 +191,43 @@ impl Reader {
 
     /// Where a prompt stood in the input when it was last met.
     pub fn place(&self, id: &PromptId) -> Result<Option<String>, JournalError> {
-        let found = self.collect("SELECT at FROM prompts WHERE id = ?1", params![id.0], |row| row.get(0))?;
+        let sql = format!("SELECT at, {} FROM prompts p WHERE id = ?1", self.whole("prompts", "p"));
+        let found = self.collect(&sql, params![id.0], |row| checked(row, 1, &id.0)?.get(0))?;
         Ok(found.into_iter().next())
     }
 
     /// The outline of each transcript of the current plan, in the order of prompt ids: enough for a table of a run.
     /// `after` is the id to go on from; at most `limit` are given.
     pub fn outlines(&self, after: &str, limit: u32) -> Result<Vec<OutlineRow>, JournalError> {
-        let sql = "SELECT t.prompt_id, t.outline, p.at FROM transcripts t JOIN prompts p ON p.id = t.prompt_id
-                   WHERE t.plan = ?1 AND (?2 OR p.pass = ?3) AND t.prompt_id > ?4 ORDER BY t.prompt_id LIMIT ?5";
+        let sql = self.of_transcripts("t.outline, p.at");
         let bounds = params![self.plan, self.any_pass, self.pass, after, limit];
-        let texts = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-        let rows: Vec<(String, String, String)> = self.collect(sql, bounds, texts)?;
+        let texts = |row: &rusqlite::Row<'_>| {
+            let id: String = row.get(0)?;
+            let row = checked(row, 1, &id)?;
+            Ok((id, row.get(2)?, row.get(3)?))
+        };
+        let rows: Vec<(String, String, String)> = self.collect(&sql, bounds, texts)?;
         let parse = |(id, json, at): (String, String, String)| match serde_json::from_str(&json) {
             Ok(outline) => Ok(OutlineRow { id: PromptId(id), at, outline }),
             Err(error) => Err(self.corrupt(format!("outline of transcript {id}: {error}"))),
         };
         rows.into_iter().map(parse).collect()
+    }
+
+    /// The transcripts of the run after the id `?4`, as SQL: their ids, whether they are whole, and `columns`. What is damaged is
+    /// among them whatever it says of its plan and pass: else it would be left out, and nobody would hear of it.
+    fn of_transcripts(&self, columns: &str) -> String {
+        let whole = format!("({} AND {})", self.whole("transcripts", "t"), self.whole("prompts", "p"));
+        format!(
+            "SELECT t.prompt_id, {whole}, {columns} FROM transcripts t LEFT JOIN prompts p ON p.id = t.prompt_id
+             WHERE ((t.plan = ?1 AND p.id IS NOT NULL AND (?2 OR p.pass = ?3)) OR NOT {whole})
+             AND t.prompt_id > ?4 ORDER BY t.prompt_id LIMIT ?5"
+        )
+    }
+
+    /// Whether a record is whole, as SQL.
+    fn whole(&self, table: &str, alias: &str) -> String {
+        if self.has_sums { is_whole(table, alias) } else { "1".into() }
     }
 
     fn collect<R>(
@@ -205,6 +254,15 @@ impl Reader {
     }
 }
 
+/// The row, if the column `whole` says that its records are.
+fn checked<'a, 'r>(
+    row: &'a rusqlite::Row<'r>,
+    whole: usize,
+    what: &str,
+) -> rusqlite::Result<&'a rusqlite::Row<'r>> {
+    if row.get::<_, bool>(whole)? { Ok(row) } else { Err(damaged(&format!("record {what}"))) }
+}
+
 fn unpack(body: &[u8]) -> Result<Transcript, String> {
     let json = zstd::decode_all(body).map_err(|error| error.to_string())?;
     serde_json::from_slice(&json).map_err(|error| error.to_string())
@@ -227,12 +285,16 @@ impl Iterator for Transcripts<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.page.is_empty() && !self.ended {
-            let sql = "SELECT t.prompt_id, t.body FROM transcripts t JOIN prompts p ON p.id = t.prompt_id
-                       WHERE t.plan = ?1 AND (?2 OR p.pass = ?3) AND t.prompt_id > ?4
-                       ORDER BY t.prompt_id LIMIT ?5";
-            let Reader { plan, any_pass, pass, .. } = self.reader;
+            let reader = self.reader;
+            let sql = reader.of_transcripts("t.body");
+            let Reader { plan, any_pass, pass, .. } = reader;
             let bounds = params![plan, any_pass, pass, self.last, PAGE];
-            match self.reader.collect(sql, bounds, |row| Ok((row.get(0)?, row.get(1)?))) {
+            let read = |row: &rusqlite::Row<'_>| {
+                let id: String = row.get(0)?;
+                let body = checked(row, 1, &id)?.get(2)?;
+                Ok((id, body))
+            };
+            match reader.collect(&sql, bounds, read) {
                 Ok(page) => {
                     self.ended = page.len() < PAGE as usize;
                     self.page = page.into();
@@ -264,17 +326,22 @@ impl Iterator for Rejects<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.page.is_empty() && !self.ended {
-            let sql = "SELECT key, prompt_id, at, reason, detail FROM rejects
-                       WHERE (plan IS NULL OR plan = ?1) AND (?2 OR pass = ?3) AND key > ?4 ORDER BY key LIMIT ?5";
+            let whole = self.reader.whole("rejects", "r");
+            let sql = format!(
+                "SELECT key, prompt_id, at, reason, detail, {whole} FROM rejects r
+                 WHERE (((plan IS NULL OR plan = ?1) AND (?2 OR pass = ?3)) OR NOT ({whole}))
+                 AND key > ?4 ORDER BY key LIMIT ?5"
+            );
             let Reader { plan, any_pass, pass, .. } = self.reader;
             let bounds = params![plan, any_pass, pass, self.last, PAGE];
             let read = |row: &rusqlite::Row<'_>| {
+                let row = checked(row, 5, &row.get::<_, String>(0)?)?;
                 let id: Option<String> = row.get(1)?;
                 let reason = Reason::stored(&row.get::<_, String>(3)?);
                 let (at, detail) = (row.get(2)?, row.get(4)?);
                 Ok((row.get(0)?, Reject { prompt_id: id.map(PromptId), at, reason, detail }))
             };
-            match self.reader.collect(sql, bounds, read) {
+            match self.reader.collect(&sql, bounds, read) {
                 Ok(page) => {
                     self.ended = page.len() < PAGE as usize;
                     self.page = page.into();

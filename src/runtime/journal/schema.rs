@@ -3,11 +3,17 @@
 //! A change here needs a new [`FORMAT`] and a step that brings older journals up to it.
 
 use super::JournalError;
+use super::record_sum::{self, COLUMNS, is_whole, sum_of};
 use rusqlite::{Connection, OpenFlags};
+use std::fmt::Write as _;
 use std::path::Path;
 
-/// The format this code writes. Newer ones are refused, older ones are brought up to it.
-pub(super) const FORMAT: i64 = 1;
+/// The format this code writes. Newer ones are refused. Older ones are read as they are, and brought up to it when they
+/// are opened to write.
+pub(super) const FORMAT: i64 = 2;
+
+/// The first format, of version 0.1.0: its records have no checksums.
+const WITHOUT_SUMS: i64 = 1;
 
 /// `amnd`: tells a journal from any other SQLite file.
 const APPLICATION: i64 = 0x616d_6e64;
@@ -16,7 +22,7 @@ const APPLICATION: i64 = 0x616d_6e64;
 const OLDEST_SQLITE: i32 = 3_051_003;
 
 const TABLES: &str = "
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE answers (
     key        BLOB PRIMARY KEY,
     prompt_id  TEXT NOT NULL,
@@ -27,15 +33,22 @@ CREATE TABLE answers (
     packed     INTEGER NOT NULL,
     failure    TEXT,
     attempts   INTEGER NOT NULL,
-    latency_ms INTEGER NOT NULL
+    latency_ms INTEGER NOT NULL,
+    sum        INTEGER NOT NULL
 );
-CREATE TABLE prompts (id TEXT PRIMARY KEY, pass INTEGER NOT NULL, at TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE prompts (
+    id   TEXT PRIMARY KEY,
+    pass INTEGER NOT NULL,
+    at   TEXT NOT NULL,
+    sum  INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE transcripts (
     prompt_id   TEXT PRIMARY KEY,
     plan        TEXT NOT NULL,
     provisional INTEGER NOT NULL,
     outline     TEXT NOT NULL,
-    body        BLOB NOT NULL
+    body        BLOB NOT NULL,
+    sum         INTEGER NOT NULL
 );
 CREATE TABLE rejects (
     key       TEXT PRIMARY KEY,
@@ -44,7 +57,8 @@ CREATE TABLE rejects (
     prompt_id TEXT,
     at        TEXT,
     reason    TEXT NOT NULL,
-    detail    TEXT NOT NULL
+    detail    TEXT NOT NULL,
+    sum       INTEGER NOT NULL
 ) WITHOUT ROWID;
 ";
 
@@ -63,11 +77,86 @@ pub(super) fn open_to_write(path: &Path, synchronous: &str) -> Result<Connection
     let begun = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(fail)?;
     if is_new(&begun, path)? {
         begun.execute_batch(TABLES).map_err(fail)?;
+        begun.execute_batch(&counting()).map_err(fail)?;
         begun.pragma_update(None, "user_version", FORMAT).map_err(fail)?;
         begun.pragma_update(None, "application_id", APPLICATION).map_err(fail)?;
+    } else if format(&begun).map_err(fail)? == WITHOUT_SUMS {
+        begun.execute_batch(&adding_sums()).map_err(fail)?;
+        begun.execute_batch(&counting()).map_err(fail)?;
+        begun.pragma_update(None, "user_version", FORMAT).map_err(fail)?;
     }
     begun.commit().map_err(fail)?;
     Ok(db)
+}
+
+/// The table of how many records each table has, and what keeps it right.
+fn counting() -> String {
+    let mut sql =
+        "CREATE TABLE counts (name TEXT PRIMARY KEY, records INTEGER NOT NULL) WITHOUT ROWID;".to_owned();
+    for (table, _) in COLUMNS {
+        let change = |sign| format!("UPDATE counts SET records = records {sign} 1 WHERE name = '{table}'");
+        let _ = write!(
+            sql,
+            "INSERT INTO counts VALUES ('{table}', (SELECT count(*) FROM {table}));
+             CREATE TRIGGER {table}_added AFTER INSERT ON {table} BEGIN {}; END;
+             CREATE TRIGGER {table}_removed AFTER DELETE ON {table} BEGIN {}; END;",
+            change('+'),
+            change('-')
+        );
+    }
+    sql
+}
+
+/// What gives the records of the first format their checksums.
+fn adding_sums() -> String {
+    let mut sql = String::new();
+    for (table, _) in COLUMNS {
+        let _ = write!(
+            sql,
+            "ALTER TABLE {table} ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+             UPDATE {table} SET sum = {};",
+            sum_of(table, table)
+        );
+    }
+    sql
+}
+
+/// The format of an open journal.
+pub(super) fn format(db: &Connection) -> rusqlite::Result<i64> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Whether the records of this format have checksums.
+pub(super) fn has_sums(format: i64) -> bool {
+    format > WITHOUT_SUMS
+}
+
+/// What is wrong with the facts of the run or with the counts of the tables, if anything. A fact whose name is damaged would
+/// only seem to be missing.
+pub(super) fn count_mismatch(db: &Connection) -> rusqlite::Result<Option<String>> {
+    let sql = format!("SELECT count(*) FROM meta m WHERE NOT ({})", is_whole("meta", "m"));
+    let damaged: i64 = db.query_row(&sql, [], |row| row.get(0))?;
+    if damaged > 0 {
+        return Ok(Some(format!("{damaged} records of the table `meta` have a checksum that does not fit")));
+    }
+    for (table, _) in COLUMNS {
+        let sql = format!(
+            "SELECT (SELECT count(*) FROM {table}), (SELECT records FROM counts WHERE name = '{table}')"
+        );
+        let (there, counted): (i64, Option<i64>) =
+            db.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if counted != Some(there) {
+            let counted = counted.map_or_else(|| "an unknown number".into(), |counted| counted.to_string());
+            return Ok(Some(format!("table `{table}` has {there} records and should have {counted}")));
+        }
+    }
+    Ok(None)
+}
+
+/// What SQLite finds wrong with the file's structure, if anything.
+pub(super) fn structure_fault(db: &Connection) -> rusqlite::Result<Option<String>> {
+    let found: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    Ok((found != "ok").then_some(found))
 }
 
 /// Opens the file for reading, and begins a transaction: everything read is of one moment.
@@ -104,6 +193,7 @@ pub(super) fn immutable_uri(path: &Path) -> Option<String> {
 
 fn set_up(db: &Connection) -> rusqlite::Result<()> {
     db.set_prepared_statement_cache_capacity(32);
+    record_sum::register(db)?;
     db.busy_timeout(std::time::Duration::from_secs(10))
 }
 
@@ -125,7 +215,7 @@ fn check(db: &Connection, path: &Path) -> Result<(), JournalError> {
         return Err(JournalError::NotAJournal(path.display().to_string()));
     }
     match number("user_version")? {
-        FORMAT => Ok(()),
+        WITHOUT_SUMS | FORMAT => Ok(()),
         found if found > FORMAT => {
             Err(JournalError::Newer { path: path.display().to_string(), found, known: FORMAT })
         }

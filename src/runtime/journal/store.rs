@@ -2,6 +2,8 @@
 
 use super::identity::FileIdentity;
 use super::lock::Lock;
+use super::log_check;
+use super::record_sum::is_whole;
 use super::transcript_summary::{Outline, Row};
 use super::{JournalError, schema};
 use crate::pure::call::{CallKey, Role};
@@ -97,6 +99,7 @@ impl Store {
             .create(true)
             .open(&path)
             .map_err(|error| JournalError::from_io(&path, &error))?;
+        log_check::set_aside_if_damaged(&path)?;
         let db = schema::open_to_write(&path, synchronous)?;
         let file = FileIdentity::of(&path)?;
         let plan = meta(&db, "plan").map_err(|error| JournalError::from_sqlite(&path, &error))?;
@@ -139,10 +142,16 @@ impl Store {
     }
 
     pub(super) fn answer(&self, key: &CallKey) -> rusqlite::Result<Option<(StoredAnswer, Option<Packed>)>> {
-        let sql = "SELECT prompt_id, role, model, status, body, packed, failure, attempts, latency_ms
-                   FROM answers WHERE key = ?1";
-        let mut statement = self.db.prepare_cached(sql)?;
+        let sql = format!(
+            "SELECT prompt_id, role, model, status, body, packed, failure, attempts, latency_ms, {}
+             FROM answers a WHERE key = ?1",
+            is_whole("answers", "a")
+        );
+        let mut statement = self.db.prepare_cached(&sql)?;
         let found = statement.query_row([&key.0[..]], |row| {
+            if !row.get::<_, bool>(9)? {
+                return Err(damaged(&format!("answer {key}")));
+            }
             let role: String = row.get(1)?;
             let answer = StoredAnswer {
                 prompt_id: PromptId(row.get(0)?),
@@ -169,10 +178,13 @@ impl Store {
     ) -> rusqlite::Result<()> {
         // The first answer stays: the method has been given it. Only what is no answer gives way.
         let sql = "INSERT INTO answers
-                   (key, prompt_id, role, model, status, body, packed, failure, attempts, latency_ms)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (key) DO UPDATE SET
+                   (key, prompt_id, role, model, status, body, packed, failure, attempts, latency_ms, sum)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
+                   record_sum(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)) ON CONFLICT (key) DO UPDATE SET
+                   prompt_id = excluded.prompt_id, role = excluded.role, model = excluded.model,
                    status = excluded.status, body = excluded.body, packed = excluded.packed, failure = excluded.failure,
-                   attempts = excluded.attempts, latency_ms = excluded.latency_ms WHERE answers.failure IS NOT NULL";
+                   attempts = excluded.attempts, latency_ms = excluded.latency_ms, sum = excluded.sum
+                   WHERE answers.failure IS NOT NULL";
         self.db.prepare_cached(sql)?.execute(params![
             &key.0[..],
             answer.prompt_id.0,
@@ -212,15 +224,24 @@ impl Store {
             self.reject(&row_key(&reject), None, &reject).map_err(fail)?;
             return Ok(Admission::Duplicate { of });
         }
-        let sql = "INSERT INTO prompts (id, pass, at) VALUES (?1, ?2, ?3)
-                   ON CONFLICT (id) DO UPDATE SET pass = excluded.pass, at = excluded.at";
+        let sql = "INSERT INTO prompts (id, pass, at, sum) VALUES (?1, ?2, ?3, record_sum(?1, ?2, ?3))
+                   ON CONFLICT (id) DO UPDATE SET pass = excluded.pass, at = excluded.at, sum = excluded.sum";
         let mut meet = self.db.prepare_cached(sql).map_err(fail)?;
         meet.execute(params![id.0, self.pass, at]).map_err(fail)?;
 
-        let sql = "SELECT outline FROM transcripts WHERE prompt_id = ?1 AND plan = ?2 AND provisional = 0";
-        let mut done = self.db.prepare_cached(sql).map_err(fail)?;
-        let outline = done.query_row(params![id.0, self.plan], |row| row.get::<_, String>(0)).optional();
-        let Some(outline) = outline.map_err(fail)? else { return Ok(Admission::New) };
+        let sql = format!(
+            "SELECT outline, {} FROM transcripts t WHERE prompt_id = ?1 AND plan = ?2 AND provisional = 0",
+            is_whole("transcripts", "t")
+        );
+        let mut done = self.db.prepare_cached(&sql).map_err(fail)?;
+        let outline = done.query_row(params![id.0, self.plan], |row| {
+            if row.get::<_, bool>(1)? {
+                row.get::<_, String>(0)
+            } else {
+                Err(damaged(&format!("transcript {id}")))
+            }
+        });
+        let Some(outline) = outline.optional().map_err(fail)? else { return Ok(Admission::New) };
         let outline: Outline = serde_json::from_str(&outline)
             .map_err(|error| self.corrupt(format!("outline of transcript {id}: {error}")))?;
         self.keep_reject_of(id, &outline).map_err(fail)?;
@@ -236,9 +257,10 @@ impl Store {
         body: &[u8],
         provisional: bool,
     ) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO transcripts (prompt_id, plan, provisional, outline, body) VALUES (?1, ?2, ?3, ?4, ?5)
+        let sql = "INSERT INTO transcripts (prompt_id, plan, provisional, outline, body, sum)
+                   VALUES (?1, ?2, ?3, ?4, ?5, record_sum(?1, ?2, ?3, ?4, ?5))
                    ON CONFLICT (prompt_id) DO UPDATE SET plan = excluded.plan, provisional = excluded.provisional,
-                   outline = excluded.outline, body = excluded.body";
+                   outline = excluded.outline, body = excluded.body, sum = excluded.sum";
         let mut statement = self.db.prepare_cached(sql)?;
         statement.execute(params![id.0, self.plan, provisional, outline_json, body])?;
         self.keep_reject_of(id, outline)
@@ -267,8 +289,11 @@ impl Store {
     }
 
     fn reject(&self, key: &str, plan: Option<&str>, reject: &Reject) -> rusqlite::Result<()> {
-        let sql = "INSERT OR REPLACE INTO rejects (key, pass, plan, prompt_id, at, reason, detail)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let sql = "INSERT INTO rejects (key, pass, plan, prompt_id, at, reason, detail, sum)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, record_sum(?1, ?2, ?3, ?4, ?5, ?6, ?7))
+                   ON CONFLICT (key) DO UPDATE SET pass = excluded.pass, plan = excluded.plan,
+                   prompt_id = excluded.prompt_id, at = excluded.at, reason = excluded.reason,
+                   detail = excluded.detail, sum = excluded.sum";
         let id = reject.prompt_id.as_ref().map(|id| &id.0);
         let mut statement = self.db.prepare_cached(sql)?;
         statement.execute(params![
@@ -296,12 +321,25 @@ fn prompt_key(id: &str) -> String {
     format!("prompt {id}")
 }
 
+/// A record whose checksum is not that of its columns, as an error of SQLite's: it is damage.
+pub(super) fn damaged(what: &str) -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    rusqlite::Error::SqliteFailure(code, Some(format!("{what}: its checksum does not fit")))
+}
+
 pub(super) fn meta(db: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
-    db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()
+    let whole = if schema::has_sums(schema::format(db)?) { is_whole("meta", "m") } else { "1".into() };
+    let sql = format!("SELECT value, {whole} FROM meta m WHERE key = ?1");
+    let found = db.query_row(&sql, [key], |row| {
+        if row.get::<_, bool>(1)? { row.get(0) } else { Err(damaged(&format!("the fact `{key}`"))) }
+    });
+    found.optional()
 }
 
 pub(super) fn set_meta(db: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
-    db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", [key, value])?;
+    let sql = "INSERT INTO meta (key, value, sum) VALUES (?1, ?2, record_sum(?1, ?2))
+               ON CONFLICT (key) DO UPDATE SET value = excluded.value, sum = excluded.sum";
+    db.execute(sql, [key, value])?;
     Ok(())
 }
 

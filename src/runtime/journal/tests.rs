@@ -6,6 +6,7 @@ use crate::pure::prompt::{Prompt, PromptId};
 use crate::pure::reason::Reason;
 use crate::pure::reject::Reject;
 use crate::pure::transcript::{Ended, MethodName, Response, Tally, Transcript};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -294,7 +295,7 @@ fn a_file_that_is_not_ours_is_named_and_left_alone() {
     check_opening(&sqlite_file("CREATE TABLE t (x)"), |e| matches!(e, JournalError::NotAJournal(_)));
     let newer =
         sqlite_file("CREATE TABLE t (x); PRAGMA application_id = 1634561636; PRAGMA user_version = 9");
-    check_opening(&newer, |e| matches!(e, JournalError::Newer { found: 9, known: 1, .. }));
+    check_opening(&newer, |e| matches!(e, JournalError::Newer { found: 9, known: 2, .. }));
     let missing = tempfile::tempdir().unwrap();
     assert!(matches!(Reader::open(missing.path()), Err(JournalError::Missing(_))));
 }
@@ -317,6 +318,9 @@ async fn damage_is_told_and_never_read_as_data() {
     drop(db);
     let journal = open(dir.path());
     assert!(matches!(journal.answer(key).await, Err(JournalError::Corrupt { .. })));
+    assert!(matches!(journal.death(), Some(JournalError::Corrupt { .. })), "it fails for good");
+    drop(journal);
+    let journal = open(dir.path());
     journal.begin_pass("plan").await.unwrap();
     let arrival = Arrival::Prompt { id: Prompt::single("a").id, at: "f:1".into() };
     assert!(matches!(journal.admit(vec![arrival]).await, Err(JournalError::Corrupt { .. })));
@@ -324,6 +328,161 @@ async fn damage_is_told_and_never_read_as_data() {
     assert!(matches!(journal.answer(key).await, Err(JournalError::Corrupt { .. })));
     let read = Reader::open(dir.path()).unwrap().transcripts().next();
     assert!(matches!(read, Some(Err(JournalError::Corrupt { .. }))), "{read:?}");
+}
+
+/// Everything that an export or a listing reads of a journal, or why it cannot.
+fn everything(dir: &Path) -> Result<String, JournalError> {
+    let reader = Reader::open(dir)?;
+    let mut seen = format!("{:?} {} {}", reader.counts()?, reader.plan(), reader.is_complete()?);
+    for transcript in reader.transcripts() {
+        seen.push_str(&serde_json::to_string(&transcript?).unwrap());
+    }
+    for reject in reader.rejects() {
+        let _ = write!(seen, "{:?}", reject?);
+    }
+    for row in reader.outlines("", 1000)? {
+        let _ = write!(seen, "{row:?}");
+    }
+    Ok(seen)
+}
+
+/// A journal with all kinds of records, closed.
+async fn filled(dir: &Path) {
+    let journal = open(dir);
+    journal.begin_pass("plan").await.unwrap();
+    for n in 0..12 {
+        let (key, answer) = stored(n, &format!("answer {n} ").repeat(20));
+        journal.record(key, answer).await.unwrap();
+        let text = format!("prompt {n}");
+        meet(&journal, &text, &format!("f:{n}")).await;
+        meet(&journal, &text, &format!("g:{n}")).await;
+        finish(&journal, &text, Row::Kept, false).await;
+    }
+    journal.end_input().await.unwrap();
+}
+
+/// Flips one bit at a time, spread over the whole file: what is read is what was there, or it is told.
+async fn flips_are_told(flips: u64) {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path()).await;
+    let expected = everything(dir.path()).unwrap();
+    let whole = std::fs::read(dir.path().join(FILE)).unwrap();
+    let mut told = 0;
+    for n in 0..flips {
+        let at = crate::pure::digest::Parts::new("flip").with_u64(n).uniform() % (whole.len() as u64 * 8);
+        let mut bytes = whole.clone();
+        bytes[usize::try_from(at / 8).unwrap()] ^= 1 << (at % 8);
+        let scratch = tempfile::tempdir().unwrap();
+        std::fs::write(scratch.path().join(FILE), bytes).unwrap();
+        match everything(scratch.path()) {
+            Ok(seen) => assert!(seen == expected, "bit {at}: other data, and nobody was told"),
+            Err(_) => told += 1,
+        }
+    }
+    assert!(told > flips / 10, "only {told} of {flips} were met");
+}
+
+#[tokio::test]
+async fn no_flipped_bit_is_read_as_data() {
+    flips_are_told(250).await;
+}
+
+#[tokio::test]
+#[ignore = "slow: ten thousand flipped bits"]
+async fn none_of_ten_thousand_flipped_bits_is_read_as_data() {
+    flips_are_told(10_000).await;
+}
+
+#[tokio::test]
+async fn a_damaged_log_is_told_and_kept_and_an_unfinished_one_is_not_damage() {
+    // A copy of a live run is what a crash leaves: the log is full, and nobody has closed the journal.
+    let live = tempfile::tempdir().unwrap();
+    let journal = open(live.path());
+    for n in 0..12 {
+        let (key, answer) = stored(n, &format!("answer {n} ").repeat(200));
+        journal.record(key, answer).await.unwrap();
+    }
+    let db = std::fs::read(live.path().join(FILE)).unwrap();
+    let log = std::fs::read(live.path().join("journal.db-wal")).unwrap();
+    let crashed = |log: &[u8]| {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE), &db).unwrap();
+        std::fs::write(dir.path().join("journal.db-wal"), log).unwrap();
+        dir
+    };
+    let answers =
+        |dir: &Path| Reader::open(dir).and_then(|reader| reader.counts()).map(|counts| counts.answers);
+    assert_eq!(answers(crashed(&log).path()), Ok(12));
+    // Cut anywhere behind the tables, it only ends early.
+    for cut in (log.len() / 2..log.len()).step_by(997) {
+        assert!(answers(crashed(&log[..cut]).path()).is_ok(), "cut at {cut}");
+    }
+    for n in 0..40_u64 {
+        let at = crate::pure::digest::Parts::new("log").with_u64(n).uniform() % (log.len() as u64 * 8);
+        let mut flipped = log.clone();
+        flipped[usize::try_from(at / 8).unwrap()] ^= 1 << (at % 8);
+        let dir = crashed(&flipped);
+        let told = matches!(answers(dir.path()), Err(JournalError::Corrupt { .. }));
+        let is_last = at / 8 > log.len() as u64 - 4096 * 8;
+        assert!(
+            told || is_last || answers(dir.path()) == Ok(12),
+            "bit {at}: answers are gone, and nobody was told"
+        );
+        if told {
+            let kept = dir.path().join("journal.db-wal.damaged-1");
+            drop(open(dir.path()));
+            assert_eq!(std::fs::read(kept).unwrap(), flipped);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_repair_keeps_what_is_whole_and_the_damaged_file() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path()).await;
+    assert_eq!(check(dir.path()).unwrap().faults, [""; 0]);
+    let db = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch(
+        "UPDATE transcripts SET outline = 'x' WHERE rowid = 3; UPDATE answers SET status = 7 WHERE rowid = 5",
+    )
+    .unwrap();
+    drop(db);
+    assert_eq!(check(dir.path()).unwrap().faults.len(), 2);
+    assert!(matches!(everything(dir.path()), Err(JournalError::Corrupt { .. })));
+
+    let repaired = repair(dir.path()).unwrap();
+    let of = |name: &str| repaired.tables.iter().find(|table| table.table == name).unwrap();
+    assert_eq!((of("transcripts").whole, of("transcripts").damaged), (11, 1));
+    assert_eq!((of("answers").whole, of("answers").damaged), (11, 1));
+    assert_eq!((of("prompts").whole, of("rejects").whole), (12, 12));
+    assert!(repaired.aside.is_file());
+    assert_eq!(check(dir.path()).unwrap().faults, [""; 0]);
+    assert!(everything(dir.path()).is_ok());
+    // The next pass makes what was lost.
+    let journal = open(dir.path());
+    assert_eq!(journal.begin_pass("plan").await.unwrap().transcripts, 11);
+}
+
+#[tokio::test]
+async fn a_record_that_vanished_is_told() {
+    for table in ["prompts", "transcripts", "rejects", "answers", "meta"] {
+        let dir = tempfile::tempdir().unwrap();
+        filled(dir.path()).await;
+        let db = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
+        // As a fault would: behind the back of what counts.
+        db.execute_batch(&format!(
+            "DROP TRIGGER {table}_removed; DELETE FROM {table} WHERE rowid IN \
+            (SELECT rowid FROM {table} LIMIT 1)"
+        ))
+        .or_else(|_| {
+            let key = if table == "prompts" { "id" } else { "key" };
+            db.execute_batch(&format!("DELETE FROM {table} WHERE {key} = (SELECT min({key}) FROM {table})"))
+        })
+        .unwrap();
+        drop(db);
+        let error = Reader::open(dir.path()).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains(&format!("table `{table}` has")), "{table}: {error}");
+    }
 }
 
 #[tokio::test]
