@@ -10,7 +10,7 @@ use crate::pure::text::{printable, short_count};
 use crate::runtime::engine::memo::MemoAt;
 use crate::runtime::engine::{CallCounts, EventBus, Stopper, shutdown};
 use crate::runtime::journal::Options;
-use crate::runtime::model::Retrying;
+use crate::runtime::model::ClientNews;
 use crate::runtime::project::{Project, Transports, Workbench};
 use futures::{Stream, StreamExt as _};
 use std::io::{IsTerminal as _, Write as _};
@@ -44,7 +44,7 @@ impl JournaledWork {
         let (events, (stopper, shutdown)) = (EventBus::default(), shutdown());
         let journal = Workbench::journal_in(dir, Options::default())?;
         let retries = events.clone();
-        let on_retry = Arc::new(move |retry: Retrying| retries.offer(&retry.into()));
+        let on_retry = Arc::new(move |news: ClientNews| retries.offer(&news.into()));
         let bench = Workbench::new(journal, project, models, shutdown, on_retry)?;
         Ok(Self { bench, events, stopper, is_quiet, has_progress: !is_quiet })
     }

@@ -45,6 +45,8 @@ pub(super) struct Lines {
     expected: Option<u64>,
     /// What went wrong since the last line, so that a run that waits does not look stuck.
     trouble: Option<String>,
+    /// Calls in flight, where the run finds out how many.
+    in_flight: Option<u32>,
 }
 
 /// The bar on a terminal.
@@ -54,6 +56,8 @@ pub(super) struct Bar {
     style: Style,
     /// What went wrong since the last count.
     trouble: Option<String>,
+    /// Calls in flight, where the run finds out how many.
+    in_flight: Option<u32>,
 }
 
 impl Progress {
@@ -68,9 +72,9 @@ impl Progress {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
             bar.enable_steady_tick(Duration::from_millis(250));
             *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
-            Self::Bar(Box::new(Bar { drawn: bar, style: Style::of_stderr(), trouble: None }))
+            Self::Bar(Box::new(Bar { drawn: bar, style: Style::of_stderr(), trouble: None, in_flight: None }))
         } else {
-            Self::Lines(Lines { noun, expected: None, trouble: None })
+            Self::Lines(Lines { noun, expected: None, trouble: None, in_flight: None })
         }
     }
 
@@ -98,13 +102,17 @@ impl Lines {
             }
             Event::Progress(summary) => {
                 let line = progress_line(self.noun, summary, self.expected);
-                Some(line + &self.trouble.take().unwrap_or_default())
+                Some(line + &side_by_side(", ", self.in_flight) + &self.trouble.take().unwrap_or_default())
             }
             Event::Stopping => Some(STOPPING.to_owned()),
             Event::OtherModel(substitute) => Some(other_model_line(substitute)),
             Event::FieldRefused { role, field, instead } => Some(refused_line(role, field, instead)),
             Event::Retry { role, cause, wait_s } => {
                 self.trouble = Some(format!("; {}", retry_line(role, cause, *wait_s)));
+                None
+            }
+            Event::Concurrency { calls, .. } => {
+                self.in_flight = Some(*calls);
                 None
             }
             Event::Prompt { .. }
@@ -177,6 +185,11 @@ fn known(summary: &Summary) -> String {
     }
 }
 
+/// How many calls may go side by side, where the run finds out.
+fn side_by_side(before: &str, in_flight: Option<u32>) -> String {
+    in_flight.map_or_else(String::new, |calls| format!("{before}{calls} side by side"))
+}
+
 /// How many verdicts are undecided, where it is worth a look.
 fn undecided(summary: &Summary) -> String {
     let share = summary.verdicts.share_undecided();
@@ -226,11 +239,12 @@ impl Bar {
             Event::Progress(summary) => {
                 self.drawn.set_position(summary.rows + summary.rejects);
                 self.drawn.set_message(format!(
-                    "{}{} calls{} · {} tokens{}",
+                    "{}{} calls{} · {} tokens{}{}",
                     rejects(summary, " · "),
                     short_count(summary.calls.asked),
                     known(summary),
                     short_count(summary.tokens.prompt + summary.tokens.completion),
+                    side_by_side(" · ", self.in_flight),
                     self.trouble.take().unwrap_or_default(),
                 ));
             }
@@ -238,6 +252,7 @@ impl Bar {
             Event::Retry { role, cause, wait_s } => {
                 self.trouble = Some(format!(" · {}", retry_line(role, cause, *wait_s)));
             }
+            Event::Concurrency { calls, .. } => self.in_flight = Some(*calls),
             Event::Prompt { .. } | Event::Reject { .. } => self.drawn.inc(1),
             Event::Stopping => self.print(&self.style.warn(STOPPING)),
             Event::OtherModel(substitute) => self.print(&self.style.warn(&other_model_line(substitute))),

@@ -14,12 +14,11 @@ pub enum Concurrency {
 }
 
 impl Concurrency {
-    /// How many prompts are worked on side by side: enough to keep so many calls in flight, and few enough that memory
-    /// stays flat.
+    /// How many prompts are worked on side by side at most, so that memory does not grow with their number.
     pub fn width(self) -> usize {
         match self {
-            Self::Fixed(n) => usize::try_from(n).unwrap_or(usize::MAX).min(4096),
-            Self::Auto => 256,
+            Self::Fixed(n) => usize::try_from(n).unwrap_or(usize::MAX),
+            Self::Auto => 1 << 16,
         }
     }
 }

@@ -164,7 +164,8 @@ where
     }
 
     async fn next_event(&mut self) -> WorkEvent<I, R> {
-        let wants_more = self.is_reading() && self.running.len() < self.setup.width.max(1);
+        let width = self.setup.width.min(self.setup.memo.prompts_wanted());
+        let wants_more = self.is_reading() && self.running.len() < width.max(1);
         tokio::select! {
             biased;
             Some(ended) = self.running.next() => match ended {

@@ -6,7 +6,7 @@ use crate::pure::answer::Usage;
 use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report::JudgeReport;
 use crate::pure::transcript::Substitute;
-use crate::runtime::model::Retrying;
+use crate::runtime::model::{ClientNews, ConcurrencyChange, Retrying};
 use serde::Serialize;
 
 /// Something that happened in a run.
@@ -75,6 +75,17 @@ pub enum Event {
     },
     /// Another model answers than the one that is asked. Told once for each.
     OtherModel(Substitute),
+    /// The number of calls in flight at an endpoint changed by a tenth or more, because `concurrency` is `auto`.
+    Concurrency {
+        /// The endpoint.
+        endpoint: String,
+        /// Calls that may be in flight from now on.
+        calls: u32,
+        /// Calls that might be in flight until now.
+        before: u32,
+        /// Why: `gain`, `no_gain`, `probe`, `slower` or `refused`.
+        reason: &'static str,
+    },
     /// Counts so far, every few seconds.
     Progress(Summary),
     /// The user asked to stop; what is in flight is finished.
@@ -97,6 +108,17 @@ pub enum Event {
     Report(Box<JudgeReport>),
     /// The end: the counts add up.
     Summary(Summary),
+}
+
+impl From<ClientNews> for Event {
+    fn from(news: ClientNews) -> Self {
+        match news {
+            ClientNews::Retry(retrying) => retrying.into(),
+            ClientNews::Concurrency(ConcurrencyChange { endpoint, calls, before, reason }) => {
+                Self::Concurrency { endpoint, calls, before, reason: reason.as_str() }
+            }
+        }
+    }
 }
 
 impl From<Retrying> for Event {

@@ -88,6 +88,16 @@ impl<T: Transport> Memo<T> {
         *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many prompts, worked on side by side, keep as many calls in flight as may be.
+    pub fn prompts_wanted(&self) -> usize {
+        self.client.prompts_wanted()
+    }
+
+    /// Waits until [`Self::prompts_wanted`] changes.
+    pub async fn prompts_wanted_changes(&self) {
+        self.client.prompts_wanted_changes().await;
+    }
+
     /// Counts calls that a finished transcript in the journal stands for.
     pub fn count_journalled(&self, calls: u64) {
         self.from_journal.fetch_add(calls, Ordering::Relaxed);

@@ -131,12 +131,14 @@ where
     let mut tick = tokio::time::interval_at(state.began + PROGRESS, PROGRESS);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while state.reading || !state.running.is_empty() {
-        let room = run.width.max(1).saturating_sub(state.running.len());
+        let width = run.width.min(run.memo.prompts_wanted());
+        let room = width.max(1).saturating_sub(state.running.len());
         let happening = tokio::select! {
             biased;
             Some(ended) = state.running.join_next_with_id() => ended_task(ended, &mut state.prompts),
             () = run.shutdown.reaches(Phase::Draining), if state.reading => Happening::Draining,
             _ = tick.tick() => Happening::Tick,
+            () = run.memo.prompts_wanted_changes(), if state.reading => continue,
             rows = input.next_batch(room), if state.reading && room > 0 => Happening::Rows(rows),
         };
         if let Err(stop) = handle(&run, &mut state, happening).await {

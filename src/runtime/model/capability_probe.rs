@@ -222,7 +222,7 @@ mod tests {
             let refuse = |message: &str| {
                 let body =
                     json!({ "error": { "message": message, "code": "unsupported_parameter" } }).to_string();
-                Ok(Reply { status: 400, retry_after_s: None, body })
+                Ok(Reply { status: 400, retry_after_s: None, rate_reset_s: None, body })
             };
             if !self.able && asked("max_tokens") {
                 return refuse("use 'max_completion_tokens' instead");
@@ -245,7 +245,7 @@ mod tests {
                 body["usage"] = json!({ "prompt_tokens": 2000, "completion_tokens": 1,
                     "prompt_tokens_details": { "cached_tokens": 1024 } });
             }
-            Ok(Reply { status: 200, retry_after_s: None, body: body.to_string() })
+            Ok(Reply { status: 200, retry_after_s: None, rate_reset_s: None, body: body.to_string() })
         }
     }
 

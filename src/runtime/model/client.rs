@@ -3,7 +3,7 @@
 //! One [`Client`] serves a run. It does not know the journal; the caller records what [`Client::ask`] gives, and drops
 //! the [`Permit`] when that is durable, so that at most the calls in flight are ever asked twice (law 1).
 
-use super::limits::{Limiter, Permit, Size};
+use super::limits::{LimitChange, LimitReason, Limiter, Permit, Size};
 use super::line::{Line, LineKey};
 use super::raw_response::{Failure, Recorded};
 use super::retry::{Next, Trouble, TroubleKind, backoff, jitter, judge};
@@ -13,17 +13,21 @@ use crate::pure::answer::{Answer, Usage};
 use crate::pure::ask::Stop;
 use crate::pure::call::{Call, CallKey, Role};
 use crate::pure::recipe::ResolvedModel;
-use crate::pure::recipe::{Limits, SIM, is_simulated};
+use crate::pure::recipe::{Concurrency, Limits, SIM, is_simulated};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 /// Attempts at an endpoint that cannot be reached and never replied.
 const ATTEMPTS_AT_A_STRANGER: u32 = 3;
+
+/// Prompts worked on side by side before it is known how many calls an endpoint bears.
+const PROMPTS_AT_FIRST: usize = 256;
 
 /// An attempt failed and will be made again.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,17 +42,41 @@ pub struct Retrying {
     pub refused: Option<&'static str>,
 }
 
-/// Hears of every attempt that will be made again.
-pub type OnRetry = Arc<dyn Fn(Retrying) + Send + Sync>;
+/// The number of calls that may be in flight at an endpoint changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConcurrencyChange {
+    /// The endpoint, as it may be shown.
+    pub endpoint: String,
+    /// Calls in flight from now on.
+    pub calls: u32,
+    /// Calls in flight until now.
+    pub before: u32,
+    /// Why.
+    pub reason: LimitReason,
+}
+
+/// What a client tells while it asks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClientNews {
+    /// An attempt will be made again.
+    Retry(Retrying),
+    /// More or fewer calls go side by side.
+    Concurrency(ConcurrencyChange),
+}
+
+/// Hears what a client tells. It must not block.
+pub type OnNews = Arc<dyn Fn(ClientNews) + Send + Sync>;
 
 /// Asks models, within limits, as often as it takes.
 pub struct Client<T> {
     transport: T,
     limits: Limits,
-    on_retry: OnRetry,
+    on_news: OnNews,
     endpoints: Mutex<BTreeMap<(String, String), Arc<Endpoint>>>,
     /// Cancelled when calls that wait for their turn are to give up.
     draining: CancellationToken,
+    /// The number of calls in flight of an endpoint changed.
+    grown: Arc<Notify>,
 }
 
 impl<T> std::fmt::Debug for Client<T> {
@@ -86,8 +114,15 @@ struct Asking<'a> {
 
 impl<T: Transport> Client<T> {
     /// A client over a transport.
-    pub fn new(transport: T, limits: Limits, on_retry: OnRetry) -> Self {
-        Self { transport, limits, on_retry, endpoints: Mutex::default(), draining: CancellationToken::new() }
+    pub fn new(transport: T, limits: Limits, on_news: OnNews) -> Self {
+        Self {
+            transport,
+            limits,
+            on_news,
+            endpoints: Mutex::default(),
+            draining: CancellationToken::new(),
+            grown: Arc::default(),
+        }
     }
 
     /// The same client, whose waiting calls give up when the token is cancelled. A call in flight goes on.
@@ -223,12 +258,12 @@ impl<T: Transport> Client<T> {
                 if asking.endpoint.refuses(&asking.request.model.model, field) {
                     let cause = format!("`{field}` is refused, so it is left out");
                     tracing::info!(model = asking.request.model.model, field, "the endpoint refuses a field");
-                    (self.on_retry)(Retrying {
+                    (self.on_news)(ClientNews::Retry(Retrying {
                         role: asking.call.role,
                         cause,
                         wait: Duration::ZERO,
                         refused: Some(field),
-                    });
+                    }));
                 }
                 Ok(Step::Wait(Duration::ZERO))
             }
@@ -255,7 +290,7 @@ impl<T: Transport> Client<T> {
     ) -> Result<Option<Duration>, Stop> {
         let endpoint = asking.endpoint;
         if matches!(trouble.kind, TroubleKind::Slow | TroubleKind::Overload) {
-            permit.pushed_back();
+            permit.refused(trouble.after);
         }
         if let Some(after) = trouble.after {
             if after > seconds(self.limits.elapsed_s) {
@@ -266,7 +301,9 @@ impl<T: Transport> Client<T> {
                     trouble.message
                 )));
             }
-            endpoint.limiter.pause(after);
+            if trouble.is_about_all {
+                endpoint.limiter.pause(after);
+            }
         }
         // An endpoint that answered before is being restarted, perhaps: that takes time, not attempts.
         let was_there = endpoint.answered.load(Ordering::Relaxed);
@@ -302,7 +339,7 @@ impl<T: Transport> Client<T> {
         }
         let cause = trouble.cause.clone();
         tracing::info!(cause, message = trouble.message, wait_ms = wait.as_millis(), "the attempt failed");
-        (self.on_retry)(Retrying { role: asking.call.role, cause, wait, refused: None });
+        (self.on_news)(ClientNews::Retry(Retrying { role: asking.call.role, cause, wait, refused: None }));
         Ok(Some(wait))
     }
 
@@ -310,12 +347,42 @@ impl<T: Transport> Client<T> {
         seconds(self.limits.elapsed_s).saturating_sub(asking.spent)
     }
 
+    /// The limits of a new endpoint, which tell and log how many calls they allow.
+    fn limiter(&self, model: &ResolvedModel) -> Limiter {
+        let url = model.base_url.as_deref();
+        let name = url.map_or_else(|| SIM.to_owned(), super::endpoint::shown_url);
+        let (on_news, grown) = (Arc::clone(&self.on_news), Arc::clone(&self.grown));
+        let on_limit = Box::new(move |LimitChange { calls, before, reason }| {
+            tracing::debug!(endpoint = name, calls, before, reason = reason.as_str(), "calls in flight");
+            let change = ConcurrencyChange { endpoint: name.clone(), calls, before, reason };
+            on_news(ClientNews::Concurrency(change));
+            grown.notify_one();
+        });
+        Limiter::new(&self.limits, on_limit)
+    }
+
+    /// How many prompts keep all calls in flight that may be: some more than there may be calls, as prompts wait for the
+    /// journal in between.
+    pub fn prompts_wanted(&self) -> usize {
+        if let Concurrency::Fixed(n) = self.limits.concurrency {
+            return usize::try_from(n).unwrap_or(usize::MAX);
+        }
+        let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls: u64 = endpoints.values().map(|endpoint| u64::from(endpoint.limiter.allowed())).sum();
+        usize::try_from(calls + calls / 4).unwrap_or(usize::MAX).max(PROMPTS_AT_FIRST)
+    }
+
+    /// Waits until more or fewer calls may be in flight than before. For one listener.
+    pub async fn prompts_wanted_changes(&self) {
+        self.grown.notified().await;
+    }
+
     fn endpoint(&self, model: &ResolvedModel) -> Arc<Endpoint> {
         let name = (model.base_url.clone().unwrap_or_else(|| SIM.into()), model.api_key_env.clone());
         let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             Arc::new(Endpoint {
-                limiter: Limiter::new(&self.limits),
+                limiter: self.limiter(model),
                 answered: AtomicBool::new(false),
                 has_replied: AtomicBool::new(false),
                 lines: Mutex::default(),

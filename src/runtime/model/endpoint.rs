@@ -183,7 +183,7 @@ impl Endpoint {
             assembly.push(&chunk).into_iter().for_each(on_delta);
         }
         if assembly.is_finished() || done.load(Ordering::Relaxed) {
-            Ok(Reply { status: 200, retry_after_s: None, body: assembly.into_body() })
+            Ok(Reply { status: 200, retry_after_s: None, rate_reset_s: None, body: assembly.into_body() })
         } else {
             Err(Fault::Lost("the stream ended before the answer did".into()))
         }
@@ -202,7 +202,12 @@ impl Endpoint {
 
     fn reply(&self, answer: Result<Box<RawValue>, OpenAIError>) -> Result<Reply, Fault> {
         match answer {
-            Ok(body) => Ok(Reply { status: 200, retry_after_s: None, body: body.get().to_owned() }),
+            Ok(body) => Ok(Reply {
+                status: 200,
+                retry_after_s: None,
+                rate_reset_s: None,
+                body: body.get().to_owned(),
+            }),
             Err(OpenAIError::Boxed(error)) if error.is::<Aside>() => match error.downcast::<Aside>() {
                 Ok(aside) => Ok(Reply { body: self.without_key(aside.0.body), ..aside.0 }),
                 Err(error) => Err(Fault::Lost(error.to_string())),
@@ -255,6 +260,7 @@ async fn exchange(
         return Ok(http::Response::new(reqwest::Body::wrap_stream(watched)).into());
     }
     let retry_after_s = retry_after(response.headers());
+    let rate_reset_s = rate_reset(response.headers());
     let body = whole_body(response).await?;
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok();
     // A server that does not stream gives the whole body at once; the library would look for chunks in it.
@@ -262,7 +268,12 @@ async fn exchange(
         return Ok(http::Response::new(body).into());
     }
     let body = String::from_utf8_lossy(&body).into_owned();
-    Err(OpenAIError::Boxed(Box::new(Aside(Reply { status: status.as_u16(), retry_after_s, body }))))
+    Err(OpenAIError::Boxed(Box::new(Aside(Reply {
+        status: status.as_u16(),
+        retry_after_s,
+        rate_reset_s,
+        body,
+    }))))
 }
 
 async fn whole_body(mut response: reqwest::Response) -> Result<Bytes, OpenAIError> {
@@ -314,6 +325,40 @@ fn retry_after(headers: &HeaderMap) -> Option<f64> {
         let now = httpdate::parse_http_date(text(DATE.as_str())?).ok()?;
         Some(until.duration_since(now).unwrap_or_default().as_secs_f64())
     })
+}
+
+/// Seconds until a rate is filled up again of which nothing remains: `x-ratelimit-reset-requests` and `-tokens`, each
+/// beside its `x-ratelimit-remaining-…`. The longer one, where both are used up.
+fn rate_reset(headers: &HeaderMap) -> Option<f64> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let reset = |of: &str| {
+        let remaining = text(&format!("x-ratelimit-remaining{of}"))?.parse::<f64>().ok()?;
+        (remaining <= 0.0).then(|| text(&format!("x-ratelimit-reset{of}")).and_then(spelt_seconds))?
+    };
+    ["", "-requests", "-tokens"].into_iter().filter_map(reset).reduce(f64::max)
+}
+
+/// Seconds as servers spell them: `1.5`, `6m0s`, `120ms`, `1h2m3.5s`. A moment of the calendar (`1700000000`) is not a
+/// length of time, so nothing that is longer than a day counts.
+fn spelt_seconds(text: &str) -> Option<f64> {
+    let mut seconds = 0.0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, after) = rest.split_at(end);
+        let unit_end = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(unit_end);
+        seconds += number.parse::<f64>().ok()?
+            * match unit {
+                "" | "s" => 1.0,
+                "ms" => 0.001,
+                "m" => 60.0,
+                "h" => 3600.0,
+                _ => return None,
+            };
+        rest = after;
+    }
+    (!text.is_empty() && seconds <= 86_400.0).then_some(seconds)
 }
 
 /// A client of our own making for one endpoint.

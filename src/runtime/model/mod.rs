@@ -18,8 +18,8 @@ pub mod wire;
 
 #[cfg(doc)]
 use crate::pure::{answer::Answer, call::Call};
-pub use client::{Client, OnRetry, Retrying};
+pub use client::{Client, ClientNews, ConcurrencyChange, OnNews, Retrying};
 pub use endpoint::{Http, KeyLookup, shown_url};
-pub use limits::Permit;
+pub use limits::{LimitReason, Permit};
 pub use raw_response::{Failure, Recorded};
 pub use transport::{Delta, Fault, OnDelta, Reply, Request, Transport};

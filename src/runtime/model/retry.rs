@@ -48,6 +48,8 @@ pub(super) struct Trouble {
     pub(super) message: String,
     /// How long the endpoint asked to wait.
     pub(super) after: Option<Duration>,
+    /// Whether that wait is about every call at the endpoint: it names a rate. Else it is about this call.
+    pub(super) is_about_all: bool,
     /// What kind of trouble, which decides how patient to be.
     pub(super) kind: TroubleKind,
 }
@@ -77,7 +79,7 @@ pub(super) fn judge(result: Result<Reply, Fault>, request: &Request) -> Next {
                 Fault::Lost(_) | Fault::Unusable(_) => ("lost", TroubleKind::Overload),
             };
             let message = clean(&fault.to_string());
-            Next::Again(Trouble { cause: cause.into(), message, after: None, kind })
+            Next::Again(Trouble { cause: cause.into(), message, after: None, is_about_all: false, kind })
         }
     }
 }
@@ -92,7 +94,7 @@ fn judge_reply(reply: &Reply, request: &Request) -> Next {
         (status, _) => status,
     };
     let error = error.unwrap_or_default();
-    judge_error(status, reply.retry_after_s, &error, request)
+    judge_error(status, reply, &error, request)
 }
 
 fn judge_body(reply: &Reply) -> Next {
@@ -118,10 +120,11 @@ fn judge_body(reply: &Reply) -> Next {
         | Outcome::Failed(_) => return Next::Answer(answer),
     };
     let kind = TroubleKind::Unreadable;
-    Next::Again(Trouble { cause: "unreadable".into(), message: why, after: None, kind })
+    Next::Again(Trouble { cause: "unreadable".into(), message: why, after: None, is_about_all: false, kind })
 }
 
-fn judge_error(status: u16, retry_after_s: Option<f64>, error: &WireError, request: &Request) -> Next {
+fn judge_error(status: u16, reply: &Reply, error: &WireError, request: &Request) -> Next {
+    let retry_after_s = reply.retry_after_s;
     let has = |words: &[&str]| {
         let message = error.message.to_lowercase();
         words.iter().any(|word| error.code.contains(word) || message.contains(word))
@@ -133,8 +136,12 @@ fn judge_error(status: u16, retry_after_s: Option<f64>, error: &WireError, reque
         Next::Fail(Failure { message: said.clone(), filtered, is_about_prompt, transient: false })
     };
     let again = |kind| {
-        let after = retry_after_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
-        Next::Again(Trouble { cause: status.to_string(), message: said.clone(), after, kind })
+        // What is left of a rate, in headers or in words, holds for every call until it is filled up again.
+        let is_about_all = status == 429 && (reply.rate_reset_s.is_some() || has(&RATES));
+        let reset = reply.rate_reset_s.filter(|_| status == 429);
+        let seconds = [reset, retry_after_s].into_iter().flatten().reduce(f64::max);
+        let after = seconds.and_then(|s| Duration::try_from_secs_f64(s).ok());
+        Next::Again(Trouble { cause: status.to_string(), message: said.clone(), after, is_about_all, kind })
     };
     let is_filter =
         has(&["content_filter", "responsibleaipolicy", "content_policy", "content management policy"])
@@ -153,6 +160,7 @@ fn judge_error(status: u16, retry_after_s: Option<f64>, error: &WireError, reque
             cause: "loading".into(),
             message: said,
             after,
+            is_about_all: true,
             kind: TroubleKind::Slow,
         });
     }
@@ -219,6 +227,10 @@ fn short_message(status: u16, error: &WireError, request: &Request) -> String {
         (true, true) => format!("status {status}"),
     }
 }
+
+/// Words of an error that names a rate.
+const RATES: [&str; 8] =
+    ["per minute", "per min", "per second", "per hour", "per day", "(rpm)", "(tpm)", "tokens per"];
 
 /// How long to leave a server alone that says that it loads its model.
 const LOADING: Duration = Duration::from_secs(2);

@@ -21,6 +21,9 @@ pub struct Reply {
     pub status: u16,
     /// Seconds that the server asked to wait (`Retry-After`, `retry-after-ms`), if it did.
     pub retry_after_s: Option<f64>,
+    /// Seconds until a rate is filled up again that the server says is used up (`x-ratelimit-remaining-…: 0` with
+    /// `x-ratelimit-reset-…`), if it says so.
+    pub rate_reset_s: Option<f64>,
     /// The body, unread. A stream is put together into the body that the same request without `stream` would get.
     pub body: String,
 }

@@ -4,7 +4,7 @@ use super::ProjectError;
 use super::Transports;
 use crate::pure::recipe::Recipe;
 use crate::pure::recipe::RoleModels;
-use crate::runtime::model::{Client, KeyLookup, OnRetry};
+use crate::runtime::model::{Client, KeyLookup, OnNews};
 use secrecy::SecretString;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub fn resolve(recipe: &Recipe) -> Result<RoleModels, ProjectError> {
 }
 
 /// A client over the recipe's endpoints and its simulated world.
-pub fn client(recipe: &Recipe, on_retry: OnRetry) -> Client<Transports> {
+pub fn client(recipe: &Recipe, on_retry: OnNews) -> Client<Transports> {
     Client::new(Transports::new(keys(), recipe.sim.clone()), recipe.limits.clone(), on_retry)
 }
 

@@ -9,7 +9,7 @@ use crate::pure::recipe::RoleModels;
 use crate::runtime::engine::memo::{Memo, MemoAt};
 use crate::runtime::engine::{EventBus, Shutdown, WorkSetup, each};
 use crate::runtime::journal::{Journal, Options, Reader};
-use crate::runtime::model::OnRetry;
+use crate::runtime::model::OnNews;
 use futures::Stream;
 use std::path::Path;
 
@@ -34,7 +34,7 @@ impl Workbench {
         project: &Project,
         models: RoleModels,
         shutdown: Shutdown,
-        on_retry: OnRetry,
+        on_retry: OnNews,
     ) -> Result<Self, ProjectError> {
         let answers = Reader::open(journal.dir())?.counts()?.answers;
         let limits = &project.recipe.limits;

@@ -34,7 +34,12 @@ impl Transport for SimTransport {
                     Some(on_delta) => stream(&completion, per_token, on_delta).await,
                     None => tokio::time::sleep(whole(&completion, per_token)).await,
                 }
-                let reply = Reply { status: 200, retry_after_s: None, body: completion.body(cached) };
+                let reply = Reply {
+                    status: 200,
+                    retry_after_s: None,
+                    rate_reset_s: None,
+                    body: completion.body(cached),
+                };
                 ticket.answered(&completion, cached);
                 Ok(reply)
             }
@@ -42,7 +47,7 @@ impl Transport for SimTransport {
                 tokio::time::sleep(after).await;
                 ticket.turned_away();
                 let ErrorReply { status, retry_after_s, body, html: _ } = reply;
-                Ok(Reply { status, retry_after_s, body })
+                Ok(Reply { status, retry_after_s, rate_reset_s: None, body })
             }
             Outgoing::Reset { after, .. } => {
                 tokio::time::sleep(after).await;

@@ -14,7 +14,7 @@ use crate::pure::answer::{Answer, Outcome};
 use crate::pure::call::{Call, Purpose, Role};
 use crate::pure::text::{Printable, one_line, printable};
 use crate::runtime::model::wire::ReasoningSplitter;
-use crate::runtime::model::{Delta, Retrying};
+use crate::runtime::model::{ClientNews, Delta, Retrying};
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
@@ -262,8 +262,8 @@ impl Screen {
     }
 
     /// An attempt failed and will be made again.
-    pub(super) fn retries(&self, retrying: &Retrying) {
-        let Retrying { role, cause, wait, .. } = retrying;
+    pub(super) fn hears_client(&self, news: &ClientNews) {
+        let ClientNews::Retry(Retrying { role, cause, wait, .. }) = news else { return };
         let text =
             format!("{}: {}; again in {:.1} s", role.as_str(), one_line(cause, 40), wait.as_secs_f64());
         match (self.manner, role) {

@@ -8,7 +8,7 @@ use crate::pure::text::printable;
 use crate::runtime::engine::memo::Memo;
 use crate::runtime::engine::shutdown;
 use crate::runtime::journal::{Durability, Journal, Options};
-use crate::runtime::model::Retrying;
+use crate::runtime::model::ClientNews;
 use crate::runtime::project::{
     Project, ProjectError, SessionDir, SessionEntry, SessionTurn, Transports, Workbench,
 };
@@ -165,7 +165,7 @@ fn bench_over(
     screen: &Arc<Screen>,
 ) -> Result<Workbench, ProjectError> {
     let screen = Arc::clone(screen);
-    let on_retry = Arc::new(move |retrying: Retrying| screen.retries(&retrying));
+    let on_retry = Arc::new(move |news: ClientNews| screen.hears_client(&news));
     let (_, shutdown) = shutdown();
     Workbench::new(journal, project, models.clone(), shutdown, on_retry)
 }

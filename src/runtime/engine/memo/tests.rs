@@ -29,7 +29,7 @@ impl Transport for Counter {
             on_delta(Delta::Text(n.to_string()));
         }
         let body = self.body.replace('#', &n.to_string());
-        Ok(Reply { status: self.status, retry_after_s: None, body })
+        Ok(Reply { status: self.status, retry_after_s: None, rate_reset_s: None, body })
     }
 }
 

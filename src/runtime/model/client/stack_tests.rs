@@ -18,10 +18,10 @@ async fn ask_all<T: Transport + 'static>(
 ) -> (Vec<Answer>, u32) {
     let retried = Arc::new(AtomicU32::new(0));
     let heard = retried.clone();
-    let on_retry: OnRetry = Arc::new(move |_| {
-        heard.fetch_add(1, Ordering::SeqCst);
+    let on_news: OnNews = Arc::new(move |news| {
+        heard.fetch_add(u32::from(matches!(news, ClientNews::Retry(_))), Ordering::SeqCst);
     });
-    let client = Arc::new(Client::new(transport, limits, on_retry));
+    let client = Arc::new(Client::new(transport, limits, on_news));
     let mut tasks = JoinSet::new();
     for i in 0..n {
         let (client, model) = (client.clone(), model.clone());

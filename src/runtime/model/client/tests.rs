@@ -39,8 +39,9 @@ impl Transport for Script {
             if script.is_empty() { Meets::Body(GOOD) } else { script.remove(0) }
         };
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let reply =
-            |status, retry_after_s, body: &str| Ok(Reply { status, retry_after_s, body: body.into() });
+        let reply = |status, retry_after_s, body: &str| {
+            Ok(Reply { status, retry_after_s, rate_reset_s: None, body: body.into() })
+        };
         match next {
             Meets::Status(status, after) => reply(status, after, ""),
             Meets::Body(body) => reply(200, None, body),
@@ -88,7 +89,15 @@ async fn ask(script: Vec<Meets>, limits: Limits) -> Seen {
     let retries = Arc::new(Mutex::new(Vec::new()));
     let heard = retries.clone();
     let transport = Script { script: Mutex::new(script), ..Script::default() };
-    let client = Client::new(transport, limits, Arc::new(move |retry| heard.lock().unwrap().push(retry)));
+    let client = Client::new(
+        transport,
+        limits,
+        Arc::new(move |news| {
+            if let ClientNews::Retry(retry) = news {
+                heard.lock().unwrap().push(retry);
+            }
+        }),
+    );
     let began = Instant::now();
     let deltas = Mutex::new(Vec::new());
     let on_delta = |delta| deltas.lock().unwrap().push(delta);

@@ -111,7 +111,7 @@ async fn stream(server: &Server) -> (Result<Reply, Fault>, Vec<Delta>) {
 }
 
 fn reply(status: u16, retry_after_s: Option<f64>, body: &str) -> Reply {
-    Reply { status, retry_after_s, body: body.into() }
+    Reply { status, retry_after_s, rate_reset_s: None, body: body.into() }
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ fn request() -> Request {
 }
 
 fn reply(status: u16, body: &str) -> Reply {
-    Reply { status, retry_after_s: None, body: body.into() }
+    Reply { status, retry_after_s: None, rate_reset_s: None, body: body.into() }
 }
 
 /// What follows, in a word.
@@ -79,7 +79,7 @@ fn every_status_means_one_thing() {
         check_reply(reply(status, "<html>not JSON</html>"), expected);
         check_reply(reply(status, r#"{"error":{"message":"m","code":null}}"#), expected);
     }
-    let busy = Reply { status: 503, retry_after_s: Some(3.0), body: String::new() };
+    let busy = Reply { status: 503, retry_after_s: Some(3.0), rate_reset_s: None, body: String::new() };
     check_reply(busy, "slow");
 }
 
