@@ -263,3 +263,20 @@ fn only_this_machine_is_never_proxied() {
         assert_eq!(is_this_machine(&reqwest::Url::parse(url).unwrap()), local, "{url}");
     }
 }
+
+#[test]
+fn a_rate_that_is_used_up_says_when_it_is_filled_again() {
+    let check = |pairs: &[(&'static str, &'static str)], expected: Option<f64>| {
+        let headers = pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        assert_eq!(rate_reset(&headers.collect()), expected, "{pairs:?}");
+    };
+    check(&[], None);
+    check(&[("x-ratelimit-remaining-requests", "12"), ("x-ratelimit-reset-requests", "6s")], None);
+    check(&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "6m0.5s")], Some(360.5));
+    check(&[("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", "120ms")], Some(0.12));
+    check(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000000")], None);
+    check(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "2")], Some(2.0));
+    check(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "soon")], None);
+}

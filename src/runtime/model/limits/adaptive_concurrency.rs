@@ -122,8 +122,7 @@ struct RefusalWall {
     cuts: u32,
     /// Cuts in a row at which few calls of many were refused.
     mild: u32,
-    /// The share of refusals before the last small reduction, and how often a reduction did not help.
-    share: f64,
+    /// How often fewer calls were refused as often as before.
     strikes: u32,
 }
 
@@ -368,6 +367,7 @@ impl ConcurrencyController {
             _ => 0.8,
         };
         self.wall.ceiling = limit;
+        self.wall.strikes = 0;
         (self.wall.outcomes, self.wall.refused) = (0.0, 0.0);
         self.limit = self.in_flight.clamp(least * limit, 0.95 * limit);
         self.wall.floor = self.limit;
@@ -382,7 +382,7 @@ impl ConcurrencyController {
     /// So large a share is refused whatever is done: goes on as before the first cut.
     fn leave_wall(&mut self, now: f64, share: f64) {
         self.usual = share.min(0.15);
-        self.limit = self.wall.top;
+        self.limit = self.wall.top.min(2.0 * self.wall.floor);
         self.search_again(now);
     }
 
@@ -403,28 +403,16 @@ impl ConcurrencyController {
             return;
         }
         let share = self.wall.refused / self.wall.outcomes.max(1.0);
-        if self.wall.outcomes >= 150.0 && share - self.usual > 0.018 && self.limit < 0.8 * self.wall.top {
-            // Each try costs hundreds of answers, so a wall refuses fewer. These are refused whatever is done.
-            return self.leave_wall(now, share);
+        if self.wall.outcomes >= 150.0 && share - self.usual > 0.018 && self.limit < 0.9 * self.wall.floor {
+            self.wall.strikes += 1;
+            if self.wall.strikes >= 2 {
+                // Twice, fewer calls were refused as often as before. They are refused whatever is done.
+                return self.leave_wall(now, share);
+            }
+            self.wall.floor = self.limit;
+            (self.wall.outcomes, self.wall.refused) = (0.0, 0.0);
         }
         let MeasureWindow { answers, refused, sent, .. } = self.window;
-        if refused >= 4.0 && answers + refused >= 40.0 {
-            let share = refused / (answers + refused);
-            if share - 1.3 * self.usual > 0.006 {
-                let is_strike = self.wall.share > 0.0 && share >= 0.6 * self.wall.share;
-                self.wall.strikes = if is_strike { self.wall.strikes + 1 } else { 0 };
-                self.wall.share = share;
-                if self.wall.strikes >= 3 {
-                    return self.leave_wall(now, share);
-                }
-                self.wall.ceiling = self.limit;
-                self.limit *= 1.0 - (1.2 * share).max(0.03);
-                self.change = Some(LimitReason::Refused);
-            }
-            self.wall.before = None;
-            self.measure(now, 0.0);
-            return;
-        }
         let is_full = self.in_flight >= 0.97 * self.limit.floor() || self.limit < 4.0 && sent >= 8.0;
         if refused > 0.0 && answers < 100.0 * refused || self.debt > 0.0 || !is_full || sent < 4.0 {
             return;
@@ -435,11 +423,11 @@ impl ConcurrencyController {
         }
         if self.wall.before.take().is_some() {
             // A little more was tried and is kept.
-            self.wall.step = (2.0 * self.wall.step).min(0.5);
+            self.wall.step = if is_near { 0.1 } else { (2.0 * self.wall.step).min(0.5) };
         }
         if answers >= 30.0 {
             self.wall.mild = 0;
-            (self.wall.cuts, self.wall.strikes, self.wall.share) = (0, 0, 0.0);
+            self.wall.cuts = 0;
         }
         if self.limit > 4.0 * self.wall.floor.max(4.0) {
             return self.search_again(now);

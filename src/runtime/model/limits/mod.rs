@@ -173,7 +173,7 @@ impl Limiter {
             }
             SendTime::Later => return Gate::Wait,
         }
-        if state.unsaved > state.concurrency.target() {
+        if state.unsaved >= state.concurrency.target() {
             return Gate::Wait;
         }
         let reserved = size.bytes as f64 * state.tokens_per_byte + f64::from(size.max_tokens);
@@ -321,3 +321,5 @@ impl Drop for Permit {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod worlds;

@@ -7,6 +7,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// How much longer one request may be on its way than another: a window at the endpoint holds what arrived in it, and not
+/// what was sent in it.
+const ON_THE_WAY: Duration = Duration::from_millis(200);
+
 /// A limit per minute, spread over the minute: endpoints often enforce shorter windows than they state, and a run that
 /// spends its minute in one second looks stuck for the other 59.
 #[derive(Debug)]
@@ -20,8 +24,8 @@ impl Pace {
     pub(super) fn per_minute(limit: u32) -> Self {
         let limit = f64::from(limit.max(1));
         Self {
-            minute: Window::new(limit, Duration::from_secs(60)),
-            ten_seconds: Window::new((limit / 6.0).ceil(), Duration::from_secs(10)),
+            minute: Window::new(limit, Duration::from_secs(60) + ON_THE_WAY),
+            ten_seconds: Window::new((limit / 6.0).ceil(), Duration::from_secs(10) + ON_THE_WAY),
             next_id: 0,
         }
     }

@@ -10,6 +10,10 @@ fn limits(concurrency: Concurrency, rpm: Option<u32>, tpm: Option<u32>) -> Limit
     Limits { concurrency, rpm, tpm, ..Limits::default() }
 }
 
+fn limiter(limits: &Limits) -> Limiter {
+    Limiter::new(limits, Box::new(|_| {}))
+}
+
 /// One thing that wants to go: its turn, arrival, how long it takes, its size.
 #[derive(Debug, Clone, Copy)]
 struct Job {
@@ -24,7 +28,7 @@ fn run(limits: &Limits, jobs: Vec<Job>) -> (Vec<(Duration, Job)>, u32) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let limiter = Limiter::new(limits);
+        let limiter = limiter(limits);
         let epoch = Instant::now();
         let (now, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let mut tasks = JoinSet::new();
@@ -109,12 +113,16 @@ fn a_rate_is_used_up_and_not_saved_up() {
     let (went, _) = run(&limits(Concurrency::Fixed(99), Some(60), None), jobs);
     let last = went.last().unwrap().0;
     assert_eq!(busiest_minute(&went, |_| 1), 60);
-    assert_eq!(last.as_secs(), 170, "three minutes' worth, ten at the start of each ten seconds");
+    assert_eq!(
+        last.as_secs(),
+        174,
+        "three minutes' worth, ten at the start of each ten seconds, and a little for the way"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_holds_for_everyone() {
-    let limiter = Limiter::new(&limits(Concurrency::Fixed(9), None, None));
+    let limiter = limiter(&limits(Concurrency::Fixed(9), None, None));
     let began = Instant::now();
     limiter.pause(Duration::from_secs(7));
     limiter.pause(Duration::from_secs(3));
@@ -123,9 +131,66 @@ async fn a_pause_holds_for_everyone() {
     assert_eq!(began.elapsed().as_secs(), 7);
 }
 
+/// 64 calls at a time of 20 ms, of which every thirtieth is refused first and asked to wait a second: the seconds it takes.
+async fn seconds_with_refusals(refused_first: bool) -> f64 {
+    let limiter = limiter(&limits(Concurrency::Fixed(64), None, None));
+    let began = Instant::now();
+    let mut tasks = JoinSet::new();
+    for n in 0..30_000_u64 {
+        let limiter = limiter.clone();
+        tasks.spawn(async move {
+            let size = Size { bytes: 1, max_tokens: 1 };
+            if refused_first && n % 30 == 0 {
+                let permit = limiter.acquire(n, size).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                permit.refused(Some(Duration::from_secs(1)));
+                drop(permit);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            let permit = limiter.acquire(n, size).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            permit.answered(Usage { prompt: 1, cached: 0, completion: 1 });
+        });
+    }
+    tasks.join_all().await;
+    began.elapsed().as_secs_f64()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_among_answers_delays_its_own_call() {
+    let (calm, disturbed) = (seconds_with_refusals(false).await, seconds_with_refusals(true).await);
+    assert!(calm > 9.0 && calm / disturbed >= 0.7, "{calm} s, and {disturbed} s with refusals");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_only_refuses_is_left_alone_as_long_as_it_asks() {
+    let limiter = limiter(&limits(Concurrency::Fixed(9), None, None));
+    let size = Size { bytes: 1, max_tokens: 1 };
+    let began = Instant::now();
+    for _ in 0..REFUSED_IN_A_ROW {
+        limiter.acquire(0, size).await.refused(Some(Duration::from_secs(5)));
+    }
+    let _permit = limiter.acquire(0, size).await;
+    assert_eq!(began.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_call_goes_when_the_answer_is_there_and_only_so_many_wait_for_the_journal() {
+    let limiter = limiter(&limits(Concurrency::Fixed(2), None, None));
+    let size = Size { bytes: 1, max_tokens: 1 };
+    let mut kept = Vec::new();
+    while let Ok(permit) = tokio::time::timeout(Duration::from_secs(1), limiter.acquire(0, size)).await {
+        permit.answered(Usage::default());
+        kept.push(permit);
+    }
+    assert_eq!(kept.len(), 2, "as many as there may be calls in flight");
+    kept.pop();
+    assert!(tokio::time::timeout(Duration::from_secs(1), limiter.acquire(0, size)).await.is_ok());
+}
+
 #[tokio::test(start_paused = true)]
 async fn whoever_gives_up_leaves_the_queue() {
-    let limiter = Limiter::new(&limits(Concurrency::Fixed(1), None, None));
+    let limiter = limiter(&limits(Concurrency::Fixed(1), None, None));
     let size = Size { bytes: 1, max_tokens: 1 };
     let held = limiter.acquire(0, size).await;
     let gave_up = tokio::time::timeout(Duration::from_secs(1), limiter.acquire(1, size)).await;
@@ -138,7 +203,7 @@ async fn whoever_gives_up_leaves_the_queue() {
 
 #[tokio::test(start_paused = true)]
 async fn reservations_become_what_was_used() {
-    let limiter = Limiter::new(&limits(Concurrency::Fixed(9), None, Some(6000)));
+    let limiter = limiter(&limits(Concurrency::Fixed(9), None, Some(6000)));
     let size = Size { bytes: 0, max_tokens: 900 };
     let began = Instant::now();
     for _ in 0..10 {
@@ -159,7 +224,7 @@ fn adapt(server: &Server, calls: usize) -> (u64, u32, u32) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let limiter = Limiter::new(&limits(Concurrency::Auto, None, None));
+        let limiter = limiter(&limits(Concurrency::Auto, None, None));
         let slots = Arc::new(tokio::sync::Semaphore::new(server.slots as usize));
         let refused = Arc::new(AtomicU32::new(0));
         let refuses = server.refuses;
@@ -178,14 +243,14 @@ fn adapt(server: &Server, calls: usize) -> (u64, u32, u32) {
                     }
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     refused.fetch_add(1, Ordering::SeqCst);
-                    permit.pushed_back();
+                    permit.refused(None);
                     drop(permit);
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             });
         }
         tasks.join_all().await;
-        let limit = limiter.lock().concurrency.limit();
+        let limit = limiter.allowed();
         (began.elapsed().as_secs(), refused.load(Ordering::SeqCst), limit)
     })
 }
