@@ -383,7 +383,7 @@ fn table() -> Vec<World> {
             let law = Law {
                 whole: if latency > 10.0 { 0.5 } else { whole },
                 steady: 0.88,
-                refused: if latency < 0.1 { 0.05 } else { 0.01 },
+                refused: if latency < 0.1 { 0.08 } else { 0.01 },
                 ..LAW
             };
             worlds.push(World { law, ..world(&name, Server::Rate { per_second, asks_to_wait }, latency) });
