@@ -6,7 +6,7 @@ use crate::support::Scratch;
 fn every_case_is_judged_and_the_threshold_decides_the_exit_code() {
     let scratch = Scratch::new();
     let args = ["test", "harmlessness", "--model", "sim", "--json"];
-    let done = scratch.run(&args).code(0);
+    let done = scratch.run(&args).code(1);
     let report = done.summary();
     let number = |value: &serde_json::Value| value.as_u64().expect("a count");
     let (cases, passed) = (number(&report["cases"]), number(&report["passed"]));
@@ -20,6 +20,7 @@ fn every_case_is_judged_and_the_threshold_decides_the_exit_code() {
     let again = scratch.run(&args).summary();
     assert_eq!(calls(&again), (0, calls(&report).0), "the second time everything is known");
     assert_eq!((&again["wrong"], &again["all"]), (&report["wrong"], &report["all"]));
+    scratch.run(&[&args[..], &["--no-fail"]].concat()).code(0);
     scratch.run(&[&args[..], &["--threshold", "1"]].concat()).code(1);
     scratch.run(&[&args[..], &["--threshold", "0"]].concat()).code(0);
     scratch.run(&[&args[..], &["--threshold", "2"]].concat()).code(2);
@@ -52,7 +53,9 @@ fn after_an_edit_only_the_cases_it_reaches_are_asked() {
     let scratch = Scratch::new();
     scratch.write("two.toml", TWO);
     let asked = |more: &[&str]| {
-        let done = scratch.run(&[&["test", "two.toml", "--model", "sim", "--json"], more].concat()).code(0);
+        let done = scratch
+            .run(&[&["test", "two.toml", "--model", "sim", "--json", "--no-fail"], more].concat())
+            .code(0);
         let report = done.summary();
         (report["cases"].as_u64(), report["calls"]["asked"].as_u64())
     };
@@ -74,6 +77,7 @@ fn people_get_a_table_and_ci_servers_junit() {
         "two.toml",
         "--model",
         "sim",
+        "--no-fail",
         "--junit",
         "reports/amend.xml",
         "--set",

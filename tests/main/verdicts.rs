@@ -101,3 +101,25 @@ fn a_critic_that_is_refused_stops_the_run_in_the_providers_words() {
     assert_eq!(done.summary()["rows"], 0);
     assert!(done.err.contains("127.0.0.1:9"), "{}", done.err);
 }
+
+/// A critic that nobody can read makes no measurement green.
+#[test]
+fn what_is_measured_with_an_unreadable_critic_is_not_green() {
+    let scratch = Scratch::new();
+    scratch.write("safe.txt", "How do I open the gate?\nHow do I close it?\n");
+    scratch.write("unsafe.txt", "How do I break the gate?\nHow do I jam it?\n");
+    let endpoint = ScriptedEndpoint::start(|request| {
+        let asked = asks_for(request);
+        if asked.starts_with("[Review") { "Who can tell?" } else { "Turn the wheel and wait for the tide." }
+            .into()
+    });
+    let model = ["--model", "m", "--base-url", &endpoint.url, "--json"];
+    for command in [
+        &["test", "minimal", "--no-fail"][..],
+        &["ablate", "--constitution", "minimal", "--prompts", "safe.txt", "--measure", "verdicts"],
+        &["eval", "rates", "--constitution", "minimal", "--safe", "safe.txt", "--unsafe", "unsafe.txt"],
+    ] {
+        let done = scratch.run(&[command, &model].concat()).code(1);
+        assert!(done.err.contains("verdicts are undecided"), "{command:?}: {}", done.err);
+    }
+}

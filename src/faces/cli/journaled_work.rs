@@ -8,7 +8,7 @@ use crate::pure::ask::Stop;
 use crate::pure::recipe::RoleModels;
 use crate::pure::text::{printable, short_count};
 use crate::runtime::engine::memo::MemoAt;
-use crate::runtime::engine::{CallCounts, EventBus, Stopper, shutdown};
+use crate::runtime::engine::{CallCounts, EventBus, Stopper, VerdictCounts, shutdown};
 use crate::runtime::journal::Options;
 use crate::runtime::model::ClientNews;
 use crate::runtime::project::{Project, Transports, Workbench};
@@ -132,6 +132,21 @@ impl JournaledWork {
 /// Where the answers of a command are kept: the directory that is named, or one beside the runs.
 pub(super) fn kept_in(named: Option<&String>, project: &Project, what: &str) -> PathBuf {
     named.map_or_else(|| format!("runs/{}-{what}", project.constitution.id).into(), PathBuf::from)
+}
+
+/// Fails when so many verdicts are undecided that what was counted says nothing: a critic that nobody can read is not a
+/// good result.
+pub(super) fn require_verdicts(counts: VerdictCounts, most: f64) -> Result<(), Failure> {
+    if counts.share_undecided() <= most {
+        return Ok(());
+    }
+    let VerdictCounts { asked, undecided } = counts;
+    Err(Failure::new(
+        super::failure::Kind::Findings,
+        format!("{undecided} of {asked} verdicts are undecided"),
+    )
+    .hint("ask one with `amend chat` to see what the critic answers, or try the endpoint with `amend doctor`")
+    .hint("`limits.max_undecided_share` says how many may be undecided"))
 }
 
 /// What a share must be, for `--threshold` and its like.

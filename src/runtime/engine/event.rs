@@ -5,7 +5,7 @@
 use crate::pure::answer::Usage;
 use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report::JudgeReport;
-use crate::pure::transcript::Substitute;
+use crate::pure::transcript::{Substitute, Transcript};
 use crate::runtime::model::{ClientNews, ConcurrencyChange, Retrying};
 use serde::Serialize;
 
@@ -218,6 +218,12 @@ pub struct VerdictCounts {
 }
 
 impl VerdictCounts {
+    /// The verdicts of one transcript.
+    pub fn of(transcript: &Transcript) -> Self {
+        let undecided = transcript.critiques.iter().filter(|critique| !critique.verdict.is_decided());
+        Self { asked: transcript.critiques.len() as u64, undecided: undecided.count() as u64 }
+    }
+
     /// The share that is undecided; 0 where nothing was asked.
     pub fn share_undecided(&self) -> f64 {
         if self.asked == 0 { 0.0 } else { self.undecided as f64 / self.asked as f64 }

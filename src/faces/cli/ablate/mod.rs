@@ -7,7 +7,7 @@ mod report;
 
 use super::Failure;
 use super::failure::stopped;
-use super::journaled_work::{JournaledWork, WorkMemo, kept_in};
+use super::journaled_work::{JournaledWork, WorkMemo, kept_in, require_verdicts};
 use super::settings::RecipeArgs;
 use crate::pure::method::ablation_metrics::{Questions, Yardstick, observe};
 use crate::pure::method::{MethodContext, critique_revision};
@@ -17,7 +17,7 @@ use crate::pure::reports::ablation::{Design, Figure, FigureReporter, Sample, Var
 use crate::pure::reports::cost_estimate::{bounds, total};
 use crate::pure::text::short_count;
 use crate::runtime::dataset::prompts::{self, RepeatFilter, Row};
-use crate::runtime::engine::{CallCounts, CallMeter, ReadAhead};
+use crate::runtime::engine::{CallCounts, CallMeter, ReadAhead, VerdictCounts};
 use crate::runtime::project::{Project, RereadablePrompts, models};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -125,6 +125,7 @@ struct Sums<'a> {
     simulated: bool,
     with_hazard: u64,
     without_draft: u64,
+    verdicts: VerdictCounts,
 }
 
 /// Runs the command.
@@ -166,6 +167,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         (false, true) => told.csv(),
         (false, false) => told.text(),
     });
+    require_verdicts(sums.verdicts, project.recipe.limits.max_undecided_share)?;
     Ok(ExitCode::from(u8::from(told.rejects > 0 || told.without_draft > 0)))
 }
 
@@ -214,11 +216,16 @@ impl<'a> Sums<'a> {
             simulated: false,
             with_hazard: 0,
             without_draft: 0,
+            verdicts: VerdictCounts::default(),
         }
     }
 
     fn add(&mut self, done: &Done) {
         self.figures.add(&done.sample);
+        for observed in done.sample.observed.iter().flat_map(|rounds| rounds.values()) {
+            self.verdicts.asked += u64::from(observed.decided + observed.undecided);
+            self.verdicts.undecided += u64::from(observed.undecided);
+        }
         for (sum, calls) in self.calls.iter_mut().zip(&done.calls) {
             sum.asked += calls.asked;
             sum.from_journal += calls.from_journal;

@@ -6,7 +6,7 @@ mod junit;
 mod report;
 
 use super::Failure;
-use super::journaled_work::{JournaledWork, WorkMemo, check_share, kept_in};
+use super::journaled_work::{JournaledWork, WorkMemo, check_share, kept_in, require_verdicts};
 use super::settings::RecipeArgs;
 use super::style::Style;
 use crate::pure::constitution::{Constitution, Expect, Principle, TestCase};
@@ -14,7 +14,7 @@ use crate::pure::diagnostic::nearest;
 use crate::pure::method::criticise_case;
 use crate::pure::text::{printable, printable_json};
 use crate::pure::transcript::{Critique, Verdict};
-use crate::runtime::engine::at_hand;
+use crate::runtime::engine::{VerdictCounts, at_hand};
 use crate::runtime::project::models;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,8 @@ use std::process::ExitCode;
 /// not. An undecided verdict never passes. Answers are kept: a second run asks nothing, and after an edit only the cases
 /// of the principles that changed are asked.
 ///
-/// Exit codes: 0 when at least the share of cases that `--threshold` names passes, or none is named; 1 when fewer do.
+/// Exit codes: 0 when every case passes, or at least the share that `--threshold` names; 1 when fewer do, or when most
+/// verdicts are undecided.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  amend test harmlessness --model sim\n  \
                         amend test my.toml recipe.toml --threshold 0.9 --junit report.xml\n  \
@@ -44,6 +45,9 @@ pub(super) struct Args {
     /// Exit with 1 when the share of cases that pass, from 0 to 1, is below this
     #[arg(long, value_name = "SHARE")]
     threshold: Option<f64>,
+    /// Exit with 0 whatever cases fail
+    #[arg(long, conflicts_with = "threshold")]
+    no_fail: bool,
     /// Where answers are kept, so that only what an edit reaches is asked again [default: runs/ID-test]
     #[arg(long, value_name = "DIR")]
     out: Option<String>,
@@ -89,8 +93,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
     let _ = writeln!(std::io::stdout().lock(), "{text}");
+    let undecided = judged.iter().filter(|(_, _, critique)| !critique.verdict.is_decided()).count();
+    let verdicts = VerdictCounts { asked: judged.len() as u64, undecided: undecided as u64 };
+    require_verdicts(verdicts, project.recipe.limits.max_undecided_share)?;
     let share = judged.iter().filter(|case| passes(case)).count() as f64 / judged.len() as f64;
-    Ok(ExitCode::from(u8::from(args.threshold.is_some_and(|least| share < least))))
+    let least = args.threshold.unwrap_or(if args.no_fail { 0.0 } else { 1.0 });
+    Ok(ExitCode::from(u8::from(share < least)))
 }
 
 /// The cases of the principles that are named, or of all.

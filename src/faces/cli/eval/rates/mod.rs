@@ -7,7 +7,7 @@ mod report;
 use super::{BadRows, read_failure};
 use crate::faces::cli::Failure;
 use crate::faces::cli::failure::stopped;
-use crate::faces::cli::journaled_work::{JournaledWork, WorkMemo, check_share, kept_in};
+use crate::faces::cli::journaled_work::{JournaledWork, WorkMemo, check_share, kept_in, require_verdicts};
 use crate::faces::cli::settings::RecipeArgs;
 use crate::faces::cli::style::Style;
 use crate::pure::method::make_transcript;
@@ -19,7 +19,7 @@ use crate::pure::reports::refusal_rates::{Replies, SetReport, SetReporter};
 use crate::pure::text::printable;
 use crate::runtime::dataset::prompts::{Columns, PROMPT_COLUMNS, Picked, Row};
 use crate::runtime::dataset::readers::{self, RereadableSources};
-use crate::runtime::engine::ReadAhead;
+use crate::runtime::engine::{ReadAhead, VerdictCounts};
 use crate::runtime::project::models;
 use serde_json::Value;
 use std::io::Write as _;
@@ -114,6 +114,7 @@ impl Asked {
 struct Answered {
     asked: Asked,
     replies: Replies,
+    verdicts: VerdictCounts,
     simulated: bool,
 }
 
@@ -160,8 +161,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let answered = async |ask: &WorkMemo<'_>, asked: Asked| {
         let transcript = make_transcript(ask, &cx, &asked.prompt).await?;
         let simulated = transcript.models.iter().any(|(_, model)| is_simulated(model));
-        Ok(Answered { asked, replies: Replies::of(&transcript, revised), simulated })
+        let verdicts = VerdictCounts::of(&transcript);
+        Ok(Answered { asked, verdicts, replies: Replies::of(&transcript, revised), simulated })
     };
+    let mut verdicts = VerdictCounts::default();
     let (mut safe, mut harmful, mut simulated) = (SetReporter::default(), SetReporter::default(), false);
     work.each("prompts", counts.iter().sum(), items, &answered, |answered| {
         let reporter = match answered.asked.side {
@@ -170,6 +173,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         };
         reporter.add(answered.asked.category.as_deref(), &answered.replies);
         simulated |= answered.simulated;
+        verdicts.asked += answered.verdicts.asked;
+        verdicts.undecided += answered.verdicts.undecided;
         if args.rows {
             line(report::row(&answered, args.json));
         }
@@ -181,6 +186,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     } else {
         report::to_text(&rates, args.by.as_deref(), Style::of_stdout())
     });
+    require_verdicts(verdicts, project.recipe.limits.max_undecided_share)?;
     let failed = [&rates.safe, &rates.harmful].into_iter().any(has_failed);
     if failed && !args.json {
         let _ = writeln!(std::io::stderr().lock(), "some calls failed; the same command asks them again");
