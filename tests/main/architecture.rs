@@ -1,7 +1,9 @@
-//! Holds what ARCHITECTURE.md says of the floors: arrows point down only, the lowest floor is pure, every file has a head.
+//! Holds what ARCHITECTURE.md says of the floors: arrows point down only, no files go in circles, the lowest floor is pure,
+//! every file has a head.
 //!
 //! It reads the sources as text. Tests, and links in comments, are no arrows.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may import the rooms above it in this list, and nothing below it.
@@ -203,4 +205,188 @@ fn a_forbidden_import_is_told_with_file_line_and_rule() {
         "//! Calls.\n#[cfg(test)]\nmod tests {\n    use crate::runtime::sim::Mark;\n}\n",
         &[],
     );
+}
+
+/// The files that a file imports, by the paths of its `use` lines. A name that a folder's `mod.rs` gives on is looked up there,
+/// so that the arrow goes to the file that has it.
+struct Imports {
+    /// Module path (`pure::method::chain`) to file.
+    files: BTreeMap<String, String>,
+    /// What each `mod.rs` gives on: module path, then name to the child module that has it.
+    given_on: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Imports {
+    fn of(sources: &BTreeMap<String, String>) -> Self {
+        let mut files = BTreeMap::new();
+        let mut given_on = BTreeMap::new();
+        for (file, source) in sources {
+            let module = module_of(file);
+            given_on.insert(module.clone(), names_given_on(source));
+            files.insert(module, file.clone());
+        }
+        Self { files, given_on }
+    }
+
+    /// The file that has what a path names, seen from a module.
+    fn file_of(&self, from: &str, path: &str) -> Option<&str> {
+        let mut at: Vec<&str> =
+            if path.starts_with("crate::") { Vec::new() } else { from.split("::").collect() };
+        let mut names = path.split("::").filter(|name| *name != "crate" && *name != "self").peekable();
+        while names.next_if_eq(&"super").is_some() {
+            at.pop();
+        }
+        let mut module = at.join("::");
+        for name in names {
+            let child = if module.is_empty() { name.to_owned() } else { format!("{module}::{name}") };
+            if self.files.contains_key(&child) {
+                module = child;
+            } else if let Some(holder) = self.given_on.get(&module).and_then(|names| names.get(name)) {
+                module = format!("{module}::{holder}");
+            } else {
+                break;
+            }
+        }
+        self.files.get(&module).map(String::as_str)
+    }
+}
+
+/// `pure/method/chain.rs` is `pure::method::chain`; `mod.rs` is its folder's.
+fn module_of(file: &str) -> String {
+    file.trim_end_matches(".rs").trim_end_matches("/mod").replace('/', "::")
+}
+
+/// The paths of the `use` lines of a file's code, groups taken apart.
+fn used_paths(source: &str) -> Vec<String> {
+    let lines: Vec<&str> = code_lines(source).into_iter().map(|(_, line)| line).collect();
+    let code = lines.join("\n");
+    let mut paths = Vec::new();
+    for statement in code.split(';') {
+        let statement = statement.trim_start();
+        let words = ["use ", "pub use ", "pub(crate) use ", "pub(super) use "];
+        let Some(path) = words.iter().find_map(|word| statement.strip_prefix(*word)) else { continue };
+        spread("", path.trim(), &mut paths);
+    }
+    paths
+}
+
+/// `a::{b, c::{d}}` is `a::b` and `a::c::d`.
+fn spread(before: &str, path: &str, out: &mut Vec<String>) {
+    let Some((head, group)) = path.split_once('{') else {
+        let path = path.split(" as ").next().unwrap_or(path).trim();
+        return out.push(format!("{before}{path}"));
+    };
+    let inner = group.trim_end().trim_end_matches('}');
+    let (mut depth, mut part) = (0, String::new());
+    for c in inner.chars().chain([',']) {
+        match c {
+            ',' if depth == 0 => {
+                let whole = std::mem::take(&mut part);
+                if !whole.trim().is_empty() {
+                    spread(&format!("{before}{}", head.trim()), whole.trim(), out);
+                }
+                continue;
+            }
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        part.push(c);
+    }
+    if !part.trim().is_empty() {
+        spread(&format!("{before}{}", head.trim()), part.trim().trim_end_matches(','), out);
+    }
+}
+
+/// What a `mod.rs` gives on by `pub use child::Name`.
+fn names_given_on(source: &str) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    for path in used_paths(source) {
+        let parts: Vec<&str> = path.split("::").collect();
+        if let [child, .., name] = parts.as_slice()
+            && !["crate", "super", "self", "std"].contains(child)
+        {
+            names.insert((*name).to_owned(), parts[..parts.len() - 1].join("::"));
+        }
+    }
+    names
+}
+
+/// A circle of files, if there is one: each imports the next.
+fn circle(arrows: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    let mut left = arrows.clone();
+    // Take away what imports nothing that is left, until nothing goes any more: the rest goes in circles.
+    loop {
+        let free: Vec<String> = left
+            .iter()
+            .filter(|(_, to)| to.iter().all(|to| !left.contains_key(to)))
+            .map(|(file, _)| file.clone())
+            .collect();
+        if free.is_empty() {
+            break;
+        }
+        for file in free {
+            left.remove(&file);
+        }
+    }
+    let mut way = vec![left.keys().next()?.clone()];
+    loop {
+        let next = left[way.last()?].iter().find(|to| left.contains_key(*to))?.clone();
+        if let Some(at) = way.iter().position(|file| *file == next) {
+            return Some(way.split_off(at));
+        }
+        way.push(next);
+    }
+}
+
+/// Which file imports which, facades looked through.
+fn arrows(sources: &BTreeMap<String, String>) -> BTreeMap<String, BTreeSet<String>> {
+    let imports = Imports::of(sources);
+    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (file, source) in sources.iter().filter(|(file, _)| !file.ends_with("mod.rs")) {
+        let module = module_of(file);
+        let to = used_paths(source).into_iter().filter_map(|path| {
+            // A path that begins with neither is of another crate.
+            let is_ours = ["crate::", "super::", "self::"].iter().any(|ours| path.starts_with(ours));
+            imports
+                .file_of(&module, path.strip_prefix("self::").unwrap_or(&path))
+                .filter(|_| is_ours)
+                .map(str::to_owned)
+        });
+        arrows.insert(file.clone(), to.filter(|to| to != file && !to.ends_with("mod.rs")).collect());
+    }
+    arrows
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let sources: BTreeMap<String, String> = rust_files(&src)
+        .into_iter()
+        .map(|path| {
+            let file = path.strip_prefix(&src).expect("below src").to_string_lossy().replace('\\', "/");
+            (file, std::fs::read_to_string(&path).expect("a source file"))
+        })
+        .filter(|(file, _)| !is_test(file))
+        .collect();
+    let arrows = arrows(&sources);
+    assert!(arrows.values().map(BTreeSet::len).sum::<usize>() > 500, "hardly an import was understood");
+    assert_eq!(circle(&arrows), None, "each of these files imports the next, and the last one the first");
+}
+
+#[test]
+fn a_circle_is_found_through_a_facade_and_a_line_is_none() {
+    let found = |files: &[(&str, &str)]| {
+        let sources = files.iter().map(|(file, source)| ((*file).to_owned(), (*source).to_owned())).collect();
+        circle(&arrows(&sources))
+    };
+    let facade = ("pure/a/mod.rs", "//! A.\nmod one;\nmod two;\npub use one::{First, other};\n");
+    let one = ("pure/a/one.rs", "//! One.\nuse super::two::Second;\n");
+    let two = ("pure/a/two.rs", "//! Two.\nuse super::First;\n");
+    assert_eq!(found(&[facade, one, two]).map(|files| files.len()), Some(2));
+    let alone = ("pure/a/two.rs", "//! Two.\nuse std::fmt::{self, Write as _};\n");
+    assert_eq!(found(&[facade, one, alone]), None);
+    let grouped = ("pure/a/two.rs", "//! Two.\nuse crate::pure::a::{\n    one::{First},\n};\n");
+    let floor = ("pure/mod.rs", "//! Pure.\npub mod a;\n");
+    assert_eq!(found(&[floor, facade, one, grouped]).map(|files| files.len()), Some(2));
 }
