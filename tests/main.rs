@@ -44,6 +44,8 @@ mod init;
 mod label;
 #[path = "main/log.rs"]
 mod log;
+#[path = "main/measures.rs"]
+mod measures;
 #[path = "main/needs_data.rs"]
 mod needs_data;
 #[path = "main/plan.rs"]
