@@ -17,7 +17,8 @@ impl Concurrency {
     /// How many prompts are worked on side by side at most, so that memory does not grow with their number.
     pub fn width(self) -> usize {
         match self {
-            Self::Fixed(n) => usize::try_from(n).unwrap_or(usize::MAX),
+            // Prompts whose call waits for its next attempt come on top of those that keep the calls in flight.
+            Self::Fixed(n) => usize::try_from(n).unwrap_or(usize::MAX).saturating_mul(4),
             Self::Auto => 1 << 16,
         }
     }

@@ -15,7 +15,7 @@ use crate::pure::call::{Call, CallKey, Role};
 use crate::pure::recipe::ResolvedModel;
 use crate::pure::recipe::{Concurrency, Limits, SIM, is_simulated};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -77,6 +77,8 @@ pub struct Client<T> {
     draining: CancellationToken,
     /// The number of calls in flight of an endpoint changed.
     grown: Arc<Notify>,
+    /// Calls that wait for their next attempt.
+    apart: AtomicUsize,
 }
 
 impl<T> std::fmt::Debug for Client<T> {
@@ -122,6 +124,7 @@ impl<T: Transport> Client<T> {
             endpoints: Mutex::default(),
             draining: CancellationToken::new(),
             grown: Arc::default(),
+            apart: AtomicUsize::new(0),
         }
     }
 
@@ -172,7 +175,9 @@ impl<T: Transport> Client<T> {
                 Step::Done(recorded) => return Ok((recorded, permit)),
                 Step::Wait(wait) => {
                     drop(permit);
+                    let waiting = self.wait_apart(wait);
                     self.unless_draining(sleep(wait)).await?;
+                    drop(waiting);
                     asking.spent += wait;
                     if let Some(on_delta) = on_delta {
                         on_delta(Delta::Restart);
@@ -361,15 +366,25 @@ impl<T: Transport> Client<T> {
         Limiter::new(&self.limits, on_limit)
     }
 
+    /// Counts a call that waits for its next attempt, for as long as what is given lives: others go meanwhile.
+    fn wait_apart(&self, wait: Duration) -> WaitApart<'_> {
+        self.apart.fetch_add(1, Ordering::Relaxed);
+        if !wait.is_zero() {
+            self.grown.notify_one();
+        }
+        WaitApart(&self.apart)
+    }
+
     /// How many prompts keep all calls in flight that may be: some more than there may be calls, as prompts wait for the
-    /// journal in between.
+    /// journal in between, and one more for each that waits for its next attempt.
     pub fn prompts_wanted(&self) -> usize {
+        let apart = self.apart.load(Ordering::Relaxed);
         if let Concurrency::Fixed(n) = self.limits.concurrency {
-            return usize::try_from(n).unwrap_or(usize::MAX);
+            return usize::try_from(n).unwrap_or(usize::MAX).saturating_add(apart);
         }
         let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         let calls: u64 = endpoints.values().map(|endpoint| u64::from(endpoint.limiter.allowed())).sum();
-        usize::try_from(calls + calls / 4).unwrap_or(usize::MAX).max(PROMPTS_AT_FIRST)
+        usize::try_from(calls + calls / 4).unwrap_or(usize::MAX).saturating_add(apart).max(PROMPTS_AT_FIRST)
     }
 
     /// Waits until more or fewer calls may be in flight than before. For one listener.
@@ -390,6 +405,15 @@ impl<T: Transport> Client<T> {
             })
         };
         endpoints.entry(name).or_insert_with(new).clone()
+    }
+}
+
+/// A call that waits for its next attempt, which others need not wait for.
+struct WaitApart<'a>(&'a AtomicUsize);
+
+impl Drop for WaitApart<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
