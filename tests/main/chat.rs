@@ -188,7 +188,7 @@ fn needs_tmux_the_line_editor_knows_pastes_history_and_what_can_be_completed() {
     terminal.line("/on kidn");
     terminal.until_seen("did you mean `kind`?", 1);
     terminal.line("/set method.shedule=each");
-    terminal.until_seen("unknown field `shedule`", 1);
+    terminal.until_seen("unknown key `shedule`", 1);
     terminal.line("/quit");
     assert_eq!(terminal.exit_code(), 0);
     // What was typed is known to the next session.
@@ -269,7 +269,8 @@ fn needs_tmux_what_is_saved_is_training_data() {
     // The turn goes on with what was kept, not with the draft.
     assert_eq!(saved[1]["messages"][1], saved[0]["completion"][0]);
     assert!(rows("pairs.jsonl").iter().all(|row| row["chosen"] != row["rejected"]));
-    let report = scratch.run(&["test", "c.toml", "--model", "m", "--base-url", &sim.url, "--json"]).code(0);
+    let test = ["test", "c.toml", "--model", "m", "--base-url", &sim.url, "--no-fail", "--json"];
+    let report = scratch.run(&test).code(0);
     assert_eq!(report.summary()["cases"], 2);
 }
 
