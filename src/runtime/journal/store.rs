@@ -13,6 +13,7 @@ use crate::pure::reject::Reject;
 use crate::runtime::private_files;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// A response as it came, stored before anything was read from it (law 2).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +76,23 @@ pub struct PassInfo {
     /// Finished transcripts of the same plan in the journal already.
     pub transcripts: u64,
 }
+
+/// Looks an answer up, and whether it is whole.
+static FIND_ANSWER: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT prompt_id, role, model, status, body, packed, failure, attempts, latency_ms, {}
+         FROM answers a WHERE key = ?1",
+        is_whole("answers", "a")
+    )
+});
+
+/// Looks the outline of a finished transcript up, and whether it is whole.
+static FIND_OUTLINE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT outline, {} FROM transcripts t WHERE prompt_id = ?1 AND plan = ?2 AND provisional = 0",
+        is_whole("transcripts", "t")
+    )
+});
 
 /// The connection, the lock, and what the pass is about.
 #[derive(Debug)]
@@ -142,12 +160,7 @@ impl Store {
     }
 
     pub(super) fn answer(&self, key: &CallKey) -> rusqlite::Result<Option<(StoredAnswer, Option<Packed>)>> {
-        let sql = format!(
-            "SELECT prompt_id, role, model, status, body, packed, failure, attempts, latency_ms, {}
-             FROM answers a WHERE key = ?1",
-            is_whole("answers", "a")
-        );
-        let mut statement = self.db.prepare_cached(&sql)?;
+        let mut statement = self.db.prepare_cached(&FIND_ANSWER)?;
         let found = statement.query_row([&key.0[..]], |row| {
             if !row.get::<_, bool>(9)? {
                 return Err(damaged(&format!("answer {key}")));
@@ -229,11 +242,7 @@ impl Store {
         let mut meet = self.db.prepare_cached(sql).map_err(fail)?;
         meet.execute(params![id.0, self.pass, at]).map_err(fail)?;
 
-        let sql = format!(
-            "SELECT outline, {} FROM transcripts t WHERE prompt_id = ?1 AND plan = ?2 AND provisional = 0",
-            is_whole("transcripts", "t")
-        );
-        let mut done = self.db.prepare_cached(&sql).map_err(fail)?;
+        let mut done = self.db.prepare_cached(&FIND_OUTLINE).map_err(fail)?;
         let outline = done.query_row(params![id.0, self.plan], |row| {
             if row.get::<_, bool>(1)? {
                 row.get::<_, String>(0)

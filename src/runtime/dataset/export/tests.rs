@@ -335,6 +335,22 @@ fn a_folder_that_is_no_dataset_is_left_alone() {
 }
 
 #[test]
+fn of_two_exports_into_one_folder_the_second_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("d");
+    let lock = dir.path().join(".d.lock");
+    let other = std::fs::File::create(&lock).unwrap();
+    other.lock().unwrap();
+    let mut source = || Ok(Box::new((0..9).map(|n| Ok(transcript(n)))) as Transcripts<'static>);
+    let outcome = export(&mut source, &meta(), &all_configs(), &Gates::default(), &out);
+    assert!(matches!(outcome, Err(ExportError::Busy(_))), "{outcome:?}");
+    assert!(!out.exists());
+    drop(other);
+    export(&mut source, &meta(), &all_configs(), &Gates::default(), &out).unwrap();
+    assert!(!lock.exists(), "the lock goes with the export");
+}
+
+#[test]
 fn a_failed_export_leaves_the_dataset_that_was_there() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("d");
