@@ -2,7 +2,7 @@
 
 use super::read_failure;
 use crate::faces::cli::Failure;
-use crate::pure::gates::{Refusal, refusal};
+use crate::pure::gates::{Refusal, RefusalReading, read_refusal};
 use crate::pure::recipe::Input;
 use crate::pure::reports::statistics::wilson;
 use crate::pure::text::printable;
@@ -61,16 +61,21 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             tally.empty += 1;
             continue;
         }
-        let class = refusal(&text);
+        let reading = read_refusal(&text);
+        let class = reading.class;
         tally.add(class);
         if let Some(column) = &args.label {
             tally.compare(class, label_of(row.columns.get(column)));
         }
         if args.rows {
             let line = if args.json {
-                json!({ "at": row.at, "refusal": class.as_str() }).to_string()
+                json!({
+                    "at": row.at, "refusal": class.as_str(), "declines": reading.declines,
+                    "preaches": reading.preaches, "two_voices": reading.is_in_two_voices,
+                })
+                .to_string()
             } else {
-                format!("{}\t{}", printable(&row.at), class.as_str())
+                format!("{}\t{}{}", printable(&row.at), class.as_str(), marks(reading))
             };
             // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
             let _ = writeln!(out, "{line}");
@@ -88,6 +93,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let _ = writeln!(out, "{text}");
     let _ = out.flush();
     Ok(if tally.unread > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// What is to be known of a row beside its class.
+fn marks(reading: RefusalReading) -> String {
+    let preaches = if reading.preaches { "\tpreaches" } else { "" };
+    let voices = if reading.is_in_two_voices { "\ttwo voices" } else { "" };
+    format!("{preaches}{voices}")
 }
 
 /// A response: a string, or the last message of a conversation.
