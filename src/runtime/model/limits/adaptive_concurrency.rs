@@ -23,6 +23,9 @@ pub(super) const START: f64 = 8.0;
 const WORTH: f64 = 0.25;
 /// Answers that have to be earned for each refusal that a probe cost.
 const PRICE: f64 = 150.0;
+/// Seconds too short to measure anything, and too short for a queue at the endpoint to cost anything. Answers of a
+/// few milliseconds come in bursts, as one flush of the journal serves many; only over a longer time is that a rate.
+const INSTANT: f64 = 0.03;
 /// Outcomes looked at for a sudden share of refusals.
 const RECENT: u32 = 20;
 
@@ -529,7 +532,10 @@ impl ConcurrencyController {
         // Answers that prove early that the step paid, although some that began with it are still under way.
         let flat = proven.rate * seconds;
         let enough = flat * (1.0 + 0.55 * (factor - 1.0)) + 1.5 * (flat + 1.0).sqrt();
-        if self.window.answers >= 8.0 && self.window.work >= enough && seconds > 0.4 * self.round_trip() {
+        if self.window.answers >= 8.0
+            && self.window.work >= enough
+            && seconds > (0.4 * self.round_trip()).max(INSTANT)
+        {
             let ideal = f64::from(self.target()) / proven.in_flight * proven.rate;
             // The first answers of all are few and short, so what was measured with them is put right as more come.
             let usual = 0.75 * f64::from(self.target()) / self.latency;
@@ -539,7 +545,7 @@ impl ConcurrencyController {
             self.climb_on(now, self.boldness());
             return;
         }
-        if seconds < 1.5 * self.round_trip() || self.window.answers < 24.0 {
+        if seconds < (1.5 * self.round_trip()).max(2.0 * INSTANT) || self.window.answers < 24.0 {
             return;
         }
         let level = self.level(now);
@@ -558,7 +564,7 @@ impl ConcurrencyController {
         } else {
             let useful = level.rate / self.speed;
             let least = proven.in_flight.min(level.in_flight);
-            self.limit = (1.3 * useful).clamp(0.7 * least, level.in_flight.max(least));
+            self.limit = (1.3 * useful).clamp(0.7 * least, level.in_flight.max(least)).max(costless(level));
             self.growth = None;
             self.proven = None;
             self.patience = 1;
@@ -578,7 +584,7 @@ impl ConcurrencyController {
         // At the edges of a window, answers under way are counted or not by chance: few calls need a longer one.
         let least = if in_flight < 128.0 { 4.0 } else { 2.0 };
         let trips = seconds / self.round_trip().max(1e-9);
-        trips >= least && (self.window.answers >= 48.0 || trips >= 6.0)
+        seconds >= 10.0 * INSTANT && trips >= least && (self.window.answers >= 48.0 || trips >= 6.0)
     }
 
     /// Looks at a whole window at the proven number.
@@ -625,9 +631,10 @@ impl ConcurrencyController {
         });
         if self.held >= self.patience {
             let excess = self.excess(level);
-            let factor = if excess > 1.6 {
+            let can_do_with_less = 0.8 * level.in_flight > costless(level);
+            let factor = if excess > 1.6 && can_do_with_less {
                 (1.25 / excess).max(0.5)
-            } else if self.tries_down {
+            } else if self.tries_down && can_do_with_less {
                 0.8
             } else if self.limit < 12.0 {
                 1.5
@@ -682,6 +689,11 @@ impl ConcurrencyController {
             }
         }
     }
+}
+
+/// Calls in flight that an endpoint works off in an instant. Fewer are never useful.
+fn costless(level: LoadLevel) -> f64 {
+    level.rate * INSTANT
 }
 
 /// How long an answer takes by its tokens: a straight line through the last few hundred answers.
