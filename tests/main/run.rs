@@ -2,6 +2,7 @@
 
 use crate::support::{Done, Scratch, Sim, adds_up, bytes};
 use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 const CONSTITUTION: &str = r#"
@@ -422,4 +423,90 @@ fn what_a_run_keeps_only_its_owner_reads() {
         let (path, is_file) = (entry.path(), entry.file_type().expect("a type").is_file());
         assert!(!is_file || mode(&path) == 0o600, "{} is {:o}", path.display(), mode(&path));
     }
+}
+
+/// The server is killed in the middle of a run, and started again once the run has noticed.
+#[test]
+fn an_endpoint_that_dies_and_comes_back_costs_no_row() {
+    let scratch = Scratch::new();
+    files(&scratch, 60);
+    let calm = Sim::start(&scratch, &[]);
+    scratch.run(&run(&calm, "calm", &[])).code(0);
+    let sim = Sim::start(&scratch, &["--latency-ms", "5"]);
+    let port = sim.url.trim_end_matches("/v1").rsplit(':').next().expect("a port").to_owned();
+    let args: Vec<String> = run(&sim, "r", &["--concurrency", "8"]).into_iter().map(str::to_owned).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut command = scratch.command(&args);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the run starts");
+    let (mut first, mut second) = (Some(sim), None);
+    let (mut news, mut last) = (Vec::new(), Value::Null);
+    for line in BufReader::new(child.stdout.take().expect("its stdout")).lines() {
+        last = serde_json::from_str(&line.expect("a line")).expect("JSON");
+        match last["event"].as_str() {
+            Some("prompt") => drop(first.take()),
+            Some("outage_began") => {
+                second = Some(Sim::start_at(&port, &scratch, &[]));
+                news.push("began");
+            }
+            Some("outage_ended") => news.push("ended"),
+            Some(_) | None => {}
+        }
+    }
+    assert_eq!(child.wait().expect("an end").code(), Some(0), "{last}");
+    assert_eq!(news, ["began", "ended"]);
+    adds_up(&last);
+    drop(second);
+    assert_eq!(bytes(&scratch.path("calm/dataset")), bytes(&scratch.path("r/dataset")));
+}
+
+#[test]
+fn a_run_that_never_got_an_answer_leaves_no_dataset() {
+    let scratch = Scratch::new();
+    files(&scratch, 4);
+    let sim = Sim::start(&scratch, &["--key", "right"]);
+    let done = scratch.run(&run(&sim, "r", &[])).code(3);
+    assert!(done.err.contains("is it set, and is it this endpoint's?"), "{}", done.err);
+    assert!(!scratch.path("r/dataset").exists());
+}
+
+#[test]
+fn what_may_be_a_key_in_a_base_url_is_in_no_file() {
+    let scratch = Scratch::new();
+    files(&scratch, 3);
+    let sim = Sim::start(&scratch, &[]);
+    let url = format!("{}?key=sk-in-the-query", sim.url.replace("://", "://me:sk-in-the-password@"));
+    let mut args = run(&sim, "r", &[]);
+    args.extend(["--base-url", &url]);
+    let args: Vec<&str> = args.into_iter().filter(|arg| *arg != sim.url).collect();
+    let at = args.iter().position(|arg| *arg == "--base-url").expect("the flag");
+    let args = [&args[..at], &args[at + 1..]].concat();
+    let done = scratch.run(&args).code(0);
+    assert!(!done.out.contains("sk-in-the") && !done.err.contains("sk-in-the"));
+    for (name, bytes) in bytes(&scratch.path("r")) {
+        assert!(!bytes.windows(9).any(|part| part == b"sk-in-the"), "{name} holds the secret");
+    }
+}
+
+/// `/dev/full` is a device that is always full.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_output_is_told() {
+    let scratch = Scratch::new();
+    files(&scratch, 2);
+    let sim = Sim::start(&scratch, &[]);
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("the device");
+    let args = run(&sim, "r", &[]);
+    let without_json: Vec<&str> = args.iter().copied().filter(|arg| *arg != "--json").collect();
+    for args in [&args[..], &without_json, &["show", "r"], &["check", "--explain"], &["schema", "recipe"]] {
+        let done = Done::of(&scratch.command(args).stdout(full()).output().expect("it runs")).code(4);
+        assert!(
+            done.err.contains("standard output cannot be written: No space left"),
+            "{args:?}: {}",
+            done.err
+        );
+    }
+    // A reader that has gone away is no failure.
+    let mut child = scratch.command(&["show", "r"]).stdout(Stdio::piped()).spawn().expect("it runs");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("an end").code(), Some(0));
 }

@@ -88,7 +88,12 @@ pub(crate) struct Sim {
 
 impl Sim {
     pub(crate) fn start(scratch: &Scratch, args: &[&str]) -> Self {
-        let mut all = vec!["sim", "--port", "0"];
+        Self::start_at("0", scratch, args)
+    }
+
+    /// The same on a port, such as that of one that was killed.
+    pub(crate) fn start_at(port: &str, scratch: &Scratch, args: &[&str]) -> Self {
+        let mut all = vec!["sim", "--port", port];
         all.extend(args);
         let mut child = scratch
             .command(&all)

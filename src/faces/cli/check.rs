@@ -3,6 +3,7 @@
 use super::Failure;
 use super::style::Style;
 use super::word_wrap::wrap;
+use crate::faces::cli::stdout::stdout;
 use crate::pure::constitution;
 use crate::pure::diagnostic::{
     CODES, Diagnostic, Fix, SourceFile, apply_fixes, explain, nearest, nearest_code, render, sort,
@@ -52,7 +53,7 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     if let Some(code) = &args.explain {
-        print(&explanation(code, Style::of_stdout())?)?;
+        print(&explanation(code, Style::of_stdout())?);
         return Ok(ExitCode::SUCCESS);
     }
     let mut checked = check_all(&args.files)?;
@@ -67,11 +68,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     let Checked { inputs, findings, seen } = &checked;
     if args.json {
-        print(&format!("{}\n", to_json(&checked)))?;
+        print(&format!("{}\n", to_json(&checked)));
     } else if args.sarif {
-        print(&format!("{}\n", super::sarif::to_sarif(findings, &inputs.sources)))?;
+        print(&format!("{}\n", super::sarif::to_sarif(findings, &inputs.sources)));
     } else {
-        print(&render(findings, &inputs.sources, Style::of_stdout().of_findings()))?;
+        print(&render(findings, &inputs.sources, Style::of_stdout().of_findings()));
         let files = seen.len();
         let outcome =
             if findings.is_empty() { "nothing to report".to_owned() } else { count_by_severity(findings) };
@@ -330,14 +331,8 @@ fn explanation(code: &str, style: Style) -> Result<String, Failure> {
     Ok(format!("{}\n\n{}\n", style.strong(known.code), wrap(known.text, style.width).join("\n")))
 }
 
-/// Data goes to stdout. A reader that has gone away is no failure.
-fn print(text: &str) -> Result<(), Failure> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::disk(format!("cannot write to stdout: {error}")))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+fn print(text: &str) {
+    let _ = stdout().write_all(text.as_bytes());
 }
 
 fn note(text: &str) {

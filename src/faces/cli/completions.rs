@@ -1,6 +1,7 @@
 //! `amend completions` and `amend man`: what shells and manual readers take, made from the commands themselves.
 
 use super::Failure;
+use crate::faces::cli::stdout::stdout;
 use clap::CommandFactory as _;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -32,7 +33,7 @@ pub(super) fn completions(args: &CompletionsArgs) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut super::Cli::command(), "amend", &mut script);
     // A closed pipe is not our failure.
-    let _ = std::io::stdout().lock().write_all(&script);
+    let _ = stdout().write_all(&script);
     ExitCode::SUCCESS
 }
 

@@ -3,6 +3,7 @@
 use super::Failure;
 use super::failure::Kind;
 use super::style::Style;
+use crate::faces::cli::stdout::stdout;
 use crate::faces::cli::user_files::with_warnings;
 use crate::pure::call::Role;
 use crate::pure::recipe::ResolvedModel;
@@ -266,7 +267,7 @@ fn print(reports: &[Report], json: bool) {
         reports.iter().map(|report| told(report, style)).collect::<Vec<_>>().join("\n")
     };
     // A reader that went away wants no more.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = stdout().write_all(text.as_bytes());
 }
 
 fn told(report: &Report, style: Style) -> String {

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::failure::export_failure;
+use crate::faces::cli::stdout::stdout;
 use crate::pure::recipe::{Config, Pairs, SoftLabels};
 use crate::pure::text::printable;
 use crate::runtime::dataset::export::Report;
@@ -83,7 +84,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let report = frozen.export(&reader, &judged, &out, older)?;
     let said = if args.json { as_json(&report, &out).to_string() } else { as_text(&report, &out) };
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
-    let _ = writeln!(std::io::stdout(), "{said}");
+    let _ = writeln!(stdout(), "{said}");
     Ok(ExitCode::SUCCESS)
 }
 

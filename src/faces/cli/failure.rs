@@ -70,6 +70,12 @@ impl Failure {
 
     /// Prints the failure to stderr and gives its exit code.
     pub fn report(&self) -> ExitCode {
+        self.print();
+        ExitCode::from(self.kind as u8)
+    }
+
+    /// Prints the failure to stderr.
+    pub fn print(&self) {
         let mut text = String::new();
         if !self.details.is_empty() {
             let _ = writeln!(text, "{}", self.details);
@@ -82,7 +88,6 @@ impl Failure {
             let _ = writeln!(text, "  help: {}", printable(hint));
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
-        ExitCode::from(self.kind as u8)
     }
 }
 
@@ -101,6 +106,23 @@ pub fn journal_failure(error: &crate::runtime::journal::JournalError) -> Failure
         | JournalError::Closed => Kind::Disk,
     };
     Failure::new(kind, error.to_string()).hint(error.hint())
+}
+
+/// A panic: what it says and where, and a backtrace where the environment asks for one.
+pub fn bug(panic: &std::panic::PanicHookInfo<'_>) -> Failure {
+    let payload = panic.payload();
+    let said = payload.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+    let failure =
+        Failure::new(Kind::Bug, format!("amend {} has a bug: {said}{place}", env!("CARGO_PKG_VERSION")))
+            .hint("nothing answered is lost: run the same command again to go on")
+            .hint("please report it with what you ran; `RUST_BACKTRACE=1` shows more");
+    let trace = std::backtrace::Backtrace::capture();
+    if trace.status() == std::backtrace::BacktraceStatus::Captured {
+        return failure.details(trace.to_string());
+    }
+    failure
 }
 
 /// A run or an answer that broke off.

@@ -1,6 +1,7 @@
 //! `amend import`: other people's principles become a constitution file.
 
 use super::Failure;
+use crate::faces::cli::stdout::stdout;
 use crate::pure::constitution::import::import;
 use crate::pure::text::printable;
 use std::io::{Read as _, Write as _};
@@ -42,7 +43,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             .hint("`amend import --help` lists the forms that are understood")
     })?;
     let Some(out) = &args.out else {
-        write_stdout(&done.toml)?;
+        let _ = stdout().write_all(done.toml.as_bytes());
         say_notes(&done.notes);
         return Ok(ExitCode::SUCCESS);
     };
@@ -55,7 +56,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             "examples": done.examples,
             "notes": done.notes,
         });
-        write_stdout(&format!("{summary}\n"))?;
+        let _ = writeln!(stdout(), "{summary}");
     } else {
         let out = printable(&out.display().to_string());
         say(&format!(
@@ -89,15 +90,6 @@ fn write_file(out: &PathBuf, text: &str, force: bool) -> Result<(), Failure> {
         }
         _ => Failure::disk(format!("cannot write `{name}`: {e}")),
     })
-}
-
-fn write_stdout(text: &str) -> Result<(), Failure> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::disk(format!("cannot write to standard output: {e}")))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
 }
 
 fn say_notes(notes: &[String]) {

@@ -29,6 +29,7 @@ mod show;
 pub mod show_transcript;
 mod signals;
 mod sim;
+mod stdout;
 pub mod style;
 mod test;
 pub mod user_files;
@@ -88,6 +89,11 @@ enum Command {
 
 /// Parses the arguments, runs the command, and says how it went.
 pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| failure::bug(panic).print()));
+    std::panic::catch_unwind(carry_out).unwrap_or(ExitCode::from(failure::Kind::Bug as u8))
+}
+
+fn carry_out() -> ExitCode {
     let cli = Cli::parse();
     if let Err(failure) = log::start(&cli.log) {
         return failure.report();
@@ -110,11 +116,14 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Sim(args) => sim::run(args),
-        Command::Schema(args) => schema::run(args),
+        Command::Schema(args) => Ok(schema::run(args)),
         Command::Completions(args) => Ok(completions::completions(args)),
         Command::Man(args) => completions::man(args),
     };
-    result.unwrap_or_else(|failure| failure.report())
+    match (result, stdout::failure()) {
+        (Err(failure), _) | (Ok(_), Some(failure)) => failure.report(),
+        (Ok(code), None) => code,
+    }
 }
 
 /// The runtime that commands with IO run on.

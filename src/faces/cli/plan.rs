@@ -7,6 +7,7 @@ use super::failure::journal_failure;
 use super::journaled_work::{JournaledWork, WorkMemo};
 use super::progress::duration;
 use super::settings::RecipeArgs;
+use crate::faces::cli::stdout::stdout;
 use crate::pure::call::Role;
 use crate::pure::digest::Parts;
 use crate::pure::method::{MethodContext, make_transcript};
@@ -130,7 +131,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     } else {
         told(&plan)
     };
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let _ = stdout().write_all(text.as_bytes());
     Ok(ExitCode::SUCCESS)
 }
 

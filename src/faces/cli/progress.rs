@@ -4,6 +4,7 @@
 //! It only shows; a receiver that fails (a closed pipe) never stops a run.
 
 use super::style::Style;
+use crate::faces::cli::stdout::stdout;
 use crate::pure::text::printable_json;
 use crate::pure::text::short_count;
 use crate::pure::transcript::Substitute;
@@ -83,7 +84,7 @@ impl Progress {
         match self {
             Self::Json => {
                 if let Ok(line) = serde_json::to_string(event) {
-                    let _ = writeln!(std::io::stdout().lock(), "{}", printable_json(&line));
+                    let _ = writeln!(stdout(), "{}", printable_json(&line));
                 }
             }
             Self::Bar(bar) => bar.show(event),
@@ -102,11 +103,13 @@ impl Lines {
             }
             Event::Progress(summary) => {
                 let line = progress_line(self.noun, summary, self.expected);
-                Some(line + &side_by_side(", ", self.in_flight) + &self.trouble.take().unwrap_or_default())
+                Some(line + &at_once(", ", self.in_flight) + &self.trouble.take().unwrap_or_default())
             }
             Event::Stopping => Some(STOPPING.to_owned()),
             Event::OtherModel(substitute) => Some(other_model_line(substitute)),
             Event::FieldRefused { role, field, instead } => Some(refused_line(role, field, instead)),
+            Event::OutageBegan { place, message, patience_s } => Some(away_line(place, message, *patience_s)),
+            Event::OutageEnded { place, lasted_s } => Some(back_line(place, *lasted_s)),
             Event::Retry { role, cause, wait_s } => {
                 self.trouble = Some(format!("; {}", retry_line(role, cause, *wait_s)));
                 None
@@ -171,6 +174,20 @@ fn refused_line(role: &str, field: &str, instead: &str) -> String {
     format!("{role}: the endpoint refuses `{field}`; the run goes on without it: {instead}")
 }
 
+/// A model that is away, in one line.
+pub(super) fn away_line(place: &str, message: &str, patience_s: f64) -> String {
+    format!(
+        "{place} is away: {message}; its calls wait, one asks again every few seconds, and the run ends after {} \
+         (`limits.outage_s`)",
+        duration(patience_s)
+    )
+}
+
+/// A model that is back, in one line.
+pub(super) fn back_line(place: &str, lasted_s: f64) -> String {
+    format!("{place} answers again, after {}", duration(lasted_s))
+}
+
 fn retry_line(role: &str, cause: &str, wait_s: f64) -> String {
     format!("{role}: {cause}, again in {}", duration(wait_s))
 }
@@ -185,9 +202,9 @@ fn known(summary: &Summary) -> String {
     }
 }
 
-/// How many calls may go side by side, where the run finds out.
-fn side_by_side(before: &str, in_flight: Option<u32>) -> String {
-    in_flight.map_or_else(String::new, |calls| format!("{before}{calls} side by side"))
+/// How many calls may be in flight, where the run finds out.
+fn at_once(before: &str, in_flight: Option<u32>) -> String {
+    in_flight.map_or_else(String::new, |calls| format!("{before}{calls} calls at once"))
 }
 
 /// How many verdicts are undecided, where it is worth a look.
@@ -244,7 +261,7 @@ impl Bar {
                     short_count(summary.calls.asked),
                     known(summary),
                     short_count(summary.tokens.prompt + summary.tokens.completion),
-                    side_by_side(" · ", self.in_flight),
+                    at_once(" · ", self.in_flight),
                     self.trouble.take().unwrap_or_default(),
                 ));
             }
@@ -259,6 +276,10 @@ impl Bar {
             Event::FieldRefused { role, field, instead } => {
                 self.print(&self.style.warn(&refused_line(role, field, instead)));
             }
+            Event::OutageBegan { place, message, patience_s } => {
+                self.print(&self.style.warn(&away_line(place, message, *patience_s)));
+            }
+            Event::OutageEnded { place, lasted_s } => self.print(&back_line(place, *lasted_s)),
             Event::Exported { .. } | Event::DatasetLeftAlone { .. } | Event::Report(_) => {}
             Event::Summary(_) => self.drawn.finish_and_clear(),
         }

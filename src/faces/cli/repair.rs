@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::failure::journal_failure;
+use crate::faces::cli::stdout::stdout;
 use crate::pure::text::printable;
 use crate::runtime::journal::{Repaired, repair};
 use std::fmt::Write as _;
@@ -29,7 +30,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let repaired = repair(&args.run).map_err(|error| journal_failure(&error))?;
     let text = if args.json { serde_json::json!(repaired).to_string() } else { as_text(&repaired) };
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = writeln!(stdout(), "{text}");
     Ok(ExitCode::SUCCESS)
 }
 

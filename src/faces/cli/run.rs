@@ -7,6 +7,7 @@ use super::reject_reasons;
 use super::settings::RecipeArgs;
 use super::signals;
 use super::style::Style;
+use crate::faces::cli::stdout::stdout;
 use crate::pure::ask::Stop;
 use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report::JudgeReport;
@@ -96,7 +97,10 @@ pub(super) fn carry_out(project: &Project, then: RunOptions) -> Result<ExitCode,
     drop(runtime);
     // A journal that failed has lost its disk; a dataset would fail there too and hide the reason.
     let writable = matches!(&finished, Ok(finished) if !matches!(finished.stop, Some(Stop::Journal(_))));
-    let made = writable.then(|| make(&dir, then.export)).transpose();
+    // A run that broke off before its first row, by a wrong key say, leaves no dataset that looks like one.
+    let is_worth_one = dir.dataset().exists()
+        || matches!(&finished, Ok(finished) if finished.stop.is_none() || finished.summary.rows > 0);
+    let made = writable.then(|| make(&dir, then.export && is_worth_one)).transpose();
     if let Ok(finished) = &finished {
         if let Ok(Some(made)) = &made {
             made.events(&dir).into_iter().for_each(|event| events.tell_blocking(&event));
@@ -111,7 +115,7 @@ pub(super) fn carry_out(project: &Project, then: RunOptions) -> Result<ExitCode,
     if !then.json {
         let reader = Reader::open(&dir.path).map_err(|error| journal_failure(&error))?;
         let text = told(&finished, made.as_ref(), &reader, &dir, Style::of_stdout());
-        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+        let _ = stdout().write_all(text.as_bytes());
     }
     outcome(&finished, &dir)
 }

@@ -6,6 +6,7 @@ use super::reject_reasons;
 use super::show_transcript::{ended, render};
 use super::style::Style;
 use super::word_wrap::columns;
+use crate::faces::cli::stdout::stdout;
 use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report_text;
 use crate::pure::text::short_count;
@@ -46,7 +47,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let dir = RunDir::existing(&args.run)?;
     let reader = Reader::open(&dir.path).map_err(|error| journal_failure(&error))?;
     let style = Style::of_stdout();
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut out = std::io::BufWriter::new(stdout());
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
     let mut line = |text: String| drop(writeln!(out, "{}", text.trim_end()));
     if let Some(id) = &args.prompt_id {

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::failure::{Kind, journal_failure};
+use crate::faces::cli::stdout::stdout;
 use crate::pure::constitution::Constitution;
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::Sim;
@@ -70,9 +71,8 @@ async fn serve(args: &Args) -> Result<ExitCode, Failure> {
             .hint("`--port 0` picks a free port")
     })?;
     // Scripts wait for this line, so it must not stay in a buffer.
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     let _ = writeln!(out, "listening on {}", server.base_url()).and_then(|()| out.flush());
-    drop(out);
     server
         .run(super::signals::interrupted())
         .await
@@ -102,7 +102,7 @@ fn score(run: &Path, flags: &Sim, json: bool) -> Result<ExitCode, Failure> {
         score.add(World::new(&settings), &transcript, applicable(&constitution, &transcript.prompt));
     }
     let text = if json { serde_json::json!(score).to_string() } else { as_text(&score) };
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    let _ = writeln!(stdout(), "{text}");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -110,7 +110,7 @@ fn score(run: &Path, flags: &Sim, json: bool) -> Result<ExitCode, Failure> {
 fn write_truth(run: &Path, flags: &Sim) -> Result<ExitCode, Failure> {
     let (settings, constitution) = world_of(run, flags)?;
     let reader = Reader::open(run).map_err(|error| journal_failure(&error))?;
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut out = std::io::BufWriter::new(stdout());
     for transcript in reader.transcripts() {
         let prompt = transcript.map_err(|error| journal_failure(&error))?.prompt;
         for line in truth(World::new(&settings), &prompt, applicable(&constitution, &prompt)) {

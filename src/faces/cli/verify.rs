@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::failure::journal_failure;
+use crate::faces::cli::stdout::stdout;
 use crate::pure::text::printable;
 use crate::runtime::dataset::export::verify;
 use crate::runtime::journal::{FILE, JournalCheck, check};
@@ -50,7 +51,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         )
     };
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = writeln!(stdout(), "{text}");
     Ok(if findings.is_empty() {
         ExitCode::SUCCESS
     } else {
@@ -62,7 +63,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 fn verify_run(dir: &Path, json: bool) -> Result<ExitCode, Failure> {
     let found = check(dir).map_err(|error| journal_failure(&error))?;
     let text = if json { json!(found).to_string() } else { run_text(&found) };
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = writeln!(stdout(), "{text}");
     if found.faults.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }

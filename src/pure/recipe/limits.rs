@@ -100,6 +100,9 @@ pub struct Limits {
     pub attempts: u32,
     /// Seconds that all attempts of one call and the waits between them may take together.
     pub elapsed_s: f64,
+    /// Seconds that a model may be away that answered before: refused connections, 401, 403, 404, or 502 to 504 without
+    /// end. Its calls wait and one probes; after that the run ends.
+    pub outage_s: f64,
     /// Calls a run may ask in all; it stops there, and running again with a larger number goes on.
     pub max_calls: Option<u64>,
     /// The run stops when more than this share of its verdicts is undecided: a critic that nobody can read is not worth
@@ -118,6 +121,7 @@ impl Default for Limits {
             timeout_s: 120.0,
             attempts: 6,
             elapsed_s: 900.0,
+            outage_s: 1800.0,
             max_calls: None,
             max_undecided_share: 0.5,
             refuse_other_models: false,

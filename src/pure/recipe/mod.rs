@@ -57,6 +57,16 @@ pub struct Recipe {
     pub sim: Sim,
 }
 
+impl Recipe {
+    /// The recipe as the text of a file. Base URLs are in it without user, password and query, as those may hold a key; only
+    /// `api-version` stays, which Azure's endpoints need.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        let mut recipe = self.clone();
+        recipe.models.remove_credentials();
+        toml::to_string_pretty(&recipe)
+    }
+}
+
 impl Default for Recipe {
     fn default() -> Self {
         Self {

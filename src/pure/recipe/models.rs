@@ -233,6 +233,23 @@ fn is_plain_to_another_machine(base_url: &str) -> bool {
     !is_here
 }
 
+/// A base URL without what may hold a key: user, password, fragment, and every part of the query but `api-version`.
+fn without_credentials(url: &str) -> String {
+    let url = url.split('#').next().unwrap_or(url);
+    let (place, query) = url.split_once('?').unwrap_or((url, ""));
+    let place = match place.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            format!("{scheme}://{}{path}", authority.rsplit('@').next().unwrap_or(authority))
+        }
+        None => place.to_owned(),
+    };
+    match query.split('&').find(|part| part.starts_with("api-version=")) {
+        Some(version) => format!("{place}?{version}"),
+        None => place,
+    }
+}
+
 /// The model name that means the built-in simulated model, in process.
 pub const SIM: &str = "sim";
 
@@ -246,6 +263,15 @@ impl Models {
     pub fn sections(&self) -> impl Iterator<Item = (&'static str, &Model)> {
         let own = self.own.iter().map(|(role, model)| (role.as_str(), model));
         std::iter::once((DEFAULT, &self.default)).chain(own)
+    }
+
+    /// Takes what may hold a key out of every base URL.
+    pub(super) fn remove_credentials(&mut self) {
+        let mut models: Vec<&mut Model> = self.own.values_mut().chain([&mut self.default]).collect();
+        while let Some(model) = models.pop() {
+            model.base_url = model.base_url.take().map(|url| without_credentials(&url));
+            models.extend(model.fallback.as_deref_mut());
+        }
     }
 
     /// What the role's tokens cost, where the recipe says so.
@@ -352,6 +378,25 @@ mod tests {
 
     fn resolve(models: &str, role: Role) -> Option<ResolvedModel> {
         toml::from_str::<Models>(models).unwrap().resolve(role)
+    }
+
+    #[test]
+    fn a_file_holds_no_credentials() {
+        for (url, kept) in [
+            ("http://user:secret@host:1/v1?key=secret#secret", "http://host:1/v1"),
+            ("https://me@host?api-version=2024-10-21&sig=secret", "https://host?api-version=2024-10-21"),
+            ("https://host/v1/", "https://host/v1/"),
+            ("https://host/a@b", "https://host/a@b"),
+        ] {
+            assert_eq!(without_credentials(url), kept);
+        }
+        let secret = "https://u:secret@host/v1?key=secret";
+        let model = |fallback: &str| format!("base_url = \"{secret}\"\nmodel = \"m\"\n{fallback}");
+        let fallback = format!("fallback = {{ model = \"f\", base_url = \"{secret}\" }}\n");
+        let text = format!("[models.default]\n{}[models.critic]\n{}", model(&fallback), model(&fallback));
+        let recipe: super::super::Recipe = toml::from_str(&text).unwrap();
+        let file = recipe.to_toml().unwrap();
+        assert!(!file.contains("secret") && file.matches("https://host/v1").count() == 4, "{file}");
     }
 
     #[test]

@@ -211,6 +211,7 @@ impl Check<'_> {
         self.at_least_one("attempts", Some(limits.attempts.into()), node);
         self.within("timeout_s", limits.timeout_s, 0.1, 86_400.0, node);
         self.within("elapsed_s", limits.elapsed_s, 0.1, 7.0 * 86_400.0, node);
+        self.within("outage_s", limits.outage_s, 0.0, 7.0 * 86_400.0, node);
         if let Concurrency::Fixed(n) = limits.concurrency {
             self.within("concurrency", f64::from(n), 1.0, 10_000.0, node);
         }

@@ -6,7 +6,7 @@ use crate::pure::answer::Usage;
 use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report::JudgeReport;
 use crate::pure::transcript::{Substitute, Transcript};
-use crate::runtime::model::{ClientNews, ConcurrencyChange, Retrying};
+use crate::runtime::model::{ClientNews, ConcurrencyChange, Outage, Retrying};
 use serde::Serialize;
 
 /// Something that happened in a run.
@@ -86,6 +86,22 @@ pub enum Event {
         /// Why: `gain`, `no_gain`, `probe`, `slower` or `refused`.
         reason: &'static str,
     },
+    /// A model is away that answered before. Its calls wait, and one probes from time to time.
+    OutageBegan {
+        /// The model and its endpoint.
+        place: String,
+        /// What the endpoint said, or what went wrong on the way to it.
+        message: String,
+        /// Seconds after which the run ends.
+        patience_s: f64,
+    },
+    /// The model answers again.
+    OutageEnded {
+        /// The model and its endpoint.
+        place: String,
+        /// Seconds that it was away.
+        lasted_s: f64,
+    },
     /// Counts so far, every few seconds.
     Progress(Summary),
     /// The user asked to stop; what is in flight is finished.
@@ -116,6 +132,12 @@ impl From<ClientNews> for Event {
             ClientNews::Retry(retrying) => retrying.into(),
             ClientNews::Concurrency(ConcurrencyChange { endpoint, calls, before, reason }) => {
                 Self::Concurrency { endpoint, calls, before, reason: reason.as_str() }
+            }
+            ClientNews::Outage(Outage::Begins { place, message, patience }) => {
+                Self::OutageBegan { place, message, patience_s: patience.as_secs_f64() }
+            }
+            ClientNews::Outage(Outage::Ends { place, lasted }) => {
+                Self::OutageEnded { place, lasted_s: lasted.as_secs_f64() }
             }
         }
     }

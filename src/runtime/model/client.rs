@@ -1,10 +1,11 @@
 //! The stack below the memo: limits, retry and transport for all roles.
 //!
 //! One [`Client`] serves a run. It does not know the journal; the caller records what [`Client::ask`] gives, and drops
-//! the [`Permit`] when that is durable, so that at most the calls in flight are ever asked twice (law 1).
+//! the [`Permit`] when that is durable, so that a kill loses no more than the [`Permit`] says (law 1).
 
 use super::limits::{LimitChange, LimitReason, Limiter, Permit, Size};
 use super::line::{Line, LineKey};
+use super::presence::{Meaning, Miss, Presence};
 use super::raw_response::{Failure, Recorded};
 use super::retry::{Next, Trouble, TroubleKind, backoff, jitter, judge};
 use super::transport::{Delta, Fault, OnDelta, Request, Transport};
@@ -55,13 +56,36 @@ pub struct ConcurrencyChange {
     pub reason: LimitReason,
 }
 
+/// An endpoint went away, or is back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outage {
+    /// Calls wait until it answers a probe.
+    Begins {
+        /// The model, at its endpoint as it may be shown.
+        place: String,
+        /// What the endpoint said, or what went wrong on the way to it.
+        message: String,
+        /// How long it is waited for.
+        patience: Duration,
+    },
+    /// It answers again.
+    Ends {
+        /// The model, at its endpoint as it may be shown.
+        place: String,
+        /// How long it was away.
+        lasted: Duration,
+    },
+}
+
 /// What a client tells while it asks.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ClientNews {
     /// An attempt will be made again.
     Retry(Retrying),
-    /// More or fewer calls go side by side.
+    /// More or fewer calls may be in flight at once.
     Concurrency(ConcurrencyChange),
+    /// An endpoint went away, or is back.
+    Outage(Outage),
 }
 
 /// Hears what a client tells. It must not block.
@@ -90,8 +114,8 @@ impl<T> std::fmt::Debug for Client<T> {
 /// What is known of one endpoint.
 struct Endpoint {
     limiter: Limiter,
-    /// Whether it ever answered a call.
-    answered: AtomicBool,
+    /// Whether each model is there, by its name.
+    presences: Mutex<BTreeMap<String, Arc<Presence>>>,
     /// Whether anything ever came from it, with whatever status.
     has_replied: AtomicBool,
     lines: Mutex<BTreeMap<LineKey, Arc<Line>>>,
@@ -106,6 +130,7 @@ struct Asking<'a> {
     request: Request,
     endpoint: &'a Endpoint,
     line: Arc<Line>,
+    presence: Arc<Presence>,
     /// Attempts made.
     attempts: u32,
     /// Those of them that count against the limit.
@@ -142,7 +167,8 @@ impl<T: Transport> Client<T> {
     /// Asks one call. `turn` is the place of the call's prompt in the run: when calls must wait, those of older prompts go
     /// first. An answer that went wrong is an `Ok` with its failure recorded; `Err` ends the run.
     ///
-    /// The caller keeps the permit until the record is durable. Between attempts the permit is given back.
+    /// The caller keeps the permit until the record is durable. Between attempts the permit is given back, and while the
+    /// model is away nobody holds one but the call that probes.
     pub async fn ask(
         &self,
         call: &Call,
@@ -159,6 +185,7 @@ impl<T: Transport> Client<T> {
             request: Request { model: model.clone(), body: wire::body(call, model) },
             endpoint: &endpoint,
             line: endpoint.line(call),
+            presence: endpoint.presence(&model.model),
             attempts: 0,
             counted: 0,
             spent: Duration::ZERO,
@@ -166,15 +193,19 @@ impl<T: Transport> Client<T> {
         for field in endpoint.refused_by(&model.model) {
             asking.go_on_without(field);
         }
-        let line = Arc::clone(&asking.line);
+        let (line, presence) = (Arc::clone(&asking.line), Arc::clone(&asking.presence));
         let _place = self.unless_draining(line.enter()).await?.map_err(Stop::Provider)?;
         loop {
+            let probe = if presence.is_away() { self.unless_draining(presence.enter()).await? } else { None };
             let permit = self.unless_draining(endpoint.limiter.acquire(turn, size)).await?;
+            if probe.is_none() && presence.is_away() {
+                continue;
+            }
             let attempt = tracing::debug_span!("attempt", n = asking.attempts + 1);
             match self.attempt(&mut asking, &permit, on_delta).instrument(attempt).await? {
                 Step::Done(recorded) => return Ok((recorded, permit)),
                 Step::Wait(wait) => {
-                    drop(permit);
+                    drop((permit, probe));
                     let waiting = self.wait_apart(wait);
                     self.unless_draining(sleep(wait)).await?;
                     drop(waiting);
@@ -246,8 +277,11 @@ impl<T: Transport> Client<T> {
         match next {
             Next::Answer(answer) => {
                 permit.answered(answer.usage);
-                asking.endpoint.answered.store(true, Ordering::Relaxed);
                 asking.line.answers();
+                if let Some(lasted) = asking.presence.answers() {
+                    tracing::info!(model = asking.request.model.model, ?lasted, "the model is back");
+                    (self.on_news)(ClientNews::Outage(Outage::Ends { place: asking.place(), lasted }));
+                }
                 Ok(Step::Done(Recorded { body, ..recorded }))
             }
             Next::Fail(failure) => {
@@ -273,7 +307,16 @@ impl<T: Transport> Client<T> {
                 Ok(Step::Wait(Duration::ZERO))
             }
             Next::Stop(message) => Err(Stop::Provider(message)),
+            Next::Again(Trouble { kind: TroubleKind::Unknown, message, .. })
+                if !asking.presence.has_answered() =>
+            {
+                Err(Stop::Provider(message))
+            }
             Next::Again(trouble) => {
+                if self.is_away(asking, &trouble)? {
+                    asking.spent = asking.spent.saturating_sub(took);
+                    return Ok(Step::Wait(Duration::ZERO));
+                }
                 if let Some(wait) = self.next_wait(asking, permit, &trouble)? {
                     return Ok(Step::Wait(wait));
                 }
@@ -286,6 +329,37 @@ impl<T: Transport> Client<T> {
         }
     }
 
+    /// Whether the trouble is that the model is away, so that all its calls wait for it.
+    fn is_away(&self, asking: &Asking<'_>, trouble: &Trouble) -> Result<bool, Stop> {
+        let presence = &asking.presence;
+        let miss = match trouble.kind {
+            TroubleKind::Unknown => Miss::Gone,
+            TroubleKind::Unreachable if presence.has_answered() => Miss::Gone,
+            TroubleKind::Gateway => Miss::Gateway,
+            TroubleKind::Unreachable
+            | TroubleKind::Slow
+            | TroubleKind::Overload
+            | TroubleKind::Unreadable => return Ok(false),
+        };
+        let patience = seconds(self.limits.outage_s);
+        match presence.misses(miss, patience) {
+            Meaning::Chance => Ok(false),
+            Meaning::GoesOn => Ok(true),
+            Meaning::Begins => {
+                let (place, message) = (asking.place(), trouble.message.clone());
+                tracing::warn!(place, message, "the model is away, so its calls wait");
+                (self.on_news)(ClientNews::Outage(Outage::Begins { place, message, patience }));
+                Ok(true)
+            }
+            Meaning::TooLong(lasted) => Err(Stop::Provider(format!(
+                "{} is away for {:.0} s, longer than `limits.outage_s` allows, the last call with: {}; run again when it is back",
+                asking.place(),
+                lasted.as_secs_f64(),
+                trouble.message
+            ))),
+        }
+    }
+
     /// How long to wait before the next attempt; `None` when there is none.
     fn next_wait(
         &self,
@@ -294,7 +368,7 @@ impl<T: Transport> Client<T> {
         trouble: &Trouble,
     ) -> Result<Option<Duration>, Stop> {
         let endpoint = asking.endpoint;
-        if matches!(trouble.kind, TroubleKind::Slow | TroubleKind::Overload) {
+        if matches!(trouble.kind, TroubleKind::Slow | TroubleKind::Overload | TroubleKind::Gateway) {
             permit.refused(trouble.after);
         }
         if let Some(after) = trouble.after {
@@ -311,11 +385,13 @@ impl<T: Transport> Client<T> {
             }
         }
         // An endpoint that answered before is being restarted, perhaps: that takes time, not attempts.
-        let was_there = endpoint.answered.load(Ordering::Relaxed);
+        let was_there = asking.presence.has_answered();
         let is_counted = match trouble.kind {
             TroubleKind::Slow => false,
             TroubleKind::Unreachable => !was_there,
-            TroubleKind::Overload | TroubleKind::Unreadable => true,
+            TroubleKind::Unknown | TroubleKind::Gateway | TroubleKind::Overload | TroubleKind::Unreadable => {
+                true
+            }
         };
         asking.counted += u32::from(is_counted);
         let backoff = backoff(&asking.key, asking.attempts);
@@ -333,13 +409,19 @@ impl<T: Transport> Client<T> {
             }
             TroubleKind::Unreachable
             | TroubleKind::Slow
+            | TroubleKind::Unknown
+            | TroubleKind::Gateway
             | TroubleKind::Overload
             | TroubleKind::Unreadable => self.limits.attempts,
         };
         if asking.counted >= attempts.max(1) || wait >= self.time_left(asking) {
             return match trouble.kind {
                 TroubleKind::Unreachable => Err(Stop::Provider(unreachable(&trouble.message, was_there))),
-                TroubleKind::Slow | TroubleKind::Overload | TroubleKind::Unreadable => Ok(None),
+                TroubleKind::Slow
+                | TroubleKind::Unknown
+                | TroubleKind::Gateway
+                | TroubleKind::Overload
+                | TroubleKind::Unreadable => Ok(None),
             };
         }
         let cause = trouble.cause.clone();
@@ -398,7 +480,7 @@ impl<T: Transport> Client<T> {
         let new = || {
             Arc::new(Endpoint {
                 limiter: self.limiter(model),
-                answered: AtomicBool::new(false),
+                presences: Mutex::default(),
                 has_replied: AtomicBool::new(false),
                 lines: Mutex::default(),
                 refused: Mutex::default(),
@@ -447,6 +529,11 @@ impl Asking<'_> {
         Err(Stop::Provider(why))
     }
 
+    /// The model and its endpoint, as they may be shown.
+    fn place(&self) -> String {
+        format!("`{}` at {}", crate::pure::text::printable(&self.request.model.model), self.shown_url())
+    }
+
     fn shown_url(&self) -> String {
         let url = self.request.model.base_url.as_deref();
         url.map_or_else(
@@ -467,6 +554,15 @@ impl Endpoint {
     fn refused_by(&self, model: &str) -> Vec<&'static str> {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.iter().filter(|(name, _)| name == model).map(|(_, field)| *field).collect()
+    }
+
+    /// What is known of whether a model is there.
+    fn presence(&self, model: &str) -> Arc<Presence> {
+        let mut presences = self.presences.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(presence) = presences.get(model) {
+            return Arc::clone(presence);
+        }
+        Arc::clone(presences.entry(model.to_owned()).or_default())
     }
 
     /// The line that a call belongs to.

@@ -7,6 +7,7 @@
 //!
 //! Bodies and keys are never logged here. Redirects are not followed: they would carry a prompt to another host.
 
+use super::body_budget::{BodyBudget, BodyBytes};
 use super::transport::{Fault, OnDelta, Reply, Request, Transport};
 use super::wire::Assembly;
 use crate::pure::recipe::{HeaderSource, ResolvedModel};
@@ -25,8 +26,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Most bytes of a response; a server that sends more is broken or hostile.
-const LARGEST_BODY: usize = 64 << 20;
+/// Characters that a key has at least, to be looked for in answers: a placeholder such as `EMPTY` is a word as well.
+const SHORTEST_KEY: usize = 12;
 
 /// Finds the key in an environment variable. Only the command line reads the environment, so it passes this in.
 pub type KeyLookup = Arc<dyn Fn(&str) -> Option<SecretString> + Send + Sync>;
@@ -35,6 +36,7 @@ pub type KeyLookup = Arc<dyn Fn(&str) -> Option<SecretString> + Send + Sync>;
 pub struct Http {
     keys: KeyLookup,
     endpoints: Mutex<BTreeMap<Name, Arc<Endpoint>>>,
+    bodies: BodyBudget,
 }
 
 /// What tells endpoints apart: base URL, key variable, CA bundle, more headers.
@@ -49,12 +51,12 @@ impl std::fmt::Debug for Http {
 impl Http {
     /// Endpoints whose keys are found with `keys`.
     pub fn new(keys: KeyLookup) -> Self {
-        Self { keys, endpoints: Mutex::default() }
+        Self { keys, endpoints: Mutex::default(), bodies: BodyBudget::default() }
     }
 
     /// The ids of the models that an endpoint says it serves.
     pub async fn models(&self, model: &ResolvedModel) -> Result<Vec<String>, Fault> {
-        let reply = self.endpoint(model)?.models().await?;
+        let reply = self.endpoint(model)?.models(self.bodies.for_request(&Value::Null)).await?;
         if reply.status != 200 {
             return Err(Fault::Lost(format!("`/models` gave status {}", reply.status)));
         }
@@ -74,7 +76,11 @@ impl Http {
         }
         let key = (self.keys)(&model.api_key_env);
         let mut endpoint = Endpoint::open(url, key, model)?;
-        endpoint.settings.headers.extend(more_headers(model, &self.keys)?);
+        let more = more_headers(model, &self.keys)?;
+        let secret =
+            |value: &HeaderValue| value.is_sensitive().then(|| value.to_str().ok().map(str::to_owned))?;
+        endpoint.secrets.extend(more.values().filter_map(secret).map(SecretString::from));
+        endpoint.settings.headers.extend(more);
         let endpoint = Arc::new(endpoint);
         endpoints.insert(name, endpoint.clone());
         Ok(endpoint)
@@ -84,9 +90,10 @@ impl Http {
 impl Transport for Http {
     async fn send(&self, request: &Request, on_delta: Option<OnDelta<'_>>) -> Result<Reply, Fault> {
         let endpoint = self.endpoint(&request.model)?;
+        let bytes = self.bodies.for_request(&request.body);
         match on_delta {
-            None => endpoint.complete(&request.body).await,
-            Some(on_delta) => endpoint.stream(&request.body, on_delta).await,
+            None => endpoint.complete(&request.body, bytes).await,
+            Some(on_delta) => endpoint.stream(&request.body, bytes, on_delta).await,
         }
     }
 }
@@ -95,8 +102,8 @@ impl Transport for Http {
 struct Endpoint {
     http: reqwest::Client,
     settings: Settings,
-    /// The key, to be cut out of error bodies that echo it.
-    key: Option<SecretString>,
+    /// The key and other secrets that are sent, to be cut out of responses that echo them.
+    secrets: Vec<SecretString>,
 }
 
 /// What async-openai asks of a configuration. Our own, because the library's reads the environment.
@@ -152,27 +159,35 @@ impl Endpoint {
             parsed.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         let base = url.split(['?', '#']).next().unwrap_or(url).trim_end_matches('/').to_owned();
         let http = http_client(&parsed, model.ca_bundle.as_deref())?;
-        Ok(Self { http, settings: Settings { base, query, headers, no_key: SecretString::default() }, key })
+        let password = parsed.password().map(SecretString::from);
+        Ok(Self {
+            http,
+            settings: Settings { base, query, headers, no_key: SecretString::default() },
+            secrets: key.into_iter().chain(password).collect(),
+        })
     }
 
-    async fn complete(&self, body: &Value) -> Result<Reply, Fault> {
-        let client = self.client(None);
+    async fn complete(&self, body: &Value, bytes: BodyBytes) -> Result<Reply, Fault> {
+        let bytes = Arc::new(Mutex::new(bytes));
+        let client = self.client(&bytes, None);
         let answer: Result<Box<RawValue>, _> = client.chat().create_byot(body).await;
         self.reply(answer)
     }
 
-    async fn models(&self) -> Result<Reply, Fault> {
-        let client = self.client(None);
+    async fn models(&self, bytes: BodyBytes) -> Result<Reply, Fault> {
+        let bytes = Arc::new(Mutex::new(bytes));
+        let client = self.client(&bytes, None);
         let answer: Result<Box<RawValue>, _> = client.models().list_byot().await;
         self.reply(answer)
     }
 
-    async fn stream(&self, body: &Value, on_delta: OnDelta<'_>) -> Result<Reply, Fault> {
+    async fn stream(&self, body: &Value, bytes: BodyBytes, on_delta: OnDelta<'_>) -> Result<Reply, Fault> {
+        let bytes = Arc::new(Mutex::new(bytes));
         let mut body = body.clone();
         body["stream"] = json!(true);
         body["stream_options"] = json!({ "include_usage": true });
         let done = Arc::new(AtomicBool::new(false));
-        let client = self.client(Some(done.clone()));
+        let client = self.client(&bytes, Some(done.clone()));
         let mut chunks = match client.chat().create_stream_byot::<_, Value>(&body).await {
             Ok(chunks) => chunks,
             Err(error) => return self.reply(Err(error)),
@@ -183,7 +198,8 @@ impl Endpoint {
             assembly.push(&chunk).into_iter().for_each(on_delta);
         }
         if assembly.is_finished() || done.load(Ordering::Relaxed) {
-            Ok(Reply { status: 200, retry_after_s: None, rate_reset_s: None, body: assembly.into_body() })
+            let body = self.without_secrets(assembly.into_body(), SHORTEST_KEY);
+            Ok(Reply { status: 200, retry_after_s: None, rate_reset_s: None, body })
         } else {
             Err(Fault::Lost("the stream ended before the answer did".into()))
         }
@@ -191,11 +207,11 @@ impl Endpoint {
 
     /// async-openai over our own HTTP service, for one request. With `done` a stream may pass, and `done` is set when the
     /// stream says that it is whole.
-    fn client(&self, done: Option<Arc<AtomicBool>>) -> async_openai::Client<Settings> {
-        let http = self.http.clone();
+    fn client(&self, bytes: &SharedBytes, done: Option<Arc<AtomicBool>>) -> async_openai::Client<Settings> {
+        let (http, bytes) = (self.http.clone(), Arc::clone(bytes));
         let service = tower::service_fn(move |request: HttpRequestFactory| {
-            let (http, done) = (http.clone(), done.clone());
-            async move { exchange(&http, request.build().await?, done).await }
+            let (http, bytes, done) = (http.clone(), Arc::clone(&bytes), done.clone());
+            async move { exchange(&http, request.build().await?, bytes, done).await }
         });
         async_openai::Client::build(self.http.clone(), self.settings.clone()).with_http_service(service)
     }
@@ -206,10 +222,10 @@ impl Endpoint {
                 status: 200,
                 retry_after_s: None,
                 rate_reset_s: None,
-                body: body.get().to_owned(),
+                body: self.without_secrets(body.get().to_owned(), SHORTEST_KEY),
             }),
             Err(OpenAIError::Boxed(error)) if error.is::<Aside>() => match error.downcast::<Aside>() {
-                Ok(aside) => Ok(Reply { body: self.without_key(aside.0.body), ..aside.0 }),
+                Ok(aside) => Ok(Reply { body: self.without_secrets(aside.0.body, 1), ..aside.0 }),
                 Err(error) => Err(Fault::Lost(error.to_string())),
             },
             Err(error) => Err(self.fault(error)),
@@ -231,13 +247,22 @@ impl Endpoint {
         }
     }
 
-    fn without_key(&self, body: String) -> String {
-        match &self.key {
-            Some(key) => body.replace(key.expose_secret().trim(), "[key]"),
-            None => body,
-        }
+    /// A body without the secrets that it echoes, of those that are so long. In JSON a slash may be written as `\/`.
+    fn without_secrets(&self, body: String, shortest: usize) -> String {
+        let secrets = self.secrets.iter().map(|secret| secret.expose_secret().trim());
+        secrets.filter(|secret| secret.len() >= shortest).fold(body, |body, secret| {
+            let escaped = secret.replace('/', "\\/");
+            if body.contains(secret) || body.contains(&escaped) {
+                body.replace(secret, "[key]").replace(&escaped, "[key]")
+            } else {
+                body
+            }
+        })
     }
 }
+
+/// The bytes of one response, held until it has been read.
+type SharedBytes = Arc<Mutex<BodyBytes>>;
 
 /// A response that async-openai does not get to see.
 #[derive(Debug, thiserror::Error)]
@@ -248,6 +273,7 @@ struct Aside(Reply);
 async fn exchange(
     http: &reqwest::Client,
     request: reqwest::Request,
+    bytes: SharedBytes,
     done: Option<Arc<AtomicBool>>,
 ) -> Result<reqwest::Response, OpenAIError> {
     let response = http.execute(request).await?;
@@ -256,12 +282,12 @@ async fn exchange(
     let is_stream = status == 200 && kind.starts_with("text/event-stream");
     let may_stream = done.is_some();
     if let Some(done) = done.filter(|_| is_stream) {
-        let watched = watch(response.bytes_stream(), done);
+        let watched = watch(response.bytes_stream(), bytes, done);
         return Ok(http::Response::new(reqwest::Body::wrap_stream(watched)).into());
     }
     let retry_after_s = retry_after(response.headers());
     let rate_reset_s = rate_reset(response.headers());
-    let body = whole_body(response).await?;
+    let body = whole_body(response, &bytes).await?;
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok();
     // A server that does not stream gives the whole body at once; the library would look for chunks in it.
     if status == 200 && is_json && !may_stream {
@@ -276,31 +302,30 @@ async fn exchange(
     }))))
 }
 
-async fn whole_body(mut response: reqwest::Response) -> Result<Bytes, OpenAIError> {
+async fn whole_body(mut response: reqwest::Response, bytes: &SharedBytes) -> Result<Bytes, OpenAIError> {
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await? {
+        take(bytes, piece.len()).map_err(|why| OpenAIError::Boxed(why.into()))?;
         body.extend_from_slice(&piece);
-        if body.len() > LARGEST_BODY {
-            return Err(OpenAIError::Boxed("the response is larger than 64 MiB".into()));
-        }
     }
     Ok(body.into())
+}
+
+fn take(bytes: &SharedBytes, came: usize) -> Result<(), String> {
+    bytes.lock().unwrap_or_else(PoisonError::into_inner).take(came)
 }
 
 /// Passes a stream on, and notes when `[DONE]` goes by: async-openai ends the same way with it and without.
 fn watch(
     pieces: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static,
+    bytes: SharedBytes,
     done: Arc<AtomicBool>,
 ) -> impl Stream<Item = Result<Bytes, tower::BoxError>> + Send + 'static {
     const MARK: &[u8] = b"data: [DONE]";
     let mut tail: Vec<u8> = Vec::new();
-    let mut total = 0;
     pieces.map(move |piece| {
         let piece = piece?;
-        total += piece.len();
-        if total > LARGEST_BODY {
-            return Err("the response is larger than 64 MiB".into());
-        }
+        take(&bytes, piece.len())?;
         tail.extend_from_slice(&piece);
         if tail.windows(MARK.len()).any(|window| window == MARK) {
             done.store(true, Ordering::Relaxed);

@@ -6,11 +6,13 @@
 //!
 //! Each layer is a small type that wraps the next. Only `endpoint` names async-openai.
 
+mod body_budget;
 pub mod capability_probe;
 mod client;
 mod endpoint;
 mod limits;
 mod line;
+mod presence;
 mod raw_response;
 mod retry;
 mod transport;
@@ -18,7 +20,7 @@ pub mod wire;
 
 #[cfg(doc)]
 use crate::pure::{answer::Answer, call::Call};
-pub use client::{Client, ClientNews, ConcurrencyChange, OnNews, Retrying};
+pub use client::{Client, ClientNews, ConcurrencyChange, OnNews, Outage, Retrying};
 pub use endpoint::{Http, KeyLookup, shown_url};
 pub use limits::{LimitReason, Permit};
 pub use raw_response::{Failure, Recorded};

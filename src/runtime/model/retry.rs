@@ -61,6 +61,10 @@ pub(super) enum TroubleKind {
     Slow,
     /// There is nobody to talk to.
     Unreachable,
+    /// The endpoint knows nothing of the key or of the model (401, 403, 404).
+    Unknown,
+    /// A gateway has nobody to pass the call on to (502 to 504).
+    Gateway,
     /// The endpoint, or the way to it, failed while under load.
     Overload,
     /// The response could not be read. What came is kept.
@@ -143,6 +147,10 @@ fn judge_error(status: u16, reply: &Reply, error: &WireError, request: &Request)
         let after = seconds.and_then(|s| Duration::try_from_secs_f64(s).ok());
         Next::Again(Trouble { cause: status.to_string(), message: said.clone(), after, is_about_all, kind })
     };
+    let unknown = |message| {
+        let (cause, kind) = (status.to_string(), TroubleKind::Unknown);
+        Next::Again(Trouble { cause, message, after: None, is_about_all: false, kind })
+    };
     let is_filter =
         has(&["content_filter", "responsibleaipolicy", "content_policy", "content management policy"])
             || (status == 403 && has(&["flagged", "moderation"]));
@@ -170,10 +178,10 @@ fn judge_error(status: u16, reply: &Reply, error: &WireError, request: &Request)
         }
         _ if is_filter && status < 500 => fail(true, true),
         _ if is_too_long && (status < 429 || status == 500) => fail(false, true),
-        401 | 403 if model.api_key_env.is_empty() => Next::Stop(format!(
+        401 | 403 if model.api_key_env.is_empty() => unknown(format!(
             "`{url}` gave {said}; no key is sent over plain http to another machine unless `api_key_env` names its variable"
         )),
-        401 | 403 => Next::Stop(format!(
+        401 | 403 => unknown(format!(
             "`{url}` gave {said}; the key is read from `{}`: is it set, and is it this endpoint's?",
             model.api_key_env
         )),
@@ -181,13 +189,14 @@ fn judge_error(status: u16, reply: &Reply, error: &WireError, request: &Request)
         429 if has(&["insufficient_quota", "billing"]) => {
             Next::Stop(format!("`{url}` gave {said}; the account's quota is used up"))
         }
-        404 => Next::Stop(format!(
+        404 => unknown(format!(
             "`{url}` gave {said}; does it serve `{}`, and does `base_url` end where `/chat/completions` begins?",
             model.model
         )),
         429 => again(TroubleKind::Slow),
         503 if retry_after_s.is_some() => again(TroubleKind::Slow),
-        408 | 409 | 425 | 500 | 502..=504 | 506..=599 => again(TroubleKind::Overload),
+        502..=504 => again(TroubleKind::Gateway),
+        408 | 409 | 425 | 500 | 506..=599 => again(TroubleKind::Overload),
         400 | 422
             if has(&[
                 "unsupported_parameter",

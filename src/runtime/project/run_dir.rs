@@ -65,7 +65,7 @@ impl RunDir {
 
     /// Writes the recipe, constitution and templates as they are now.
     pub fn freeze(&self, project: &Project) -> Result<(), ProjectError> {
-        let recipe = toml::to_string_pretty(&project.recipe).map_err(|error| unwritable("recipe", &error))?;
+        let recipe = project.recipe.to_toml().map_err(|error| unwritable("recipe", &error))?;
         let constitution =
             constitution::write(&project.constitution).map_err(|error| unwritable("constitution", &error))?;
         self.put(Path::new(RECIPE), &recipe)?;

@@ -154,7 +154,8 @@ impl SessionDir {
             out: None,
             ..project.recipe.clone()
         };
-        let text = toml::to_string_pretty(&recipe)
+        let text = recipe
+            .to_toml()
             .map_err(|error| ProjectError::Bug(format!("the recipe cannot be written as TOML: {error}")))?;
         self.dir.put(Path::new(SETTINGS), &text)
     }

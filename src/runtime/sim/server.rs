@@ -7,8 +7,9 @@ use super::wire::{Completion, Wanted, error};
 use crate::pure::recipe::Sim;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt as _;
@@ -21,8 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// The largest request that is read.
-const BODY_LIMIT: usize = 64 * 1024 * 1024;
+/// The largest request that is read: more than any context window of text.
+const BODY_LIMIT: usize = 8 << 20;
 
 /// How long requests in flight may still take once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(2);
@@ -64,6 +65,7 @@ impl Server {
             .route("/v1/models", get(models))
             .route("/stats", get(stats))
             .fallback(unknown_path)
+            .layer(middleware::from_fn_with_state(shared.clone(), only_with_key))
             .layer(DefaultBodyLimit::max(BODY_LIMIT))
             .with_state(shared);
         // Small pieces of a stream must not wait for each other.
@@ -82,12 +84,15 @@ impl Server {
     }
 }
 
-async fn complete(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    if let Some(key) = shared.key.as_ref()
-        && bearer(&headers) != Some(key.expose_secret())
-    {
-        return failed(ErrorReply::bad_key());
+/// Turns a request without the key away before its body is read.
+async fn only_with_key(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    match shared.key.as_ref() {
+        Some(key) if bearer(request.headers()) != Some(key.expose_secret()) => failed(ErrorReply::bad_key()),
+        Some(_) | None => next.run(request).await,
     }
+}
+
+async fn complete(State(shared): State<Shared>, body: Bytes) -> Response {
     let body: Value = match serde_json::from_slice(&body) {
         Ok(body) => body,
         Err(error) => return failed(ErrorReply::bad_request(&format!("the body is not JSON: {error}"))),

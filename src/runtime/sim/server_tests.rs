@@ -157,6 +157,14 @@ async fn what_is_wrong_with_a_request_is_said_as_openai_says_it() {
     };
     let path = "/v1/chat/completions";
     check("wrong", "POST", path, "{}", 401, "invalid_api_key").await;
+    check("wrong", "GET", "/v1/models", "", 401, "invalid_api_key").await;
+    // Without the key nothing of the body is waited for.
+    let mut stream = TcpStream::connect(&server.address).await.unwrap();
+    let head = format!("POST {path} HTTP/1.1\r\nhost: sim\r\ncontent-length: 5000000\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut reply = [0; 12];
+    stream.read_exact(&mut reply).await.unwrap();
+    assert_eq!(&reply, b"HTTP/1.1 401");
     check("right", "POST", path, "{", 400, "not JSON").await;
     check("right", "POST", path, "{}", 400, "missing field `messages`").await;
     check("right", "POST", path, r#"{"model":"small","messages":[]}"#, 400, "`messages` is empty").await;

@@ -9,6 +9,7 @@ use super::Failure;
 use super::failure::stopped;
 use super::journaled_work::{JournaledWork, WorkMemo, kept_in, require_verdicts};
 use super::settings::RecipeArgs;
+use crate::faces::cli::stdout::stdout;
 use crate::pure::method::ablation_metrics::{Questions, Yardstick, observe};
 use crate::pure::method::{MethodContext, critique_revision};
 use crate::pure::prompt::Prompt;
@@ -173,7 +174,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 /// What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
 fn print(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let _ = stdout().write_all(text.as_bytes());
 }
 
 /// Every prompt under every variant, prompts side by side. The variants of a prompt come one after another: what a later

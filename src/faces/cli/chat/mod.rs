@@ -23,6 +23,7 @@ use super::failure::Kind;
 use super::settings::RecipeArgs;
 use super::style::Style;
 use super::word_wrap::flowed;
+use crate::faces::cli::stdout::stdout;
 use crate::pure::text::{printable, printable_json};
 use crate::runtime::project::{Project, SessionDir};
 use command::Line;
@@ -180,7 +181,7 @@ fn answer_once(
     if args.json {
         let text =
             serde_json::to_string(transcript).map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
-        let _ = writeln!(std::io::stdout().lock(), "{}", printable_json(&text));
+        let _ = writeln!(stdout(), "{}", printable_json(&text));
     }
     Ok(ExitCode::from(u8::from(transcript.final_response().is_none())))
 }

@@ -7,6 +7,7 @@
 
 use super::critique_view::{Critics, screened};
 use super::session_cost::AnswerSource;
+use crate::faces::cli::progress::{away_line, back_line};
 use crate::faces::cli::style::Style;
 use crate::faces::cli::word_diff::word_diff;
 use crate::faces::cli::word_wrap::{Flow, Words, flowed};
@@ -14,7 +15,7 @@ use crate::pure::answer::{Answer, Outcome};
 use crate::pure::call::{Call, Purpose, Role};
 use crate::pure::text::{Printable, one_line, printable};
 use crate::runtime::model::wire::ReasoningSplitter;
-use crate::runtime::model::{ClientNews, Delta, Retrying};
+use crate::runtime::model::{ClientNews, Delta, Outage, Retrying};
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
@@ -261,9 +262,18 @@ impl Screen {
         self.status(&progress);
     }
 
-    /// An attempt failed and will be made again.
+    /// An attempt failed and will be made again, or a model is away.
     pub(super) fn hears_client(&self, news: &ClientNews) {
-        let ClientNews::Retry(Retrying { role, cause, wait, .. }) = news else { return };
+        let Retrying { role, cause, wait, .. } = match news {
+            ClientNews::Retry(retrying) => retrying,
+            ClientNews::Outage(Outage::Begins { place, message, patience }) => {
+                return self.line(&away_line(place, message, patience.as_secs_f64()));
+            }
+            ClientNews::Outage(Outage::Ends { place, lasted }) => {
+                return self.line(&back_line(place, lasted.as_secs_f64()));
+            }
+            ClientNews::Concurrency(_) => return,
+        };
         let text =
             format!("{}: {}; again in {:.1} s", role.as_str(), one_line(cause, 40), wait.as_secs_f64());
         match (self.manner, role) {

@@ -24,6 +24,9 @@ use crate::runtime::project::{Project, SessionEntry, SessionTurn, models};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// Seconds that a person waits at most for a model that is away.
+const LONGEST_OUTAGE_S: f64 = 15.0;
+
 /// A prompt and what came of it.
 #[derive(Debug)]
 pub(super) struct Exchange {
@@ -58,7 +61,9 @@ pub(super) struct Session {
 
 impl Session {
     /// A session over a recipe and what it names. What its store holds already is gone on with.
-    pub(super) fn new(project: Project, screen: Screen, store: SessionStore) -> Result<Self, Failure> {
+    pub(super) fn new(mut project: Project, screen: Screen, store: SessionStore) -> Result<Self, Failure> {
+        let limits = &mut project.recipe.limits;
+        limits.outage_s = limits.outage_s.min(LONGEST_OUTAGE_S);
         Ok(Self {
             models: models::resolve(&project.recipe)?,
             project,

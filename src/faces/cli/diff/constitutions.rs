@@ -2,6 +2,7 @@
 
 use super::{Args, constitution_at};
 use crate::faces::cli::Failure;
+use crate::faces::cli::stdout::stdout;
 use crate::faces::cli::style::Style;
 use crate::faces::cli::user_files::{read_constitution, read_constitution_text};
 use crate::faces::cli::word_diff::word_diff;
@@ -29,7 +30,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     } else {
         render(&old, &new, &changes, args.stat, Style::of_stdout())
     };
-    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
+    let _ = writeln!(stdout(), "{}", text.trim_end());
     Ok(ExitCode::from(u8::from(!changes.is_empty())))
 }
 

@@ -8,6 +8,7 @@ use super::render::{Shown, Sides};
 use super::{Args, SHOWN};
 use crate::faces::cli::Failure;
 use crate::faces::cli::failure::{Kind, journal_failure};
+use crate::faces::cli::stdout::stdout;
 use crate::faces::cli::style::Style;
 use crate::faces::cli::user_files::read_constitution;
 use crate::pure::constitution::diff::{Change, diff};
@@ -63,7 +64,7 @@ pub(super) fn run(old: &RunDir, new: &RunDir, args: &Args) -> Result<ExitCode, F
         format!("{summary}{}", shown.into_text())
     };
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
-    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
+    let _ = writeln!(stdout(), "{}", text.trim_end());
     Ok(ExitCode::from(u8::from(totals.differs())))
 }
 
@@ -114,7 +115,7 @@ fn one(
     } else {
         format!("{}{}", render::heads(sides, Style::of_stdout()), shown.in_full(Style::of_stdout()))
     };
-    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
+    let _ = writeln!(stdout(), "{}", text.trim_end());
     Ok(ExitCode::from(u8::from(difference.ends != Ends::Same)))
 }
 
@@ -125,7 +126,7 @@ fn only_one(which: &'static str, only: &Transcript, as_json: bool) -> ExitCode {
     } else {
         shown.in_full(Style::of_stdout())
     };
-    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
+    let _ = writeln!(stdout(), "{}", text.trim_end());
     ExitCode::from(1)
 }
 
@@ -161,7 +162,7 @@ impl<'a> Showing<'a> {
         self.shown += 1;
         if self.args.json {
             // Lines go out as they come, so that a run of any size can be compared.
-            let _ = writeln!(std::io::stdout().lock(), "{}", printable_json(&prompt.to_json().to_string()));
+            let _ = writeln!(stdout(), "{}", printable_json(&prompt.to_json().to_string()));
         } else {
             self.text.push_str(&prompt.in_short(self.style));
         }

@@ -6,6 +6,7 @@ use crate::faces::cli::Failure;
 use crate::faces::cli::failure::stopped;
 use crate::faces::cli::journaled_work::{JournaledWork, WorkMemo, check_share, kept_in};
 use crate::faces::cli::settings::RecipeArgs;
+use crate::faces::cli::stdout::stdout;
 use crate::pure::call::Role;
 use crate::pure::method::multiple_choice::{Graded, grade};
 use crate::pure::multiple_choice::{CORRECTS, INCORRECTS, Question};
@@ -99,7 +100,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let items = ReadAhead::start(files.questions(drawn)?).map_err(|stop| stopped(&stop))?.into_stream();
     let dir = kept_in(args.out.as_ref(), &project, "choices");
     let work = JournaledWork::open(&dir, &project, models, args.json)?.that_prints(args.rows);
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut out = std::io::BufWriter::new(stdout());
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
     let mut line = |text: String| drop(writeln!(out, "{text}"));
     let mut reporter = ChoiceReporter::default();

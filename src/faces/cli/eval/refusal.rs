@@ -2,6 +2,7 @@
 
 use super::read_failure;
 use crate::faces::cli::Failure;
+use crate::faces::cli::stdout::stdout;
 use crate::pure::gates::{Refusal, RefusalReading, read_refusal};
 use crate::pure::recipe::Input;
 use crate::pure::reports::statistics::wilson;
@@ -48,7 +49,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     for (file, column) in files.iter().flat_map(|file| columns.iter().map(move |column| (file, *column))) {
         file.require(column).map_err(|error| read_failure(&error))?;
     }
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut out = std::io::BufWriter::new(stdout());
     let mut tally = Tally::default();
     for row in files.into_iter().flat_map(|file| file.into_rows(Some(&columns))) {
         let text = row.as_ref().ok().and_then(|row| text_of(row.columns.get(&args.text)?));

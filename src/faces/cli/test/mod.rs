@@ -9,6 +9,7 @@ use super::Failure;
 use super::journaled_work::{JournaledWork, WorkMemo, check_share, kept_in, require_verdicts};
 use super::settings::RecipeArgs;
 use super::style::Style;
+use crate::faces::cli::stdout::stdout;
 use crate::pure::constitution::{Constitution, Expect, Principle, TestCase};
 use crate::pure::diagnostic::nearest;
 use crate::pure::method::criticise_case;
@@ -92,7 +93,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         report::to_text(&judged, Style::of_stdout())
     };
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    let _ = writeln!(stdout(), "{text}");
     let undecided = judged.iter().filter(|(_, _, critique)| !critique.verdict.is_decided()).count();
     let verdicts = VerdictCounts { asked: judged.len() as u64, undecided: undecided as u64 };
     require_verdicts(verdicts, project.recipe.limits.max_undecided_share)?;

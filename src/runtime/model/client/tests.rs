@@ -7,6 +7,7 @@ use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Model, Models};
 use crate::runtime::model::Reply;
 use crate::runtime::model::line::{FAILURES_IN_A_ROW, REFUSALS_AT_FIRST};
+use futures::StreamExt as _;
 use proptest::prelude::*;
 
 const GOOD: &str = r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
@@ -141,10 +142,10 @@ async fn troubles_pass() {
 #[tokio::test(start_paused = true)]
 async fn attempts_are_capped_and_what_came_is_kept() {
     let limits = Limits { attempts: 3, ..Limits::default() };
-    let seen = ask(vec![Meets::Status(502, None); 9], limits.clone()).await;
+    let seen = ask(vec![Meets::Status(500, None); 9], limits.clone()).await;
     let (recorded, answer) = seen.result.unwrap();
-    assert_eq!((recorded.attempts, recorded.status, recorded.is_transient()), (3, 502, true));
-    assert_eq!(answer.outcome, Outcome::Failed("status 502".into()));
+    assert_eq!((recorded.attempts, recorded.status, recorded.is_transient()), (3, 500, true));
+    assert_eq!(answer.outcome, Outcome::Failed("status 500".into()));
 
     let seen = ask(vec![Meets::Body("<html>"); 9], limits).await;
     let (recorded, answer) = seen.result.unwrap();
@@ -189,6 +190,129 @@ async fn an_endpoint_that_restarts_is_waited_for() {
         let (recorded, _permit) = client.ask(&call("hello"), &model(), 0, None).await.unwrap();
         assert_eq!(recorded.answer(false).complete(), Some("hi"));
     }
+}
+
+/// Plays an endpoint by the clock: away between two moments, and there before and after.
+struct Away {
+    from: f64,
+    until: f64,
+    how: Meets,
+    began: Instant,
+    /// Calls that met nobody.
+    missed: AtomicUsize,
+}
+
+impl Transport for Away {
+    async fn send(&self, _: &Request, _: Option<OnDelta<'_>>) -> Result<Reply, Fault> {
+        let now = self.began.elapsed().as_secs_f64();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let reply = |status, body: &str| {
+            Ok(Reply { status, retry_after_s: None, rate_reset_s: None, body: body.into() })
+        };
+        if now < self.from || now >= self.until {
+            return reply(200, GOOD);
+        }
+        self.missed.fetch_add(1, Ordering::Relaxed);
+        match &self.how {
+            Meets::Status(status, _) => reply(*status, ""),
+            Meets::Body(body) => reply(200, body),
+            Meets::Fault(fault) => Err(fault.clone()),
+            Meets::Silence => std::future::pending().await,
+        }
+    }
+}
+
+/// Asks 4,000 calls, 32 at a time, of an endpoint that goes away; gives the seconds that takes, the calls that missed it,
+/// the news, and how the calls ended.
+async fn through_an_outage(
+    how: Meets,
+    lasts: f64,
+    outage_s: f64,
+) -> (f64, usize, Vec<Outage>, Vec<Result<bool, Stop>>) {
+    let began = Instant::now();
+    let transport = Away { from: 3.0, until: 3.0 + lasts, how, began, missed: AtomicUsize::new(0) };
+    let limits = Limits { outage_s, concurrency: Concurrency::Fixed(32), ..Limits::default() };
+    let news = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&news);
+    let on_news: OnNews = Arc::new(move |told| {
+        if let ClientNews::Outage(outage) = told {
+            heard.lock().unwrap().push(outage);
+        }
+    });
+    let client = Arc::new(Client::new(transport, limits, on_news));
+    let calls = futures::stream::iter(0..4_000_u64).map(|n| {
+        let client = Arc::clone(&client);
+        async move {
+            let asked = client.ask(&call(&format!("hello {n}")), &model(), n, None).await;
+            asked.map(|(recorded, _permit)| recorded.answer(false).complete().is_some())
+        }
+    });
+    let ended = calls.buffer_unordered(64).collect().await;
+    let missed = client.transport.missed.load(Ordering::Relaxed);
+    let news = news.lock().unwrap().clone();
+    (began.elapsed().as_secs_f64(), missed, news, ended)
+}
+
+/// However a model is away, its calls wait together: one asks, and all go on when it is answered.
+#[tokio::test(start_paused = true)]
+async fn an_outage_costs_its_time_and_little_more() {
+    let without = through_an_outage(Meets::Body(GOOD), 0.0, 1800.0).await.0;
+    let ways = [
+        Meets::Status(404, None),
+        Meets::Status(401, None),
+        Meets::Status(403, None),
+        Meets::Status(502, None),
+        Meets::Status(503, None),
+        Meets::Fault(Fault::Connect("x".into())),
+    ];
+    for how in ways {
+        let (took, missed, news, ended) = through_an_outage(how.clone(), 45.0, 1800.0).await;
+        assert!(ended.iter().all(|end| *end == Ok(true)), "{how:?}: calls are lost");
+        assert!(took < without + 45.0 + 6.0, "{how:?} took {took} s, {without} s without");
+        // Those in flight when it goes away, and a probe every few seconds.
+        assert!(missed <= 32 + 15, "{how:?}: {missed} calls missed it");
+        let [Outage::Begins { place, .. }, Outage::Ends { lasted, .. }] = &news[..] else {
+            panic!("{how:?}: {news:?}")
+        };
+        assert_eq!(place, "`m` at `http://host/v1`");
+        assert!((40.0..51.0).contains(&lasted.as_secs_f64()), "{how:?}: {lasted:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_without_end_ends_the_run() {
+    let (took, _, _, ended) = through_an_outage(Meets::Status(401, None), 1e9, 60.0).await;
+    let Some(Err(Stop::Provider(message))) = ended.iter().find(|end| end.is_err()) else { panic!("no stop") };
+    assert!(
+        message.contains("is away for 6") && message.contains("is it set, and is it this endpoint's?"),
+        "{message}"
+    );
+    assert!(ended.iter().all(|end| *end != Ok(false)), "a call failed instead of waiting");
+    assert!(took > 60.0, "{took}");
+}
+
+/// A prompt that a firewall refuses is a prompt that fails: the others go on.
+#[tokio::test(start_paused = true)]
+async fn one_prompt_that_is_always_refused_is_no_outage() {
+    struct Firewall;
+    impl Transport for Firewall {
+        async fn send(&self, request: &Request, _: Option<OnDelta<'_>>) -> Result<Reply, Fault> {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let is_bad = request.body["messages"][0]["content"] == "bad";
+            let (status, body) = if is_bad { (403, "blocked") } else { (200, GOOD) };
+            Ok(Reply { status, retry_after_s: None, rate_reset_s: None, body: body.into() })
+        }
+    }
+    let client = Client::new(Firewall, Limits::default(), Arc::new(|_| {}));
+    client.ask(&call("hello"), &model(), 0, None).await.unwrap();
+    let others = async {
+        for n in 0..2_000 {
+            client.ask(&call(&format!("hello {n}")), &model(), 1, None).await.unwrap();
+        }
+    };
+    let bad = async { client.ask(&call("bad"), &model(), 2, None).await.unwrap().0 };
+    let ((), bad) = futures::join!(others, bad);
+    assert_eq!((bad.status, bad.attempts, bad.is_transient()), (403, 6, true));
 }
 
 #[tokio::test(start_paused = true)]
@@ -242,19 +366,22 @@ proptest! {
 
     #[test]
     fn patience_ends_and_waits_are_honoured(script in prop::collection::vec(meets(), 0..40),
-                                            elapsed_s in 1.0..2000.0_f64, attempts in 1_u32..9) {
+                                            elapsed_s in 1.0..2000.0_f64, outage_s in 0.0..600.0_f64,
+                                            attempts in 1_u32..9) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        let limits = Limits { attempts, elapsed_s, ..Limits::default() };
+        let limits = Limits { attempts, elapsed_s, outage_s, ..Limits::default() };
         let (seen, took) = runtime.block_on(async {
             let began = Instant::now();
             (ask(script.clone(), limits).await, began.elapsed().as_secs_f64())
         });
-        prop_assert!(took <= elapsed_s + 0.1, "took {took} of {elapsed_s}");
+        // An outage ends with the probe that finds that it has lasted too long.
+        prop_assert!(took <= elapsed_s + outage_s + 125.1, "took {took} of {elapsed_s} and {outage_s}");
         for (met, pair) in script.iter().zip(seen.asked.windows(2)) {
             if let Meets::Status(_, Some(after)) = met {
                 prop_assert!(pair[1] - pair[0] >= *after, "{pair:?} after {after}");
             }
         }
-        prop_assert_eq!(seen.retries.len() + 1, seen.asked.len());
+        // Probes are told as one outage, and not each.
+        prop_assert!(seen.retries.len() < seen.asked.len());
     }
 }

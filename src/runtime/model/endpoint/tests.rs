@@ -204,6 +204,55 @@ async fn a_stream_is_put_together() {
     assert_eq!(fault, Fault::Lost("a piece of the response is not JSON".into()));
 }
 
+const LONG_KEY: &str = "sk-0123456789/abc";
+
+/// Whatever echoes the key, whole, streamed or escaped, it goes no further. A key that is a word stays where it is one.
+#[tokio::test]
+async fn a_key_that_is_echoed_is_cut_out() {
+    let request = |server: &Server| Request { model: model(&server.url), body: json!({}) };
+    for echo in [LONG_KEY, "sk-0123456789\\/abc"] {
+        let body = BODY.replace("hi", &format!("your key is {echo}"));
+        let server = serve(response("200 OK", "application/json", "", &body)).await;
+        let reply = http(LONG_KEY).send(&request(&server), None).await.unwrap();
+        assert_eq!(reply.body, BODY.replace("hi", "your key is [key]"));
+        let error = format!("{{\"error\":{{\"message\":\"bad key {echo}\"}}}}");
+        let server = serve(response("401 No", "application/json", "", &error)).await;
+        let reply = http(LONG_KEY).send(&request(&server), None).await.unwrap();
+        assert!(reply.body.contains("bad key [key]"), "{}", reply.body);
+    }
+    // In a stream the key comes in pieces.
+    let piece = |text: &str| format!(r#"{{"choices":[{{"index":0,"delta":{{"content":"{text}"}}}}]}}"#);
+    let (first, second) = LONG_KEY.split_at(5);
+    let server = serve(events(&[&piece(first), &piece(second), "[DONE]"])).await;
+    let reply = http(LONG_KEY).send(&request(&server), Some(&|_| {})).await.unwrap();
+    assert!(reply.body.contains("[key]") && !reply.body.contains(LONG_KEY), "{}", reply.body);
+    // The value of a header that came from the environment is a secret as well.
+    let mut with_header = request(&serve(response("200 OK", "application/json", "", BODY)).await);
+    let header = HeaderSource::Env("OPENAI_API_KEY".into());
+    let echo = BODY.replace("hi", LONG_KEY);
+    let server = serve(response("200 OK", "application/json", "", &echo)).await;
+    with_header.model.base_url = Some(server.url.clone());
+    with_header.model.api_key_env = "NONE".into();
+    with_header.model.headers.insert("api-key".into(), header);
+    let reply = http(LONG_KEY).send(&with_header, None).await.unwrap();
+    assert_eq!(reply.body, BODY.replace("hi", "[key]"));
+
+    let server = serve(response("200 OK", "application/json", "", BODY)).await;
+    let reply = http("hi").send(&request(&server), None).await.unwrap();
+    assert_eq!(reply.body, BODY);
+}
+
+#[tokio::test]
+async fn a_body_far_larger_than_what_was_asked_for_is_cut_off() {
+    let body = BODY.replace("hi", &"long ".repeat(300_000));
+    let server = serve(response("200 OK", "application/json", "", &body)).await;
+    let request =
+        |max_tokens: u32| Request { model: model(&server.url), body: json!({ "max_tokens": max_tokens }) };
+    let fault = http("").send(&request(100), None).await.unwrap_err();
+    assert!(matches!(&fault, Fault::Lost(why) if why.contains("larger than 1.1 MiB")), "{fault:?}");
+    assert_eq!(http("").send(&request(10_000), None).await.unwrap().body, body);
+}
+
 #[tokio::test]
 async fn an_endpoint_that_does_not_stream_is_read_all_the_same() {
     let server = serve(response("200 OK", "application/json", "", BODY)).await;

@@ -31,6 +31,8 @@ fn word(next: &Next) -> &'static str {
         Next::Again(trouble) => match trouble.kind {
             TroubleKind::Slow => "slow",
             TroubleKind::Unreachable => "unreachable",
+            TroubleKind::Unknown => "unknown",
+            TroubleKind::Gateway => "gateway",
             TroubleKind::Overload => "overload",
             TroubleKind::Unreadable => "unreadable",
         },
@@ -57,10 +59,10 @@ fn every_status_means_one_thing() {
         (301, "stop"),
         (307, "stop"),
         (400, "fail"),
-        (401, "stop"),
+        (401, "unknown"),
         (402, "stop"),
-        (403, "stop"),
-        (404, "stop"),
+        (403, "unknown"),
+        (404, "unknown"),
         (405, "stop"),
         (408, "overload"),
         (409, "overload"),
@@ -71,9 +73,9 @@ fn every_status_means_one_thing() {
         (429, "slow"),
         (500, "overload"),
         (501, "fail"),
-        (502, "overload"),
-        (503, "overload"),
-        (504, "overload"),
+        (502, "gateway"),
+        (503, "gateway"),
+        (504, "gateway"),
         (529, "overload"),
     ] {
         check_reply(reply(status, "<html>not JSON</html>"), expected);
@@ -113,7 +115,7 @@ fn a_success_may_not_be_one() {
     check_reply(reply(200, r#"{"choices":[{"message":{"content":""},"finish_reason":"stop"}]}"#), "answer");
     check_reply(reply(200, r#"{"error":{"code":429,"message":"m"}}"#), "slow");
     check_reply(reply(200, r#"{"error":{"code":"boom","message":"m"}}"#), "overload");
-    check_reply(reply(200, r#"{"error":{"code":401,"message":"m"}}"#), "stop");
+    check_reply(reply(200, r#"{"error":{"code":401,"message":"m"}}"#), "unknown");
 }
 
 #[test]
@@ -135,14 +137,15 @@ fn messages_hold_neither_prompt_nor_credentials_nor_control_characters() {
     let long = json!({ "error": "é".repeat(5000) }).to_string();
     let Next::Fail(failure) = judge(Ok(reply(400, &long)), &request()) else { panic!("not a failure") };
     assert!(failure.message.chars().count() < 300);
-    let Next::Stop(message) = judge(Ok(reply(401, "no")), &request()) else { panic!("not a stop") };
+    let Next::Again(trouble) = judge(Ok(reply(401, "no")), &request()) else { panic!("not unknown") };
     assert_eq!(
-        message,
+        trouble.message,
         "`http://host:8000/v1` gave status 401; the key is read from `OPENAI_API_KEY`: is it set, and is it this endpoint's?"
     );
     let mut withheld = request();
     withheld.model.api_key_env = String::new();
-    let Next::Stop(message) = judge(Ok(reply(401, "no")), &withheld) else { panic!("not a stop") };
+    let Next::Again(trouble) = judge(Ok(reply(401, "no")), &withheld) else { panic!("not unknown") };
+    let message = trouble.message;
     assert!(message.contains("unless `api_key_env` names its variable"), "{message}");
 }
 
@@ -206,5 +209,5 @@ fn a_server_that_loads_its_model_costs_time_and_no_attempt() {
         "slow",
     );
     check_reply(reply(503, r#"{"error":"The model is currently loading"}"#), "slow");
-    check_reply(reply(503, r#"{"error":"overloaded"}"#), "overload");
+    check_reply(reply(503, r#"{"error":"overloaded"}"#), "gateway");
 }

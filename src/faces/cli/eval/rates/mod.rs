@@ -9,6 +9,7 @@ use crate::faces::cli::Failure;
 use crate::faces::cli::failure::stopped;
 use crate::faces::cli::journaled_work::{JournaledWork, WorkMemo, check_share, kept_in, require_verdicts};
 use crate::faces::cli::settings::RecipeArgs;
+use crate::faces::cli::stdout::stdout;
 use crate::faces::cli::style::Style;
 use crate::pure::method::make_transcript;
 use crate::pure::prompt::{Prompt, PromptId};
@@ -155,7 +156,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let revised = project.recipe.method.rounds > 0;
     let dir = kept_in(args.out.as_ref(), &project, "rates");
     let work = JournaledWork::open(&dir, &project, models, args.json)?.that_prints(args.rows);
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut out = std::io::BufWriter::new(stdout());
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
     let mut line = |text: String| drop(writeln!(out, "{text}"));
     let answered = async |ask: &WorkMemo<'_>, asked: Asked| {
