@@ -227,6 +227,8 @@ pub struct SourceFile {
     pub name: String,
     /// Its text.
     pub text: String,
+    /// The byte at which each line begins.
+    line_starts: Vec<usize>,
 }
 
 impl SourceFile {
@@ -234,16 +236,32 @@ impl SourceFile {
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text: String = text.into();
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-        Self { name: name.into(), text }
+        let after_breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        let line_starts = std::iter::once(0).chain(after_breaks).collect();
+        Self { name: name.into(), text, line_starts }
     }
 
     /// Where a byte offset is; an offset outside the text, or inside a character, is the place before it.
     pub fn position(&self, offset: usize) -> Position {
-        let before =
-            (0..=offset.min(self.text.len())).rev().find_map(|end| self.text.get(..end)).unwrap_or("");
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        Position { line, column }
+        let line = self.line_of(offset);
+        let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
+        let end = offset.min(self.text.len());
+        let before = (start..=end).rev().find_map(|end| self.text.get(start..end)).unwrap_or("");
+        Position { line, column: before.chars().count() + 1 }
+    }
+
+    /// The line of a byte, counted from 1.
+    fn line_of(&self, offset: usize) -> usize {
+        self.line_starts.partition_point(|start| *start <= offset.min(self.text.len())).max(1)
+    }
+
+    /// The lines that hold a span: the byte where they begin, their text, and the number of the first.
+    fn lines_of(&self, span: &Range<usize>) -> (usize, &str, usize) {
+        let first = self.line_of(span.start);
+        let start = self.line_starts.get(first - 1).copied().unwrap_or(0);
+        let last = self.line_of(span.end.max(span.start));
+        let end = self.line_starts.get(last).copied().unwrap_or(self.text.len());
+        (start, self.text.get(start..end).unwrap_or(""), first)
     }
 }
 

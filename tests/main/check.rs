@@ -148,3 +148,41 @@ fn schemas_are_json() {
         assert_eq!(schema["additionalProperties"], false, "a mistyped key is refused");
     }
 }
+
+/// A constitution that came from elsewhere reads nothing outside its folder, and shows nothing of what is no constitution.
+#[test]
+fn what_a_constitution_extends_stays_below_its_folder() {
+    let scratch = Scratch::new();
+    scratch.write("secret.txt", "token = \"sk-of-somebody\"\n");
+    scratch.write(
+        "base.toml",
+        "[constitution]\nid = \"base\"\n[[principle]]\nid = \"b\"\ntext = \"It is kind.\"\n",
+    );
+    let extending = |name: &str| {
+        format!(
+            "[constitution]\nid = \"c\"\nextends = [\"{name}\"]\n[[principle]]\nid = \"p\"\ntext = \"It is true.\"\n"
+        )
+    };
+    let check = |dir: &str| {
+        let mut command = scratch.command(&["check", &scratch.path("theirs/c.toml").display().to_string()]);
+        let output = command.current_dir(scratch.path(dir)).output().expect("it runs");
+        crate::support::Done::of(&output)
+    };
+    let secret = scratch.path("secret.txt").display().to_string();
+    for name in ["../secret.txt", &secret, "../base.toml"] {
+        scratch.write("theirs/c.toml", extending(name));
+        let done = check("theirs").code(1);
+        assert!(done.out.contains("outside the constitution's folder"), "{}", done.out);
+        assert!(!done.out.contains("sk-of-somebody"), "{}", done.out);
+    }
+    // From a folder above both, the base is the project's own. What is no constitution shows nothing all the same.
+    let done = check(".").code(0);
+    assert!(!done.out.contains("cannot-extend"), "{}", done.out);
+    scratch.write("theirs/c.toml", extending("../secret.txt"));
+    let done = check(".").code(1);
+    assert!(
+        done.out.contains("it is not a constitution") && !done.out.contains("sk-of-somebody"),
+        "{}",
+        done.out
+    );
+}

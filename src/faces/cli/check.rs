@@ -158,7 +158,7 @@ impl Checked {
 
     fn constitution(&mut self, file: &SourceFile) {
         let inputs = &mut self.inputs;
-        self.findings.extend(constitution::check(file, &mut |path| inputs.load(path)));
+        self.findings.extend(constitution::check(file, &mut |path| inputs.load_extended(&file.name, path)));
     }
 
     /// A recipe, and then the files that it names.

@@ -63,6 +63,8 @@ pub(super) struct Reading {
     pub(super) files: Vec<Part>,
     /// The principles, in the order of the constitution.
     pub(super) placed: Vec<Placed>,
+    /// Where each is among `placed`, by its id, while files are read.
+    by_id: BTreeMap<String, usize>,
     /// Principles of extended files that were dropped or replaced, with the place that says so.
     pub(super) removed: Vec<(Principle, usize, Node)>,
     pub(super) findings: Vec<Diagnostic>,
@@ -70,7 +72,8 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn of(main: &SourceFile, load: Load<'_>) -> Self {
-        let mut reading = Self { files: vec![], placed: vec![], removed: vec![], findings: vec![] };
+        let mut reading =
+            Self { files: vec![], placed: vec![], by_id: BTreeMap::new(), removed: vec![], findings: vec![] };
         reading.visit(main, load, &mut Vec::new());
         if reading.placed.is_empty() && !reading.findings.iter().any(Diagnostic::is_error) {
             let finding =
@@ -118,6 +121,10 @@ impl Reading {
             (false, true) => built_in(&path).ok_or_else(|| "it does not ship".into()),
             (false, false) => load(&path),
         };
+        // Of a file that is something else nothing is shown: whoever wrote `extends` may not be who reads the findings.
+        let not_one = || "it is not a constitution".to_owned();
+        let found =
+            found.and_then(|base| looks_like_a_constitution(&base.text).then_some(base).ok_or_else(not_one));
         let base = match found {
             Ok(base) => base,
             Err(why) => {
@@ -162,6 +169,8 @@ impl Reading {
     fn drop_one(&mut self, file: &SourceFile, id: &str, at: &Node, number: usize) {
         if let Some(index) = self.placed.iter().position(|placed| placed.principle.id == id) {
             let gone = self.placed.remove(index);
+            self.by_id.remove(id);
+            self.by_id.values_mut().filter(|place| **place > index).for_each(|place| *place -= 1);
             self.removed.push((gone.principle, number, at.clone()));
             return;
         }
@@ -182,7 +191,7 @@ impl Reading {
     ) {
         let id = placed.principle.id.clone();
         let span = placed.node.key("id").span();
-        let other = self.placed.iter().position(|known| known.principle.id == id && !id.is_empty());
+        let other = self.by_id.get(&id).copied().filter(|_| !id.is_empty());
         match (other, again, entry.replace) {
             (Some(_), true, _) => {
                 let message = format!("the id `{id}` is used twice in this file");
@@ -214,9 +223,17 @@ impl Reading {
                     otherwise,
                 ));
             }
-            (None, _, false) => self.placed.push(placed),
+            (None, _, false) => {
+                self.by_id.insert(id, self.placed.len());
+                self.placed.push(placed);
+            }
         }
     }
+}
+
+fn looks_like_a_constitution(text: &str) -> bool {
+    let starts = |line: &str| line.starts_with("[constitution]") || line.starts_with("[[principle]]");
+    text.lines().any(|line| starts(line.trim_start()))
 }
 
 /// The path of a file that is named in another.

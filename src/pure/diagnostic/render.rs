@@ -32,13 +32,18 @@ fn render_one(finding: &Diagnostic, sources: &Sources, renderer: &Renderer) -> S
         Severity::Error => Level::ERROR,
     };
     let source = sources.get(&finding.file);
-    let span = |span: &Range<usize>, text: &str| clamp(span, text);
     let title = level.primary_title(printable(&finding.message)).id(finding.code);
     let place = match (source, &finding.span) {
         (Some(source), Some(at)) => {
-            title.element(Snippet::source(&source.text).path(&finding.file).annotation(
-                AnnotationKind::Primary.span(span(at, &source.text)).label(printable(&finding.label)),
-            ))
+            // Only the lines that it is about: a whole file for each finding takes time that grows with both.
+            let (start, lines, number) = source.lines_of(at);
+            let span = clamp(at, start, lines);
+            title.element(
+                Snippet::source(lines)
+                    .line_start(number)
+                    .path(&finding.file)
+                    .annotation(AnnotationKind::Primary.span(span).label(printable(&finding.label))),
+            )
         }
         _ => title.element(annotate_snippets::Origin::path(&finding.file)),
     };
@@ -49,12 +54,12 @@ fn render_one(finding: &Diagnostic, sources: &Sources, renderer: &Renderer) -> S
     let mut groups = vec![main];
     if let Some((source, fix)) = fix {
         let title = finding.help.first().map_or_else(|| "it can be repaired".into(), |help| printable(help));
+        let (start, lines, number) = source.lines_of(&fix.span);
+        let patch = Patch::new(clamp(&fix.span, start, lines), fix.replacement.as_str());
         groups.push(
-            Level::HELP.secondary_title(title).element(
-                Snippet::source(&source.text)
-                    .path(&finding.file)
-                    .patch(Patch::new(span(&fix.span, &source.text), fix.replacement.as_str())),
-            ),
+            Level::HELP
+                .secondary_title(title)
+                .element(Snippet::source(lines).line_start(number).path(&finding.file).patch(patch)),
         );
     }
     let mut out = renderer.render(&groups);
@@ -62,10 +67,13 @@ fn render_one(finding: &Diagnostic, sources: &Sources, renderer: &Renderer) -> S
     out
 }
 
-/// The span moved onto characters of the text, so that no file and no parser can make the renderer panic.
-fn clamp(span: &Range<usize>, text: &str) -> Range<usize> {
-    let on =
-        |offset: usize| (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+/// The span in a text that begins at `begins`, moved onto its characters, so that no file and no parser can make the
+/// renderer panic.
+fn clamp(span: &Range<usize>, begins: usize, text: &str) -> Range<usize> {
+    let on = |offset: usize| {
+        let offset = offset.saturating_sub(begins).min(text.len());
+        (0..=offset).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+    };
     let start = on(span.start);
     start..on(span.end).max(start)
 }

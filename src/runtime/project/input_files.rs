@@ -33,7 +33,7 @@ impl InputFiles {
     /// Reads a constitution whose text is at hand.
     pub fn constitution_text(&mut self, main: &SourceFile) -> Result<Constitution, ProjectError> {
         self.sources.add(main.clone());
-        let mut load = |path: &str| self.load(path);
+        let mut load = |path: &str| self.load_extended(&main.name, path);
         match constitution::read(main, &mut load) {
             Ok((constitution, warnings)) => {
                 self.warnings.extend(warnings);
@@ -119,6 +119,21 @@ impl InputFiles {
             texts.insert(file.name, file.text);
         }
         Ok(texts)
+    }
+
+    /// Reads a file that the constitution `main` extends: one below its folder, or below the folder that amend runs in. A
+    /// constitution that came from elsewhere must not read whatever it likes.
+    pub fn load_extended(&mut self, main: &str, path: &str) -> Result<SourceFile, String> {
+        let folder = |path: &Path| {
+            std::fs::canonicalize(if path.as_os_str().is_empty() { Path::new(".") } else { path })
+        };
+        let allowed = [Path::new(main).parent().unwrap_or(Path::new("")), Path::new(".")];
+        let full = std::fs::canonicalize(path).map_err(|error| in_words(&error))?;
+        if allowed.iter().filter_map(|root| folder(root).ok()).any(|root| full.starts_with(root)) {
+            return self.load(path);
+        }
+        Err("it is outside the constitution's folder; copy it there, or run amend in a folder above both"
+            .into())
     }
 
     /// Reads a text file, and keeps it so that findings can show it.

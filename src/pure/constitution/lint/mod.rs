@@ -13,7 +13,10 @@ use super::principle::{Expect, Principle};
 use super::read::{Load, Placed, Reading};
 use crate::pure::diagnostic::Diagnostic;
 use crate::pure::diagnostic::SourceFile;
-use wording::{Opposed, Words, clauses, forbids, is_leading, likeness, oppose, permits, says_what_to_do};
+use std::collections::BTreeMap;
+use wording::{
+    Opposed, Words, clauses, comparable, forbids, is_leading, likeness, oppose, permits, says_what_to_do,
+};
 
 /// Two principles whose words are this alike say the same.
 const DUPLICATE: f64 = 0.75;
@@ -32,7 +35,9 @@ pub fn check(main: &SourceFile, load: Load<'_>) -> Vec<Diagnostic> {
 
 /// Every warning about what was read that is not accepted by an `allow` list.
 pub(super) fn lint(reading: &Reading) -> Vec<Diagnostic> {
-    let mut out = Lints { reading, findings: Vec::new() };
+    let hard = reading.placed.iter().map(|placed| &placed.principle);
+    let hard = hard.filter(|principle| principle.hard && forbids(&principle.text)).map(HardPrinciple::of);
+    let mut out = Lints { reading, hard: hard.collect(), findings: Vec::new() };
     for placed in &reading.placed {
         wording_of(placed, &mut out);
         tests_of(placed, &mut out);
@@ -49,6 +54,8 @@ pub(super) fn lint(reading: &Reading) -> Vec<Diagnostic> {
 /// Collects warnings, and leaves out those that are accepted.
 struct Lints<'a> {
     reading: &'a Reading,
+    /// The hard principles that forbid something.
+    hard: Vec<HardPrinciple<'a>>,
     findings: Vec<Diagnostic>,
 }
 
@@ -164,7 +171,7 @@ fn priority_of(placed: &Placed, out: &mut Lints<'_>) {
 fn permissions_of(placed: &Placed, out: &mut Lints<'_>) {
     let principle = &placed.principle;
     for (n, exception) in principle.exceptions.iter().enumerate() {
-        if let Some(hard) = forbidden_by(exception, Some(&principle.id), out.reading) {
+        if let Some(hard) = forbidden_by(exception, Some(&principle.id), &out.hard) {
             let message = format!(
                 "this exception of `{}` permits what the hard principle `{hard}` forbids",
                 principle.id
@@ -176,7 +183,7 @@ fn permissions_of(placed: &Placed, out: &mut Lints<'_>) {
         }
     }
     let mut permitted = clauses(&principle.text).into_iter().filter(|clause| permits(clause));
-    let hard = permitted.find_map(|clause| forbidden_by(&clause, Some(&principle.id), out.reading));
+    let hard = permitted.find_map(|clause| forbidden_by(&clause, Some(&principle.id), &out.hard));
     if let Some(hard) = hard {
         let message = format!("`{}` permits what the hard principle `{hard}` forbids", principle.id);
         out.about(placed, "text", "permits-forbidden", message, PERMITS_HELP);
@@ -185,29 +192,47 @@ fn permissions_of(placed: &Placed, out: &mut Lints<'_>) {
 
 const PERMITS_HELP: &str = "narrow the permission, or make it an exception of the hard principle";
 
+/// A hard principle that forbids something, with the words that are compared.
+struct HardPrinciple<'a> {
+    id: &'a str,
+    words: Words,
+    exceptions: Vec<Words>,
+}
+
+impl<'a> HardPrinciple<'a> {
+    fn of(principle: &'a Principle) -> Self {
+        let exceptions = principle.exceptions.iter().map(|text| Words::of(text)).collect();
+        Self { id: &principle.id, words: Words::of(&principle.text), exceptions }
+    }
+}
+
 /// The hard principle that forbids what the text permits, unless it has an exception for just that.
-fn forbidden_by<'a>(permitted: &str, own: Option<&str>, reading: &'a Reading) -> Option<&'a str> {
+fn forbidden_by<'a>(permitted: &str, own: Option<&str>, hard: &[HardPrinciple<'a>]) -> Option<&'a str> {
     let permitted = Words::of(permitted);
-    let covered = |hard: &Principle| {
-        hard.exceptions.iter().any(|text| permitted.shares(&Words::of(text)) >= SAME_SUBJECT)
+    let forbids_it = |hard: &&HardPrinciple<'_>| {
+        own != Some(hard.id)
+            && permitted.in_common(&hard.words) >= FEWEST_WORDS - 1
+            && permitted.shares(&hard.words) >= SAME_SUBJECT
+            && !hard.exceptions.iter().any(|exception| permitted.shares(exception) >= SAME_SUBJECT)
     };
-    let hard = reading.placed.iter().map(|placed| &placed.principle).find(|hard| {
-        hard.hard
-            && own != Some(hard.id.as_str())
-            && forbids(&hard.text)
-            && permitted.in_common(&Words::of(&hard.text)) >= FEWEST_WORDS - 1
-            && permitted.shares(&Words::of(&hard.text)) >= SAME_SUBJECT
-            && !covered(hard)
-    })?;
-    Some(&hard.id)
+    hard.iter().find(forbids_it).map(|hard| hard.id)
 }
 
 /// Principles that say the same, and principles that say the opposite.
 fn pairs(out: &mut Lints<'_>) {
     let reading = out.reading;
     let words: Vec<Words> = reading.placed.iter().map(|placed| Words::of(&placed.principle.text)).collect();
+    let alike = comparable(&words);
+    let of_one_text = of_one_text(reading);
     for (i, (a, a_words)) in reading.placed.iter().zip(&words).enumerate() {
-        for (b, b_words) in reading.placed.iter().zip(&words).take(i) {
+        // One principle that a principle repeats is enough to be told.
+        let mut repeats = false;
+        let mut earlier = alike.get(i).cloned().unwrap_or_default();
+        earlier.extend(of_one_text.get(a.principle.text.as_str()).into_iter().flatten().filter(|n| **n < i));
+        earlier.sort_unstable();
+        earlier.dedup();
+        for n in earlier {
+            let (Some(b), Some(b_words)) = (reading.placed.get(n), words.get(n)) else { continue };
             if !meet(&a.principle, &b.principle) {
                 continue;
             }
@@ -216,8 +241,7 @@ fn pairs(out: &mut Lints<'_>) {
             let (first, second) = if later(a) < later(b) { (a, b) } else { (b, a) };
             let (first_words, second_words) =
                 if later(a) < later(b) { (a_words, b_words) } else { (b_words, a_words) };
-            let (first_text, second_text) = (&first.principle.text, &second.principle.text);
-            let opposed = oppose(first_text, first_words, second_text, second_words);
+            let opposed = oppose(first_words, second_words);
             let enough = a_words.len().min(b_words.len()) >= FEWEST_WORDS;
             let same = a.principle.text == b.principle.text;
             if let Some(how) = opposed {
@@ -231,7 +255,8 @@ fn pairs(out: &mut Lints<'_>) {
                     let help = "say in the `exceptions` of one where the other wins";
                     out.about(second, "text", "contradiction", message, help);
                 }
-            } else if same || (enough && likeness(a_words, b_words) >= DUPLICATE) {
+            } else if !repeats && (same || (enough && likeness(a_words, b_words) >= DUPLICATE)) {
+                repeats = true;
                 let message =
                     format!("`{}` says almost the same as `{}`", second.principle.id, first.principle.id);
                 out.about(
@@ -244,6 +269,15 @@ fn pairs(out: &mut Lints<'_>) {
             }
         }
     }
+}
+
+/// The places of the principles of each text.
+fn of_one_text(reading: &Reading) -> BTreeMap<&str, Vec<usize>> {
+    let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (n, placed) in reading.placed.iter().enumerate() {
+        found.entry(placed.principle.text.as_str()).or_default().push(n);
+    }
+    found
 }
 
 /// Whether some prompt can fall under both, as far as their `when` tells.
@@ -267,7 +301,7 @@ fn system_prompt(out: &mut Lints<'_>) {
     for (file, part) in reading.files.iter().enumerate() {
         let system = part.located.value.constitution.system.as_deref().unwrap_or("");
         let mut permitted = clauses(system).into_iter().filter(|clause| permits(clause));
-        let hard = permitted.find_map(|clause| forbidden_by(&clause, None, reading));
+        let hard = permitted.find_map(|clause| forbidden_by(&clause, None, &out.hard));
         if let Some(hard) = hard {
             let message = format!("the system prompt permits what the hard principle `{hard}` forbids");
             let span = part.located.root.key("constitution").key("system").span();

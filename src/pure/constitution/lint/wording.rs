@@ -2,7 +2,8 @@
 //! a request leads. English only; on other languages only the comparison of words works.
 
 use regex::Regex;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::OnceLock;
 
 /// Words that are in every principle or say nothing about its subject.
@@ -38,7 +39,10 @@ const OPPOSITES: &[(&str, &str)] = &[
 /// The words that say what a text is about, without endings, and whether it says that something is not to be.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Words {
-    subject: BTreeSet<String>,
+    /// A hash of each word, in order: what is compared by the million has to be small.
+    subject: Vec<u64>,
+    /// What the text says that a response is, as the stem of one word.
+    quality: Option<u64>,
     forbids: bool,
 }
 
@@ -51,8 +55,30 @@ impl Words {
                 && !known(NEGATIONS, word)
                 && !known(COMMON, &stem(word))
         };
-        let subject = words(text).filter(of_subject).map(|word| stem(&word)).collect();
-        Self { subject, forbids: forbids(text) }
+        let mut subject: Vec<u64> =
+            words(text).filter(of_subject).map(|word| word_hash(&stem(&word))).collect();
+        subject.sort_unstable();
+        subject.dedup();
+        Self { subject, quality: quality(text).as_deref().map(word_hash), forbids: forbids(text) }
+    }
+
+    /// How many words there are before the rest is less than this share of them.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a number of words"
+    )]
+    fn all_but(&self, share: f64) -> usize {
+        if self.len() == 0 { 0 } else { self.len() - (share * self.len() as f64 - 1e-9).ceil() as usize + 1 }
+    }
+
+    /// The words of it that are one of a pair of opposites.
+    fn opposites(&self) -> impl Iterator<Item = u64> {
+        self.subject.iter().copied().chain(self.quality).filter(|word| counterparts(*word).next().is_some())
+    }
+
+    fn has(&self, word: u64) -> bool {
+        self.subject.binary_search(&word).is_ok()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -60,7 +86,19 @@ impl Words {
     }
 
     pub(super) fn in_common(&self, other: &Self) -> usize {
-        self.subject.intersection(&other.subject).count()
+        let (mut a, mut b) = (self.subject.iter().peekable(), other.subject.iter().peekable());
+        let mut common = 0;
+        while let (Some(x), Some(y)) = (a.peek(), b.peek()) {
+            let order = x.cmp(y);
+            common += usize::from(order.is_eq());
+            if order.is_le() {
+                a.next();
+            }
+            if order.is_ge() {
+                b.next();
+            }
+        }
+        common
     }
 
     /// How much of the smaller of the two the larger has.
@@ -90,25 +128,92 @@ pub(super) enum Opposed {
 }
 
 /// Whether the two are about the same thing and one is worded against the other.
-pub(super) fn oppose(a: &str, a_words: &Words, b: &str, b_words: &Words) -> Option<Opposed> {
-    let common = a_words.in_common(b_words);
-    let like = likeness(a_words, b_words);
+pub(super) fn oppose(a: &Words, b: &Words) -> Option<Opposed> {
+    let common = a.in_common(b);
+    let like = likeness(a, b);
     // The same few words say enough when there are no others: "is fun", "is not fun".
     let same_subject =
         (common >= super::FEWEST_WORDS && like >= super::SAME_SUBJECT) || (common > 0 && like >= 1.0);
-    if a_words.forbids != b_words.forbids {
-        let who = if a_words.forbids { Opposed::FirstForbids } else { Opposed::SecondForbids };
+    if a.forbids != b.forbids {
+        let who = if a.forbids { Opposed::FirstForbids } else { Opposed::SecondForbids };
         return same_subject.then_some(who);
     }
-    let small = a_words.len().max(b_words.len()) <= super::FEWEST_WORDS;
-    let has = |words: &Words, word: &str| words.subject.contains(word);
-    let apart = |x: &str, y: &str| has(a_words, x) && has(b_words, y) && !has(a_words, y) && !has(b_words, x);
-    let (a_is, b_is) = (quality(a), quality(b));
-    let is = |x: &str, y: &str| a_is.as_deref() == Some(x) && b_is.as_deref() == Some(y);
-    let found = OPPOSITES
-        .iter()
-        .any(|(x, y)| is(x, y) || is(y, x) || ((apart(x, y) || apart(y, x)) && (small || like >= 0.5)));
+    let is_enough = like >= SHARED_BY_OPPOSITES || (are_few(a) && are_few(b));
+    let apart = |x: u64, y: u64| a.has(x) && b.has(y) && !a.has(y) && !b.has(x);
+    let is = |x: u64, y: u64| a.quality == Some(x) && b.quality == Some(y);
+    let found =
+        opposites().iter().any(|&(x, y)| is(x, y) || is(y, x) || ((apart(x, y) || apart(y, x)) && is_enough));
     found.then_some(Opposed::Opposites)
+}
+
+/// Texts about the same thing share this of their words, where opposite words are to mean that they are against each other.
+const SHARED_BY_OPPOSITES: f64 = 0.5;
+
+/// Whether the words are so few that opposite ones among them say enough.
+fn are_few(words: &Words) -> bool {
+    words.len() <= super::FEWEST_WORDS
+}
+
+fn opposites() -> &'static [(u64, u64)] {
+    static HASHES: OnceLock<Vec<(u64, u64)>> = OnceLock::new();
+    HASHES.get_or_init(|| OPPOSITES.iter().map(|(x, y)| (word_hash(x), word_hash(y))).collect())
+}
+
+/// The same on every machine, and different for different words but once in some billions of pairs.
+fn word_hash(word: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    word.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// For each text the earlier ones that it may say the same as, or the opposite: nothing that [`oppose`] or a [`likeness`]
+/// of [`SAME_SUBJECT`](super::SAME_SUBJECT) finds is left out, and few others are in.
+///
+/// Two alike texts share one of their rarest words ("prefix filtering", Xiao et al. 2008, ppjoin). Shorter texts come
+/// first, so of each text fewer words have to be remembered than looked up.
+pub(super) fn comparable(texts: &[Words]) -> Vec<Vec<usize>> {
+    let mut frequency: BTreeMap<u64, usize> = BTreeMap::new();
+    for word in texts.iter().flat_map(|text| &text.subject) {
+        *frequency.entry(*word).or_default() += 1;
+    }
+    let mut by_length: Vec<(usize, &Words)> = texts.iter().enumerate().collect();
+    by_length.sort_by_key(|(_, text)| text.len());
+    let (mut by_rare_word, mut by_opposite) = (Places::new(), Places::new());
+    let mut found = vec![Vec::new(); texts.len()];
+    for (n, text) in by_length {
+        let mut rarest = text.subject.clone();
+        rarest.sort_by_key(|word| (frequency.get(word).copied(), *word));
+        let like = super::SAME_SUBJECT;
+        let looked_up = rarest.iter().take(text.all_but(like)).filter_map(|word| by_rare_word.get(word));
+        let opposed = text.opposites().flat_map(counterparts).filter_map(|word| by_opposite.get(&word));
+        for m in looked_up.chain(opposed).flatten().copied() {
+            if let Some(earlier) = found.get_mut(n.max(m)) {
+                earlier.push(n.min(m));
+            }
+        }
+        for word in rarest.iter().take(text.all_but(2.0 * like / (1.0 + like))) {
+            by_rare_word.entry(*word).or_default().push(n);
+        }
+        for word in text.opposites() {
+            by_opposite.entry(word).or_default().push(n);
+        }
+    }
+    for earlier in &mut found {
+        earlier.sort_unstable();
+        earlier.dedup();
+    }
+    found
+}
+
+/// The texts that hold a word.
+type Places = BTreeMap<u64, Vec<usize>>;
+
+fn counterparts(word: u64) -> impl Iterator<Item = u64> {
+    opposites().iter().filter_map(move |&(x, y)| match word {
+        _ if word == x => Some(y),
+        _ if word == y => Some(x),
+        _ => None,
+    })
 }
 
 /// What a text says that a response is: `brief` in "The response is brief: at most five sentences."
@@ -209,6 +314,36 @@ fn stem(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn nothing_that_matters_is_left_uncompared(
+            texts in prop::collection::vec(prop::collection::vec(0_usize..12, 0..7), 0..24)
+        ) {
+            const VOCABULARY: [&str; 12] = ["never", "short", "detail", "the response is brief", "dogs", "cats", "birds",
+                "formal", "casual", "fish", "horses", "response"];
+            let texts: Vec<Words> = texts.iter().map(|words| {
+                let text: Vec<&str> = words.iter().map(|n| VOCABULARY[*n]).collect();
+                Words::of(&text.join(" "))
+            }).collect();
+            for (n, earlier) in comparable(&texts).iter().enumerate() {
+                for (m, other) in texts.iter().enumerate().take(n) {
+                    let matters = oppose(other, &texts[n]).is_some() || likeness(other, &texts[n]) >= super::super::SAME_SUBJECT;
+                    prop_assert!(!matters || earlier.contains(&m), "{:?} and {:?}", other, texts[n]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn thousands_of_principles_of_one_pattern_are_not_compared_each_with_each() {
+        let text =
+            |n: usize| format!("The response does not mention topic number {n} with the word w{n} in it.");
+        let texts: Vec<Words> = (0..2_000).map(|n| Words::of(&text(n))).collect();
+        let compared: usize = comparable(&texts).iter().map(Vec::len).sum();
+        assert!(compared < 20 * texts.len(), "{compared} pairs");
+    }
 
     #[test]
     fn endings_do_not_matter() {
