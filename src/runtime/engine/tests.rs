@@ -19,10 +19,13 @@ use crate::runtime::dataset::rows::{Boilerplate, Context, keep_or_reject};
 use crate::runtime::journal::{AtCommit, CommitHook, Durability, Journal, Options, Reader, Writing};
 use crate::runtime::model::{Client, Fault, OnDelta, Reply, Request, Transport};
 use crate::runtime::sim::{SimTransport, Stats};
+use seeded::Storm;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+
+mod seeded;
 
 const THREE: &str = r#"
 [constitution]
@@ -38,6 +41,9 @@ id = "short"
 text = "The response is no longer than it has to be."
 "#;
 
+/// Compiled once: that takes longer than a run.
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(Templates::built_in);
+
 /// A simulated model whose answers come in an order that depends on a number, and which can be told to panic.
 #[derive(Debug, Clone)]
 struct World {
@@ -45,6 +51,7 @@ struct World {
     sim: SimTransport,
     order: u64,
     panics_at: Option<&'static str>,
+    storm: Storm,
     /// Requests in flight, and the most of them at any time.
     in_flight: Arc<AtomicU64>,
     most: Arc<AtomicU64>,
@@ -57,6 +64,7 @@ impl World {
             settings: sim,
             order: 0,
             panics_at: None,
+            storm: Storm::default(),
             in_flight: Arc::default(),
             most: Arc::default(),
         }
@@ -74,10 +82,23 @@ impl Transport for World {
         let in_flight = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         self.most.fetch_max(in_flight, Ordering::Relaxed);
         let millis = 1 + Parts::new("order").with_u64(self.order).with(body).uniform() % 1000;
+        let leaving = Leaving(&self.in_flight);
         tokio::time::sleep(Duration::from_millis(millis)).await;
-        let reply = self.sim.send(request, on_delta).await;
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let reply = match self.storm.weather().await {
+            Some(ended) => ended,
+            None => self.sim.send(request, on_delta).await,
+        };
+        drop(leaving);
         reply
+    }
+}
+
+/// A request in flight, until it is answered or given up.
+struct Leaving<'a>(&'a AtomicU64);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -92,11 +113,14 @@ struct Setup {
     world: World,
     constitution: String,
     rows: Vec<Input>,
+    method: Method,
     concurrency: u32,
     max_calls: Option<u64>,
     hook: Option<CommitHook>,
     /// Steps of stopping, each after so much time.
     stops: Vec<Duration>,
+    /// When everything is dropped where it is, as by a crash.
+    dies_after: Option<Duration>,
     /// Whether anybody hears the events.
     is_heard: bool,
 }
@@ -107,10 +131,12 @@ impl Setup {
             world: World::new(sim),
             constitution: THREE.into(),
             rows: (0..prompts).map(prompt).collect(),
+            method: Method::default(),
             concurrency: 4,
             max_calls: None,
             hook: None,
             stops: Vec::new(),
+            dies_after: None,
             is_heard: true,
         }
     }
@@ -166,9 +192,9 @@ fn run_rows(
     let fingerprint = constitution.sha256();
     let context = MethodContext::new(
         constitution,
-        Templates::built_in(),
+        TEMPLATES.clone(),
         models.clone(),
-        Method::default(),
+        setup.method.clone(),
         Gates::default(),
         7,
     )
@@ -206,8 +232,15 @@ fn run_rows(
         tokio::select! {
             finished = super::run(run, rows) => finished,
             never = stopping => match never {},
+            () = async {
+                match setup.dies_after {
+                    Some(after) => tokio::time::sleep(after).await,
+                    None => std::future::pending().await,
+                }
+            } => Err(Stop::Bug("it died, as planned".into())),
         }
     });
+    drop(runtime);
     let mut events = Vec::new();
     while let Ok(event) = heard.try_recv() {
         events.push(event);

@@ -18,6 +18,8 @@ pub enum AtCommit {
     DieBefore,
     /// As if the process died just after, before anybody heard of it.
     DieAfter,
+    /// As if the disk were full.
+    DiskFull,
 }
 
 /// Decides about the n-th commit, from 0; for tests that crash at every one of them.
@@ -121,8 +123,10 @@ impl Committer {
         if writes {
             let at_commit = self.hook.as_ref().map_or(AtCommit::Commit, |hook| (hook.0)(self.commits));
             self.commits += 1;
-            if at_commit == AtCommit::DieBefore {
-                return Err(JournalError::Closed);
+            match at_commit {
+                AtCommit::DieBefore => return Err(JournalError::Closed),
+                AtCommit::DiskFull => return Err(JournalError::DiskFull(super::FILE.into())),
+                AtCommit::Commit | AtCommit::DieAfter => {}
             }
             self.execute("COMMIT")?;
             if at_commit == AtCommit::DieAfter {
