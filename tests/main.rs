@@ -48,6 +48,8 @@ mod log;
 mod measures;
 #[path = "main/needs_data.rs"]
 mod needs_data;
+#[path = "main/parsers.rs"]
+mod parsers;
 #[path = "main/plan.rs"]
 mod plan;
 #[path = "main/provenance.rs"]

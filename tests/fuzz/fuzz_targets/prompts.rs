@@ -1,0 +1,7 @@
+//! `cargo +nightly fuzz run prompts --fuzz-dir tests/fuzz`
+#![no_main]
+
+#[path = "../parsers.rs"]
+mod parsers;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| parsers::run("prompts", bytes));
