@@ -61,6 +61,16 @@ impl<I: Send + 'static> ReadAhead<I> {
         Ok(Self { receiver })
     }
 
+    /// Items that are read already, at most [`READ_AHEAD`]: which of them are taken together is the same every time.
+    #[cfg(test)]
+    pub(super) fn that_has_read(items: impl IntoIterator<Item = I>) -> Self {
+        let (sender, receiver) = mpsc::channel(READ_AHEAD + 1);
+        for read in items.into_iter().map(Read::Item).chain([Read::End]) {
+            assert!(sender.try_send(read).is_ok(), "too many items");
+        }
+        Self { receiver }
+    }
+
     /// The items that are there, `most` at most; where there are none, the next one.
     pub(super) async fn next_batch(&mut self, most: usize) -> Batch<I> {
         let mut items = Vec::new();

@@ -103,19 +103,20 @@ where
     T: Transport + std::fmt::Debug + 'static,
 {
     let span = tracing::info_span!("run", name = run.name);
-    run_to_end(run, rows).instrument(span).await
+    run_read_ahead(run, || ReadAhead::start(rows)).instrument(span).await
 }
 
-async fn run_to_end<T>(
+/// The same over rows that `read` begins to read.
+pub(super) async fn run_read_ahead<T>(
     run: Run<T>,
-    rows: impl Iterator<Item = InputRow> + Send + 'static,
+    read: impl FnOnce() -> Result<ReadAhead<InputRow>, Stop>,
 ) -> Result<Finished, Stop>
 where
     T: Transport + std::fmt::Debug + 'static,
 {
     let info = run.memo.journal().begin_pass(&run.fingerprint).await.map_err(|error| journal_stop(&error))?;
     run.memo.count_asked_before(info.answers);
-    let mut input = ReadAhead::start(rows)?;
+    let mut input = read()?;
     let mut state = State {
         summary: Summary::default(),
         began: Instant::now(),

@@ -1,5 +1,6 @@
 //! The laws of a run, in one process and on virtual time: the simulated model answers, the journal works inline.
 
+use super::input::ReadAhead;
 use super::memo::Memo;
 use super::*;
 use crate::pure::ask::Stop;
@@ -119,6 +120,8 @@ struct Setup {
     hook: Option<CommitHook>,
     /// Steps of stopping, each after so much time.
     stops: Vec<Duration>,
+    /// Whether all rows are read before the run begins, so that no thread decides which of them come together.
+    is_read_before: bool,
     /// When everything is dropped where it is, as by a crash.
     dies_after: Option<Duration>,
     /// Whether anybody hears the events.
@@ -136,6 +139,7 @@ impl Setup {
             max_calls: None,
             hook: None,
             stops: Vec::new(),
+            is_read_before: false,
             dies_after: None,
             is_heard: true,
         }
@@ -222,6 +226,14 @@ fn run_rows(
     let rows = rows.inspect(move |_| drop(reading.clone()));
     let finished = runtime.block_on(async {
         tokio::task::spawn_blocking(move || read.recv().is_err());
+        let running = async {
+            if setup.is_read_before {
+                let rows: Vec<Input> = rows.collect();
+                super::run::run_read_ahead(run, || Ok(ReadAhead::that_has_read(rows))).await
+            } else {
+                super::run(run, rows).await
+            }
+        };
         let stopping = async {
             for wait in &setup.stops {
                 tokio::time::sleep(*wait).await;
@@ -230,7 +242,7 @@ fn run_rows(
             std::future::pending::<std::convert::Infallible>().await
         };
         tokio::select! {
-            finished = super::run(run, rows) => finished,
+            finished = running => finished,
             never = stopping => match never {},
             () = async {
                 match setup.dies_after {

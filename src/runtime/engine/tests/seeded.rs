@@ -133,7 +133,7 @@ fn setup_of(dice: Dice) -> Setup {
     if dice.unit("duplicate", 0) < 0.3 {
         setup.rows.push(prompt(0));
     }
-    Setup { method, ..setup }
+    Setup { method, is_read_before: true, ..setup }
 }
 
 /// One pass with what its seed puts in its way. Gives how much of what was answered may be asked again.
