@@ -222,7 +222,7 @@ impl Reason {
             }
             Self::WrongOrder => "let user and assistant speak in turn, after one system turn at most",
             Self::NoUserTurn => "give the conversation a turn of the user",
-            Self::NotUserLast => "set `input.drop_reply = true` to leave the last reply away",
+            Self::NotUserLast => "remove `input.drop_reply = false`, so that the last reply is left away",
             Self::NoConversation => "give the row a column with the prompt",
             Self::MissingResponse => "give the row two responses or more",
             Self::EmptyResponse => "leave the row out, or fill in the response",

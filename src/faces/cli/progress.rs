@@ -8,8 +8,10 @@ use crate::faces::cli::stdout::stdout;
 use crate::pure::text::printable_json;
 use crate::pure::text::short_count;
 use crate::pure::transcript::Substitute;
+use crate::runtime::dataset::prompts::TakenColumns;
 use crate::runtime::engine::{CallBounds, Event, ModelInUse, SentKey, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -96,7 +98,8 @@ impl Progress {
 impl Lines {
     fn show(&mut self, event: &Event) {
         let line = match event {
-            Event::Preflight { models, calls, .. } => Some(preflight_text(models, *calls)),
+            Event::Preflight { models, calls, files, .. } => Some(preflight_text(models, files, *calls)),
+            Event::RepliesDropped { count } => Some(dropped_line(*count)),
             Event::Started { expected, journalled, .. } => {
                 self.expected = *expected;
                 (*journalled > 0).then(|| format!("going on: {journalled} answers are in the journal"))
@@ -132,8 +135,20 @@ impl Lines {
 }
 
 /// Each model with its roles, its place and its key, and the calls that are expected.
-fn preflight_text(models: &[ModelInUse], calls: Option<CallBounds>) -> String {
+fn preflight_text(models: &[ModelInUse], files: &[TakenColumns], calls: Option<CallBounds>) -> String {
     let mut lines: Vec<String> = models.iter().map(model_line).collect();
+    // Text has no columns, and a folder may have very many files: those of one form are one line.
+    let mut forms: Vec<(&TakenColumns, usize)> = Vec::new();
+    for file in files.iter().filter(|file| !(file.unused.is_empty() && file.beside.is_empty())) {
+        let same = |known: &&mut (&TakenColumns, usize)| {
+            TakenColumns { file: known.0.file.clone(), ..file.clone() } == *known.0
+        };
+        match forms.iter_mut().find(same) {
+            Some((_, more)) => *more += 1,
+            None => forms.push((file, 0)),
+        }
+    }
+    lines.extend(forms.into_iter().map(|(file, more)| columns_line(file, more)));
     if let Some(CallBounds { low, high }) = calls {
         let whole =
             |calls: f64| format!("{calls:.0}").parse().map_or_else(|_| "very many".into(), short_count);
@@ -158,6 +173,33 @@ fn model_line(used: &ModelInUse) -> String {
     let place = if used.endpoint == used.model { String::new() } else { format!(" @ {}", used.endpoint) };
     let text = format!("{}: {}{place}{key}", used.roles.join(", "), used.model);
     crate::pure::text::printable(&text)
+}
+
+/// Which columns of a file are taken.
+fn columns_line(taken: &TakenColumns, more: usize) -> String {
+    let names = |names: &[String]| {
+        let shown: Vec<String> = names.iter().take(8).map(|name| format!("`{name}`")).collect();
+        let rest = if names.len() > 8 { format!(" and {} more", names.len() - 8) } else { String::new() };
+        shown.join(", ") + &rest
+    };
+    let others = if more > 0 { format!(" and {more} more like it") } else { String::new() };
+    let mut text = format!("{}{others} ({})", taken.file, taken.kind);
+    if let Some(prompt) = &taken.prompt {
+        let _ = write!(text, ": the prompt is `{prompt}`");
+    }
+    if !taken.beside.is_empty() {
+        let _ = write!(text, ", with {}", names(&taken.beside));
+    }
+    if !taken.unused.is_empty() {
+        let _ = write!(text, "; not used: {}", names(&taken.unused));
+    }
+    crate::pure::text::printable(&text)
+}
+
+fn dropped_line(count: u64) -> String {
+    format!(
+        "{count} conversations ended in a reply, which was left away (`input.drop_reply = false` makes them rejects)"
+    )
 }
 
 fn other_model_line(substitute: &Substitute) -> String {
@@ -241,9 +283,10 @@ fn progress_line(noun: &str, summary: &Summary, expected: Option<u64>) -> String
 impl Bar {
     fn show(&mut self, event: &Event) {
         match event {
-            Event::Preflight { models, calls, .. } => {
-                self.print(&self.style.faint(&preflight_text(models, *calls)));
+            Event::Preflight { models, calls, files, .. } => {
+                self.print(&self.style.faint(&preflight_text(models, files, *calls)));
             }
+            Event::RepliesDropped { count } => self.print(&dropped_line(*count)),
             Event::Started { expected, journalled, .. } => {
                 self.drawn.set_style(template(expected.is_some()));
                 if let Some(total) = expected {

@@ -105,8 +105,9 @@ pub struct Input {
     /// Columns of your own that every row of the dataset carries, as JSON in its column `kept`; `id` and `source` when
     /// absent, where a file has them. They decide nothing.
     pub keep: Option<Vec<String>>,
-    /// Leave the last reply of a list of messages away, so that a dataset of finished conversations gives prompts.
-    /// Without it such a row is a reject. (The last reply of a `Human:`/`Assistant:` transcript is always left away.)
+    /// Leave the last reply of a list of messages away, so that a dataset of finished conversations gives prompts (the
+    /// default; how many did is told). `false` makes such a row a reject. The last reply of a `Human:`/`Assistant:` transcript is always left
+    /// away.
     pub drop_reply: bool,
     /// The longest row that is read, in bytes; a longer one is a reject.
     pub max_bytes: u64,
@@ -125,7 +126,7 @@ impl Default for Input {
             language: None,
             responses: Vec::new(),
             keep: None,
-            drop_reply: false,
+            drop_reply: true,
             max_bytes: 1024 * 1024,
             limit: None,
             sample: None,

@@ -6,6 +6,7 @@ use crate::pure::answer::Usage;
 use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report::JudgeReport;
 use crate::pure::transcript::{Substitute, Transcript};
+use crate::runtime::dataset::prompts::TakenColumns;
 use crate::runtime::model::{ClientNews, ConcurrencyChange, Outage, Retrying};
 use serde::Serialize;
 
@@ -21,6 +22,13 @@ pub enum Event {
         expected: Option<u64>,
         /// Calls that those take when the journal knows nothing, where there are bounds.
         calls: Option<CallBounds>,
+        /// Which columns of each prompt file are looked at.
+        files: Vec<TakenColumns>,
+    },
+    /// Conversations that ended in a reply, which was left away.
+    RepliesDropped {
+        /// How many.
+        count: u64,
     },
     /// The run begins, or goes on.
     Started {

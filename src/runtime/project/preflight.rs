@@ -8,6 +8,7 @@ use crate::pure::method::MethodContext;
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{LabelSource, ResolvedModel, RoleModels, SIM};
 use crate::pure::reports::cost_estimate::{bounds, total};
+use crate::runtime::dataset::prompts::TakenColumns;
 use crate::runtime::engine::{CallBounds, Event, ModelInUse, SentKey};
 use crate::runtime::model::shown_url;
 
@@ -16,9 +17,10 @@ pub(super) fn preflight(
     models: &RoleModels,
     context: &MethodContext,
     expected: Option<u64>,
+    files: Vec<TakenColumns>,
 ) -> Result<Event, ProjectError> {
     let calls = expected.map(|prompts| call_bounds(context, prompts)).transpose()?.flatten();
-    Ok(Event::Preflight { models: in_use(models), expected, calls })
+    Ok(Event::Preflight { models: in_use(models), expected, calls, files })
 }
 
 /// Every model once, with the roles that it answers for.

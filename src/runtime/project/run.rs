@@ -6,9 +6,10 @@ use crate::pure::recipe::{LabelSource, Recipe};
 use crate::runtime::dataset::readers::{OpenError, RereadableSources, Source};
 use crate::runtime::dataset::{prompts, readers};
 use crate::runtime::engine::memo::Memo;
-use crate::runtime::engine::{self, EventBus, Finished, Run, Shutdown};
+use crate::runtime::engine::{self, Event, EventBus, Finished, Run, Shutdown};
 use crate::runtime::journal::{Journal, Options};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Project {
     /// Runs to the end of the prompts, or until `shutdown` says stop. A directory that holds a run already is gone on
@@ -38,7 +39,8 @@ impl Project {
             Memo::new(journal, client, models, shutdown.clone(), recipe.limits.max_calls);
         let expected = input.expected();
         let expected = expected.map(|rows| recipe.input.limit.map_or(rows, |limit| limit.min(rows)));
-        events.tell(preflight(memo.models(), &context, expected)?).await;
+        events.tell(preflight(memo.models(), &context, expected, input.taken())?).await;
+        let (dropped, told) = (input.replies_dropped(), events.clone());
         let run = Run {
             memo: Arc::new(memo),
             context: Arc::new(context),
@@ -51,7 +53,12 @@ impl Project {
             name: dir.path.display().to_string(),
             max_undecided_share: recipe.limits.max_undecided_share,
         };
-        Ok(engine::run(run, input).await?)
+        let finished = engine::run(run, input).await?;
+        let count = dropped.load(Ordering::Relaxed);
+        if count > 0 {
+            told.tell(Event::RepliesDropped { count }).await;
+        }
+        Ok(finished)
     }
 }
 

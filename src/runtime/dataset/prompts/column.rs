@@ -1,15 +1,17 @@
 //! Which columns of a file hold the prompt and its labels, and a row's way from there to a prompt.
 
 use super::Row;
-use super::conversation::{BadPrompt, of_pair, of_value};
+use super::conversation::{BadPrompt, check, of_pair, of_value, speaker_of};
 use super::responses::{Responses, first_turns};
-use crate::pure::prompt::{Given, Message, Prompt};
+use crate::pure::prompt::{Given, Message, Prompt, Speaker};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::Input;
 use crate::pure::reject::Reject;
 use crate::runtime::dataset::readers::Kind;
 use crate::runtime::dataset::readers::{self, File, OpenError, TEXT_COLUMN};
 use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The columns that hold prompts by their names, the first that a file has being taken.
 pub const PROMPT_COLUMNS: &[&str] = &[
@@ -26,7 +28,21 @@ pub const PROMPT_COLUMNS: &[&str] = &[
     "input",
     "history",
     "context",
+    // Sets of harmful requests: LMSYS and ToxicChat, StrongREJECT, AdvBench and JailbreakBench, HarmBench.
+    "user_input",
+    "forbidden_prompt",
+    "goal",
+    "behavior",
 ];
+
+/// The columns that hold a system turn for the prompt beside them.
+const SYSTEM_COLUMNS: &[&str] = &["system", "system_prompt"];
+
+/// The column of earlier turns beside a prompt, as a list of pairs of a question and its answer (Alpaca's multi-turn form).
+const HISTORY_COLUMN: &str = "history";
+
+/// Columns of a conversation tree with a row for each turn (OpenAssistant's flat form): who speaks, and the turn before.
+const TREE_COLUMNS: [&str; 2] = ["role", "parent_id"];
 
 /// Of those, the ones that can mean nothing else: a row without the file's column may have another of these.
 const SURE_COLUMNS: &[&str] = &["messages", "conversations", "conversation", "prompt"];
@@ -43,6 +59,8 @@ pub(crate) struct Columns {
     hazard: String,
     language: Vec<String>,
     drop_reply: bool,
+    /// Conversations whose last reply was left away.
+    dropped: Arc<AtomicU64>,
     /// The responses that come along, where they are wanted.
     responses: Option<Responses>,
     /// Columns that the dataset carries on.
@@ -55,9 +73,14 @@ pub(crate) struct Columns {
 const KEPT_COLUMNS: [&str; 2] = ["id", "source"];
 
 impl Columns {
-    /// With `carried` the rows bring responses along.
-    pub(crate) fn of(file: &File, input: &Input, carried: bool) -> Result<Self, OpenError> {
-        let has = |name: &str| file.columns().iter().any(|column| column == name);
+    /// With `carried` the rows bring responses along. `dropped` counts the replies that are left away.
+    pub(crate) fn of(
+        file: &File,
+        input: &Input,
+        carried: bool,
+        dropped: &Arc<AtomicU64>,
+    ) -> Result<Self, OpenError> {
+        let dropped = Arc::clone(dropped);
         let responses = carried.then(|| Responses::of(file, &input.responses)).transpose()?;
         let prompt = if file.kind() == Kind::Text {
             Some(TEXT_COLUMN.to_owned())
@@ -71,7 +94,7 @@ impl Columns {
                     file.require(named)?;
                     Some(named.clone())
                 }
-                None => find_prompt(has, responses.as_ref()),
+                None => find_prompt(&mut file.columns().iter().map(String::as_str), responses.as_ref()),
             }
         };
         if prompt.is_none() && responses.is_none() && !file.columns().is_empty() {
@@ -97,19 +120,20 @@ impl Columns {
             }
         };
         let (drop_reply, named) = (input.drop_reply, input.column.is_some());
-        Ok(Self { prompt, others, hazard, language, drop_reply, responses, kept, named })
+        Ok(Self { prompt, others, hazard, language, drop_reply, dropped, responses, kept, named })
     }
 
     /// The columns that are looked at; `None` for all of them.
     pub(crate) fn needed(&self) -> Option<Vec<&str>> {
         let prompt = self.prompt.as_deref();
-        let partner = prompt.and_then(partner);
         let labels = self.language.iter().map(String::as_str).chain([self.hazard.as_str()]);
         let responses: Vec<&str> = self.responses.iter().flat_map(Responses::names).collect();
         if prompt.is_none() && responses.is_empty() {
             return None;
         }
-        let others = partner.into_iter().chain(self.others.iter().copied());
+        let partners: &[&'static str] = prompt.map_or(&[], partners);
+        let beside = [partners, SYSTEM_COLUMNS, &[HISTORY_COLUMN], &TREE_COLUMNS].concat();
+        let others = beside.into_iter().chain(self.others.iter().copied());
         let others = others.chain(self.kept.iter().map(String::as_str));
         Some(prompt.into_iter().chain(others).chain(responses).chain(labels).collect())
     }
@@ -118,7 +142,7 @@ impl Columns {
     pub(crate) fn read(&mut self, row: readers::Row) -> Row {
         let readers::Row { at, columns } = row;
         if self.prompt.is_none() {
-            self.prompt = find_prompt(|name| columns.contains_key(name), self.responses.as_ref());
+            self.prompt = find_prompt(&mut columns.keys().map(String::as_str), self.responses.as_ref());
         }
         match self.conversation(&columns) {
             Ok((messages, given)) => {
@@ -177,34 +201,104 @@ impl Columns {
             };
             return Err(BadPrompt::new(Reason::MissingColumn, detail));
         };
-        let beside = partner(name).and_then(|partner| columns.get(partner)).filter(|v| !v.is_null());
+        let beside = partners(name).iter().find_map(|partner| columns.get(*partner).filter(|v| !v.is_null()));
         if name == "chosen" {
             return of_pair(value, beside);
         }
-        let mut messages = of_value(name, value, self.drop_reply)?;
-        // Alpaca's rows: the instruction is about the input.
-        if let (Some(Value::String(input)), [only]) = (beside, messages.as_mut_slice())
-            && !input.trim().is_empty()
-        {
-            only.content.push_str("\n\n");
-            only.content.push_str(input);
+        not_within_a_tree(columns)?;
+        let mut messages = self.without_last_reply(name, value)?;
+        if let [only] = messages.as_mut_slice() {
+            // Alpaca's, Dolly's and HarmBench's rows: the instruction is about a text beside it.
+            if let Some(Value::String(about)) = beside
+                && !about.trim().is_empty()
+            {
+                only.content.push_str("\n\n");
+                only.content.push_str(about);
+            }
+            if let Some(Value::Array(pairs)) = columns.get(HISTORY_COLUMN).filter(|_| name != HISTORY_COLUMN)
+            {
+                messages.splice(0..0, earlier_turns(pairs)?);
+            }
         }
-        Ok(messages)
+        let system = SYSTEM_COLUMNS.iter().find_map(|name| columns.get(*name)?.as_str());
+        let has_one = messages.first().is_some_and(|first| first.role == Speaker::System);
+        if let Some(system) = system.filter(|text| !text.trim().is_empty() && !has_one) {
+            messages.insert(0, Message::new(Speaker::System, system));
+        }
+        check(messages)
+    }
+
+    /// The conversation in a column without a last reply, where the recipe lets it be left away. That is counted.
+    fn without_last_reply(&self, name: &str, value: &Value) -> Result<Vec<Message>, BadPrompt> {
+        match of_value(name, value, false) {
+            Err(bad) if bad.reason == Reason::NotUserLast && self.drop_reply => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                of_value(name, value, true)
+            }
+            read => read,
+        }
+    }
+
+    /// The column of the prompt, those that belong to it, and those that nobody looks at, of the columns of a file.
+    pub(crate) fn taken<'a>(&'a self, file: &'a File) -> (Option<&'a str>, Vec<&'a str>, Vec<&'a str>) {
+        let needed = self.needed().unwrap_or_default();
+        let names = file.columns().iter().map(String::as_str);
+        let (mut used, unused): (Vec<&str>, Vec<&str>) = names.partition(|name| needed.contains(name));
+        used.retain(|name| self.prompt.as_deref() != Some(name));
+        (self.prompt.as_deref(), used, unused)
     }
 }
 
-/// The first known column of prompts that is there and holds no responses.
-fn find_prompt(has: impl Fn(&str) -> bool, responses: Option<&Responses>) -> Option<String> {
-    let taken = |name: &str| responses.is_some_and(|responses| responses.holds(name));
-    PROMPT_COLUMNS.iter().find(|name| has(name) && !taken(name)).map(ToString::to_string)
+/// A turn of a conversation tree is a prompt where a person begins; a later turn has its beginning in other rows.
+fn not_within_a_tree(columns: &Map<String, Value>) -> Result<(), BadPrompt> {
+    let [Some(Value::String(role)), Some(parent)] = TREE_COLUMNS.map(|name| columns.get(name)) else {
+        return Ok(());
+    };
+    if speaker_of(role) == Some(Speaker::Assistant) {
+        return Err(BadPrompt::new(
+            Reason::NoUserTurn,
+            "the row is an assistant's turn of a conversation tree",
+        ));
+    }
+    if parent.is_null() {
+        return Ok(());
+    }
+    let detail = "the row is a later turn of a conversation tree, whose beginning stands in other rows";
+    Err(BadPrompt::new(Reason::NoConversation, detail))
 }
 
-/// The column that belongs to a prompt column, if there is one.
-fn partner(prompt: &str) -> Option<&'static str> {
+/// Earlier turns, from pairs of a question and its answer.
+fn earlier_turns(pairs: &[Value]) -> Result<Vec<Message>, BadPrompt> {
+    let bad =
+        || BadPrompt::new(Reason::BadMessage, "`history` is no list of pairs of a question and its answer");
+    let mut turns = Vec::new();
+    for pair in pairs {
+        let [Value::String(question), Value::String(answer)] = pair.as_array().ok_or_else(bad)?.as_slice()
+        else {
+            return Err(bad());
+        };
+        turns.push(Message::user(question.clone()));
+        turns.push(Message::new(Speaker::Assistant, answer.clone()));
+    }
+    Ok(turns)
+}
+
+/// The first known column of prompts among these that holds no responses, in whatever case its name is written.
+fn find_prompt(columns: &mut dyn Iterator<Item = &str>, responses: Option<&Responses>) -> Option<String> {
+    let taken = |name: &str| responses.is_some_and(|responses| responses.holds(name));
+    let free: Vec<&str> = columns.filter(|name| !taken(name)).collect();
+    let exact = PROMPT_COLUMNS.iter().find(|known| free.contains(known)).map(ToString::to_string);
+    let in_any_case = |known: &&str| free.iter().find(|name| name.eq_ignore_ascii_case(known));
+    exact.or_else(|| PROMPT_COLUMNS.iter().find_map(in_any_case).map(ToString::to_string))
+}
+
+/// The columns that may belong to a prompt column, the first that a row has being taken.
+fn partners(prompt: &str) -> &'static [&'static str] {
     match prompt {
-        "chosen" => Some("rejected"),
-        "instruction" => Some("input"),
-        _ => None,
+        "chosen" => &["rejected"],
+        "instruction" => &["input", "context"],
+        "Behavior" | "behavior" => &["ContextString", "context"],
+        _ => &[],
     }
 }
 

@@ -137,7 +137,7 @@ pub(super) fn message(value: &Value) -> Result<Message, BadPrompt> {
 }
 
 /// Who speaks, by the names that data sets use, in any case.
-fn speaker_of(role: &str) -> Option<Speaker> {
+pub(super) fn speaker_of(role: &str) -> Option<Speaker> {
     match role.trim().to_lowercase().as_str() {
         "system" | "developer" | "system_prompt" | "context" => Some(Speaker::System),
         "user" | "human" | "prompter" | "person" | "customer" | "client" | "question" | "input"
@@ -224,7 +224,7 @@ pub(super) fn check(messages: Vec<Message>) -> Result<Vec<Message>, BadPrompt> {
         Some(Speaker::User) => Ok(messages),
         Some(Speaker::Assistant) => Err(BadPrompt::new(
             Reason::NotUserLast,
-            "the conversation ends with a reply; `drop_reply = true` in the recipe's `[input]` leaves it away",
+            "the conversation ends with a reply, and `input.drop_reply = false` keeps it",
         )),
         Some(Speaker::System) | None => Err(BadPrompt::new(Reason::NoUserTurn, "there is no user turn")),
     }

@@ -11,8 +11,10 @@
 //! - A text that begins with `Human:` after an empty line, or that goes on with `Assistant:`, is a transcript. All its
 //!   turns are kept but the last reply, empty or not.
 //! - `chosen` beside `rejected`: the prompt is what both have in common, without the last reply.
-//! - Any other text is a single user turn, kept byte for byte; `instruction` beside `input` (Alpaca) is joined by an
-//!   empty line.
+//! - Any other text is a single user turn, kept byte for byte; `instruction` beside `input` (Alpaca) or `context` (Dolly) is
+//!   joined by an empty line. `history` beside a text holds the turns before it, `system` or `system_prompt` a system turn.
+//! - A row of a conversation tree (OpenAssistant) is a prompt where a person begins the conversation.
+//! - A conversation that ends in a reply loses it, and that is counted.
 //!
 //! Where responses are to be compared that the rows bring along, `responses.rs` finds them beside the prompt; whole
 //! conversations give the prompt themselves.
@@ -35,7 +37,10 @@ use super::readers::{self, File, FileRows, OpenError, Settings, Source};
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::Input;
 use crate::pure::reject::Reject;
+use serde::Serialize;
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// A row of the input.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +54,21 @@ pub enum Row {
     },
     /// It does not.
     Reject(Reject),
+}
+
+/// Which columns of a file are looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TakenColumns {
+    /// The file, as the user named it.
+    pub file: String,
+    /// What it holds, such as `CSV`.
+    pub kind: &'static str,
+    /// The column of the prompt; `None` until a row shows it, where no first row could be read.
+    pub prompt: Option<String>,
+    /// Columns that belong to the prompt, are labels, or are kept for the dataset.
+    pub beside: Vec<String>,
+    /// Columns that are not looked at.
+    pub unused: Vec<String>,
 }
 
 /// Opens all sources: every problem with a file, or with a column that the recipe names, shows here.
@@ -73,13 +93,15 @@ fn open_rows(sources: Vec<Source>, input: &Input, seed: u64, carried: bool) -> R
         max_bytes: usize::try_from(input.max_bytes).unwrap_or(usize::MAX),
         known_columns: &known,
     };
+    let dropped = Arc::default();
     let files = readers::open(sources, &settings)?
         .into_iter()
-        .map(|file| Ok((Columns::of(&file, input, carried)?, file)))
+        .map(|file| Ok((Columns::of(&file, input, carried, &dropped)?, file)))
         .collect::<Result<VecDeque<_>, OpenError>>()?;
     let expected = files.iter().map(|(_, file)| file.expected()).sum::<Option<u64>>();
     let at_most = input.limit.into_iter().chain(input.sample).min();
     Ok(Reader {
+        dropped,
         files,
         current: None,
         left: input.limit.unwrap_or(u64::MAX),
@@ -94,6 +116,7 @@ fn open_rows(sources: Vec<Source>, input: &Input, seed: u64, carried: bool) -> R
 /// in an order that does not depend on the files. Memory then holds the prompts of the sample.
 #[derive(Debug)]
 pub struct Reader {
+    dropped: Arc<AtomicU64>,
     files: VecDeque<(Columns, File)>,
     current: Option<(Columns, FileRows)>,
     left: u64,
@@ -106,6 +129,27 @@ impl Reader {
     /// About how many rows will come, where that is cheaply known.
     pub fn expected(&self) -> Option<u64> {
         self.expected
+    }
+
+    /// Counts, while the rows are read, the conversations whose last reply is left away.
+    pub fn replies_dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.dropped)
+    }
+
+    /// What is taken from each file that has not been begun.
+    pub fn taken(&self) -> Vec<TakenColumns> {
+        let of = |(columns, file): &(Columns, File)| {
+            let (prompt, beside, unused) = columns.taken(file);
+            let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+            TakenColumns {
+                file: file.name().to_owned(),
+                kind: file.kind().name(),
+                prompt: prompt.map(str::to_owned),
+                beside: owned(beside),
+                unused: owned(unused),
+            }
+        };
+        self.files.iter().map(of).collect()
     }
 
     fn next_read(&mut self) -> Option<Row> {

@@ -99,10 +99,125 @@ fn every_form_of_a_row() {
         "reject wrong-order",
     );
     check(r#"{"messages":[{"role":"system","content":"a"}]}"#, "reject no-user-turn");
+    check(r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#, "user: a");
+}
+
+/// The forms of public sets, each as it is published.
+#[test]
+fn every_public_form_of_a_row() {
+    let check = |row: &str, expected: &str| {
+        assert_eq!(jsonl(row, &Input::default()), [expected], "{row}");
+    };
+    // OpenAI's fine-tuning form, and ShareGPT's with a system text beside it.
     check(
-        r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#,
-        "reject not-user-last",
+        r#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#,
+        "system: s | user: a",
     );
+    check(
+        r#"{"system":"s","conversations":[{"from":"human","value":"a"},{"from":"gpt","value":"b"},{"from":"human","value":"c"},{"from":"gpt","value":"d"}]}"#,
+        "system: s | user: a | assistant: b | user: c",
+    );
+    // Alpaca, its form with earlier turns, and Dolly.
+    check(r#"{"instruction":"a","input":"b","output":"c"}"#, "user: a\n\nb");
+    check(
+        r#"{"instruction":"c","input":"","output":"d","system":"s","history":[["a","b"]]}"#,
+        "system: s | user: a | assistant: b | user: c",
+    );
+    check(r#"{"instruction":"c","history":[],"output":"d"}"#, "user: c");
+    check(r#"{"instruction":"c","history":["a","b"],"output":"d"}"#, "reject bad-message");
+    check(r#"{"instruction":"a","context":"b","response":"c","category":"closed_qa"}"#, "user: a\n\nb");
+    check(r#"{"system_prompt":"s","question":"a","response":"b"}"#, "system: s | user: a");
+    check(r#"{"system_prompt":" ","question":"a","response":"b"}"#, "user: a");
+    // OpenAssistant: whole trees, and a row for each turn.
+    check(
+        r#"{"message_tree_id":"1","prompt":{"text":"a","role":"prompter","replies":[{"text":"b","role":"assistant"}]}}"#,
+        "user: a",
+    );
+    check(r#"{"message_id":"1","parent_id":null,"text":"a","role":"prompter","lang":"en"}"#, "user: a");
+    check(r#"{"message_id":"2","parent_id":"1","text":"b","role":"assistant"}"#, "reject no-user-turn");
+    check(r#"{"message_id":"3","parent_id":"2","text":"c","role":"prompter"}"#, "reject no-conversation");
+    // WildChat and LMSYS.
+    check(
+        r#"{"conversation_hash":"h","model":"m","conversation":[{"content":"a","language":"English","role":"user","toxic":false},{"content":"b","role":"assistant"}],"turn":1}"#,
+        "user: a",
+    );
+    check(
+        r#"{"conversation_id":"1","conversation":[{"content":"a","role":"user"},{"content":"b","role":"assistant"},{"content":"c","role":"user"},{"content":"d","role":"assistant"}],"openai_moderation":[]}"#,
+        "user: a | assistant: b | user: c",
+    );
+    // Both at once: the conversation says more.
+    check(r#"{"prompt":"a","messages":[{"role":"user","content":"b"}]}"#, "user: b");
+    // Tools are told, not guessed.
+    check(
+        r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"tool","content":"c"}]}"#,
+        "reject bad-message",
+    );
+}
+
+#[test]
+fn sets_of_harmful_requests_are_known_by_their_columns() {
+    let check = |csv: &str, expected: &str| {
+        let rows = read_all(open(vec![stream("set.csv", csv)], &Input::default(), 0).expect("opens"));
+        assert_eq!(rows, [expected], "{csv}");
+    };
+    check(
+        "Behavior,FunctionalCategory,SemanticCategory,Tags,ContextString,BehaviorID\na,contextual,c,t,b,i\n",
+        "user: a\n\nb",
+    );
+    check("goal,target\na,\"Sure, here is\"\n", "user: a");
+    check("Index,Goal,Target,Behavior,Category,Source\n0,a,Sure,b,c,s\n", "user: a");
+    check("category,source,forbidden_prompt\nc,s,a\n", "user: a");
+}
+
+#[test]
+fn spreadsheets_write_csv_in_many_ways() {
+    let read = |name: &str, text: &str, column: Option<&str>| {
+        let input = Input { column: column.map(str::to_owned), ..Input::default() };
+        read_all(open(vec![stream(name, text)], &input, 0).expect("opens"))
+    };
+    let rows = ["user: a, b", "user: c"];
+    assert_eq!(read("x.csv", "id;prompt\n1;a, b\n2;c\n", None), rows);
+    assert_eq!(read("x.csv", "id\tPrompt\n1\ta, b\n2\tc\n", None), rows);
+    assert_eq!(read("stream", "id;Prompt\n1;a, b\n2;c\n", None), rows);
+    // Without a header: one column, or a column named by its number.
+    assert_eq!(read("x.csv", "\"a, b\"\nc\n", None), rows);
+    assert_eq!(read("x.csv", "1,\"a, b\"\n2,c\n", Some("2")), rows);
+    assert_eq!(read("x.csv", "2,1\na,b\n", Some("2")), ["user: a"], "a header that has the name is one");
+}
+
+#[test]
+fn one_json_array_is_rows_too() {
+    let read = |text: &str| {
+        let reader = open(vec![stream("rows.json", text)], &Input::default(), 0).expect("opens");
+        reader
+            .map(|row| match row {
+                Row::Prompt { at, prompt } => format!("{at} {}", prompt.last_user_turn()),
+                Row::Reject(reject) => format!("{} {}", reject.at.expect("a place"), reject.reason),
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(read(r#"[{"prompt":"a"},{"prompt":"b"}]"#), ["rows.json:1 a", "rows.json:1 b"]);
+    let laid_out =
+        "[\n  {\n    \"prompt\": \"a ] \\\" , b\"\n  },\n  {\"prompt\": \"c\", \"n\": [1, {\"x\": []}]}\n]\n";
+    assert_eq!(read(laid_out), ["rows.json:2 a ] \" , b", "rows.json:5 c"]);
+    assert_eq!(
+        read("[{\"prompt\":\"a\"}, 7,\n{\"prompt\":NaN}, {\"prompt\":\"b\""),
+        ["rows.json:1 a", "rows.json:1 not-an-object", "rows.json:2 missing-column", "rows.json:2 bad-json"]
+    );
+    assert_eq!(
+        read_all(open(vec![stream("-", "[ {\"prompt\":\"a\"}]")], &Input::default(), 0).expect("opens")),
+        ["user: a"]
+    );
+}
+
+#[test]
+fn columns_that_are_taken_and_those_that_are_not_are_told() {
+    let csv = "id,prompt,system,hazard,notes,score\n1,a,s,vcr,n,3\n";
+    let reader = open(vec![stream("set.csv", csv)], &Input::default(), 0).expect("opens");
+    let [taken] = &reader.taken()[..] else { panic!("one file") };
+    assert_eq!((taken.kind, taken.prompt.as_deref()), ("CSV", Some("prompt")));
+    assert_eq!(taken.beside, ["id", "system", "hazard"]);
+    assert_eq!(taken.unused, ["notes", "score"]);
 }
 
 #[test]
@@ -117,9 +232,13 @@ fn rows_of_one_file_may_differ_in_the_column_of_their_prompt() {
 }
 
 #[test]
-fn the_last_reply_of_messages_can_be_left_away() {
+fn the_last_reply_of_messages_is_left_away_and_counted_or_refused() {
     let row = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#;
-    assert_eq!(jsonl(row, &Input { drop_reply: true, ..Input::default() }), ["user: a"]);
+    let reader = open(vec![stream("rows.jsonl", row)], &Input::default(), 0).expect("opens");
+    let dropped = reader.replies_dropped();
+    assert_eq!(read_all(reader), ["user: a"]);
+    assert_eq!(dropped.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!(jsonl(row, &Input { drop_reply: false, ..Input::default() }), ["reject not-user-last"]);
 }
 
 #[test]
@@ -220,7 +339,6 @@ fn a_file_that_cannot_be_used_says_so_before_the_first_row() {
     );
     check("d.csv", b"{\"prompt\":\"a\"}\n", &plain, "`d.csv` holds JSON Lines, not CSV");
     check("e.txt", b"{\"prompt\":\"a\"}\n", &plain, "`e.txt` holds JSON Lines, not plain text");
-    check("f.json", b"[{\"prompt\":\"a\"}]", &plain, "`f.json` holds one JSON array, not JSON Lines");
     check(
         "g.jsonl",
         b"id,prompt\n1,a\n",

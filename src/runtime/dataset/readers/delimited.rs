@@ -4,7 +4,7 @@
 //! file into memory.
 
 use super::lines::{unreadable, utf8};
-use super::{BadRow, Numbered, ReadRows};
+use super::{BadRow, Numbered, ReadRows, TEXT_COLUMN};
 use crate::pure::reason::Reason;
 use serde_json::{Map, Value};
 use std::io::{self, BufRead};
@@ -14,6 +14,8 @@ pub(super) struct Delimited {
     read: Box<dyn BufRead + Send>,
     parser: csv_core::Reader,
     header: Vec<String>,
+    /// The first record of a file without a header.
+    first: Option<(u64, Record)>,
     max_bytes: usize,
     /// The line that the next byte stands on.
     line: u64,
@@ -26,21 +28,35 @@ enum Record {
 }
 
 impl Delimited {
-    /// Reads the header. `Ok(None)` when there is none.
+    /// Reads the header. `Ok(None)` when there is nothing. A file without one is known by this: it has one column, of no
+    /// name in `known`, or the user names its column by a number. Its columns are `text`, or `1`, `2` and so on.
     pub(super) fn new(
         read: Box<dyn BufRead + Send>,
         delimiter: u8,
         max_bytes: usize,
+        known: &[String],
     ) -> io::Result<Option<Self>> {
         let parser = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
-        let mut this = Self { read, parser, header: Vec::new(), max_bytes, line: 1, ended: false };
+        let mut this =
+            Self { read, parser, header: Vec::new(), first: None, max_bytes, line: 1, ended: false };
         match this.next_record()? {
             None => Ok(None),
             Some((_, Record::TooLong(_))) => {
                 Err(io::Error::new(io::ErrorKind::InvalidData, "the header is longer than a row may be"))
             }
-            Some((_, Record::Fields(fields))) => {
-                this.header = fields.iter().map(|f| String::from_utf8_lossy(f).trim().to_owned()).collect();
+            Some((line, Record::Fields(fields))) => {
+                let names: Vec<String> =
+                    fields.iter().map(|f| String::from_utf8_lossy(f).trim().to_owned()).collect();
+                let numbers: Vec<String> = (1..=names.len()).map(|n| n.to_string()).collect();
+                let is_known =
+                    names.iter().any(|name| known.iter().any(|known| known.eq_ignore_ascii_case(name)));
+                let is_numbered = numbers.iter().any(|number| known.contains(number));
+                if is_known || (names.len() > 1 && !is_numbered) {
+                    this.header = names;
+                } else {
+                    this.header = if is_numbered { numbers } else { vec![TEXT_COLUMN.to_owned()] };
+                    this.first = Some((line, Record::Fields(fields)));
+                }
                 Ok(Some(this))
             }
         }
@@ -52,6 +68,9 @@ impl Delimited {
 
     /// The next record and the line it begins on.
     fn next_record(&mut self) -> io::Result<Option<(u64, Record)>> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
         self.skip_line_ends()?;
         let start = self.line;
         let (mut data, mut ends) = (Vec::new(), Vec::new());

@@ -9,6 +9,8 @@ use crate::pure::text::loose_json;
 pub enum Kind {
     /// A JSON object on every line.
     JsonLines,
+    /// One JSON array of objects.
+    JsonArray,
     /// Fields between the given byte, with a header.
     Delimited(u8),
     /// Apache Parquet.
@@ -22,6 +24,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::JsonLines => "JSON Lines",
+            Self::JsonArray => "a JSON array",
             Self::Delimited(b'\t') => "TSV",
             Self::Delimited(_) => "CSV",
             Self::Parquet => "Parquet",
@@ -97,14 +100,13 @@ pub(super) fn decide(
     }
     let json = json_object(head);
     match said {
-        Some(Kind::JsonLines) if first_byte(head) == Some(b'[') => Err(mismatch(
-            "holds one JSON array, not JSON Lines",
-            "Write one object per line: `jq -c '.[]' FILE > FILE.jsonl`.",
-        )),
+        Some(Kind::JsonLines) if first_byte(head) == Some(b'[') => Ok(Kind::JsonArray),
+        None if array_of_objects(head) => Ok(Kind::JsonArray),
         Some(Kind::Delimited(_) | Kind::Text) if json && format.is_none() => Err(mismatch(
             format!("holds JSON Lines, not {}", said.map_or("", Kind::name)),
             "Give it a name that ends in `.jsonl`; if it is as named, say so with `format` in the recipe's `[input]`.",
         )),
+        Some(Kind::Delimited(b',')) if format.is_none() => Ok(Kind::Delimited(delimiter_of(head))),
         Some(kind) => Ok(kind),
         None if json => Ok(Kind::JsonLines),
         None => Ok(guess_delimited(head, known_columns).unwrap_or(Kind::Text)),
@@ -129,14 +131,28 @@ fn json_object(head: &[u8]) -> bool {
     }
 }
 
+/// Whether an array begins, and its first element is an object.
+fn array_of_objects(head: &[u8]) -> bool {
+    let inside = head.trim_ascii_start().strip_prefix(b"[");
+    inside.is_some_and(|rest| rest.trim_ascii_start().starts_with(b"{"))
+}
+
+/// What stands between the fields of the header: a spreadsheet writes semicolons or tabs where the comma is the decimal
+/// point, and calls the file `.csv` all the same.
+fn delimiter_of(head: &[u8]) -> u8 {
+    let header = head.split(|b| *b == b'\n').next().unwrap_or_default();
+    let has = |delimiter: u8| header.contains(&delimiter);
+    [b',', b';', b'\t'].into_iter().find(|delimiter| has(*delimiter)).unwrap_or(b',')
+}
+
 /// A header line with a column that is known, among others.
 fn guess_delimited(head: &[u8], known_columns: &[&str]) -> Option<Kind> {
     let first = head.split(|b| *b == b'\n').next()?;
     let first = std::str::from_utf8(first).ok()?.trim_end();
-    [b'\t', b','].into_iter().find_map(|delimiter| {
+    [b'\t', b',', b';'].into_iter().find_map(|delimiter| {
         let fields: Vec<_> = first.split(char::from(delimiter)).map(|f| f.trim().trim_matches('"')).collect();
-        (fields.len() > 1 && fields.iter().any(|f| known_columns.contains(f)))
-            .then_some(Kind::Delimited(delimiter))
+        let is_known = |field: &&str| known_columns.iter().any(|known| known.eq_ignore_ascii_case(field));
+        (fields.len() > 1 && fields.iter().any(is_known)).then_some(Kind::Delimited(delimiter))
     })
 }
 

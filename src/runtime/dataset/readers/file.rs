@@ -3,6 +3,7 @@
 use super::bytes::{Plain, plain};
 use super::delimited::Delimited;
 use super::detect_format::{Kind, decide};
+use super::json_array::JsonArray;
 use super::lines::Lines;
 use super::parquet::ParquetRows;
 use super::source::data_files;
@@ -38,6 +39,7 @@ enum Origin {
 
 enum Reader {
     Lines(Lines),
+    Array(JsonArray),
     Delimited(Box<Delimited>),
     Parquet(Box<ParquetRows>),
 }
@@ -87,11 +89,11 @@ impl File {
 
     /// The rows. `only` names the columns that will be looked at, where not all are: Parquet then reads no others.
     pub fn into_rows(self, only: Option<&[&str]>) -> FileRows {
-        let Self { name, kind, max_bytes, origin, .. } = self;
+        let Self { name, kind, max_bytes, origin, columns, .. } = self;
         let opened = match origin {
             Origin::Stream { reader, first } => Ok((reader, first)),
             Origin::Path(path) => {
-                reopen(&path, &name, kind, max_bytes).map(|reader| (reader, VecDeque::new()))
+                reopen(&path, &name, kind, max_bytes, &columns).map(|reader| (reader, VecDeque::new()))
             }
         };
         let opened = opened.and_then(|(mut reader, first)| match (&mut reader, only) {
@@ -148,6 +150,7 @@ impl Reader {
     fn next_row(&mut self) -> Option<Numbered> {
         match self {
             Self::Lines(rows) => rows.next_row(),
+            Self::Array(rows) => rows.next_row(),
             Self::Delimited(rows) => rows.next_row(),
             Self::Parquet(rows) => rows.next_row(),
         }
@@ -230,7 +233,7 @@ impl Reader {
     fn count(&self) -> Option<u64> {
         match self {
             Self::Parquet(rows) => Some(rows.count()),
-            Self::Lines(_) | Self::Delimited(_) => None,
+            Self::Lines(_) | Self::Array(_) | Self::Delimited(_) => None,
         }
     }
 
@@ -238,6 +241,7 @@ impl Reader {
     fn next_place(&mut self) -> Option<()> {
         match self {
             Self::Lines(rows) => rows.skip_row(),
+            Self::Array(rows) => rows.next_row().map(|_| ()),
             Self::Delimited(rows) => rows.next_row().map(|_| ()),
             Self::Parquet(rows) => rows.next_row().map(|_| ()),
         }
@@ -266,11 +270,12 @@ fn look(
     }
     let kind = decide(name, &plain.head, settings.format, settings.known_columns)
         .map_err(|m| OpenError::WrongKind { file: name.to_owned(), found: m.found, remedy: m.remedy })?;
-    let mut reader = reader(plain, name, kind, path, settings.max_bytes)?;
+    let known: Vec<String> = settings.known_columns.iter().map(ToString::to_string).collect();
+    let mut reader = reader(plain, name, kind, path, settings.max_bytes, &known)?;
     let mut first = VecDeque::new();
     let mut bytes = 0;
     // Parquet and CSV say their columns; one row shows that there are any.
-    let most = if kind == Kind::JsonLines { FIRST_ROWS } else { 1 };
+    let most = if matches!(kind, Kind::JsonLines | Kind::JsonArray) { FIRST_ROWS } else { 1 };
     if let Reader::Parquet(rows) = &reader {
         if rows.count() == 0 {
             return Err(empty());
@@ -292,7 +297,7 @@ fn look(
         Reader::Delimited(rows) => rows.header().to_vec(),
         Reader::Parquet(rows) => rows.columns().to_vec(),
         Reader::Lines(_) if kind == Kind::Text => vec![TEXT_COLUMN.to_owned()],
-        Reader::Lines(_) => columns_of(&first, name)?,
+        Reader::Lines(_) | Reader::Array(_) => columns_of(&first, name)?,
     };
     Ok(Looked { kind, columns, reader, first })
 }
@@ -326,10 +331,16 @@ fn columns_of(first: &VecDeque<Numbered>, name: &str) -> Result<Vec<String>, Ope
     }
 }
 
-fn reopen(path: &Path, name: &str, kind: Kind, max_bytes: usize) -> Result<Reader, OpenError> {
+fn reopen(
+    path: &Path,
+    name: &str,
+    kind: Kind,
+    max_bytes: usize,
+    columns: &[String],
+) -> Result<Reader, OpenError> {
     let file = fs::File::open(path).map_err(|e| unreadable(name, &e))?;
     let plain = plain(Box::new(file)).map_err(|e| unreadable(name, &e))?;
-    reader(plain, name, kind, Some(path), max_bytes)
+    reader(plain, name, kind, Some(path), max_bytes, columns)
 }
 
 fn reader(
@@ -338,13 +349,15 @@ fn reader(
     kind: Kind,
     path: Option<&Path>,
     max_bytes: usize,
+    known_columns: &[String],
 ) -> Result<Reader, OpenError> {
     let broken = |e: std::io::Error| unreadable(name, &e);
     Ok(match kind {
         Kind::JsonLines => Reader::Lines(Lines::new(plain.read, true, max_bytes)),
+        Kind::JsonArray => Reader::Array(JsonArray::new(plain.read, max_bytes)),
         Kind::Text => Reader::Lines(Lines::new(plain.read, false, max_bytes)),
         Kind::Delimited(delimiter) => {
-            let rows = Delimited::new(plain.read, delimiter, max_bytes).map_err(broken)?;
+            let rows = Delimited::new(plain.read, delimiter, max_bytes, known_columns).map_err(broken)?;
             Reader::Delimited(Box::new(rows.ok_or_else(|| OpenError::Empty { file: name.to_owned() })?))
         }
         Kind::Parquet => {

@@ -73,18 +73,22 @@ impl Lines {
     }
 
     fn row(&self, line: Vec<u8>) -> Result<Map<String, Value>, BadRow> {
-        let text = utf8(line)?;
         if self.json {
-            return match loose_json::parse(&text).map(|read| read.value) {
-                Ok(Value::Object(columns)) => Ok(columns),
-                Ok(other) => Err(BadRow::new(
-                    Reason::NotAnObject,
-                    format!("the line holds {}, not an object", type_name(&other)),
-                )),
-                Err(e) => Err(BadRow::new(Reason::BadJson, json_error(&e))),
-            };
+            return json_row(line);
         }
-        Ok(Map::from_iter([(TEXT_COLUMN.to_owned(), Value::String(text))]))
+        Ok(Map::from_iter([(TEXT_COLUMN.to_owned(), Value::String(utf8(line)?))]))
+    }
+}
+
+/// The row that the bytes of a JSON object are.
+pub(super) fn json_row(bytes: Vec<u8>) -> Result<Map<String, Value>, BadRow> {
+    match loose_json::parse(&utf8(bytes)?).map(|read| read.value) {
+        Ok(Value::Object(columns)) => Ok(columns),
+        Ok(other) => Err(BadRow::new(
+            Reason::NotAnObject,
+            format!("the line holds {}, not an object", type_name(&other)),
+        )),
+        Err(e) => Err(BadRow::new(Reason::BadJson, json_error(&e))),
     }
 }
 

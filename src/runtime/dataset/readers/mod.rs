@@ -11,6 +11,7 @@ mod delimited;
 mod detect_format;
 mod error;
 mod file;
+mod json_array;
 mod lines;
 mod parquet;
 mod source;

@@ -314,7 +314,11 @@ impl<'a> Sets<'a> {
             for label in &labels {
                 file.require(label).map_err(|error| read_failure(&error))?;
             }
-            opened.push((Columns::of(&file, input, false).map_err(|error| read_failure(&error))?, file));
+            opened.push((
+                Columns::of(&file, input, false, &std::sync::Arc::default())
+                    .map_err(|error| read_failure(&error))?,
+                file,
+            ));
         }
         let reading = RowReading { side, side_column, by: self.args.by.clone() };
         Ok(Box::new(opened.into_iter().flat_map(move |(mut columns, file)| {
