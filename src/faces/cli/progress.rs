@@ -197,8 +197,10 @@ fn columns_line(taken: &TakenColumns, more: usize) -> String {
 }
 
 fn dropped_line(count: u64) -> String {
+    let (conversations, them) =
+        if count == 1 { ("conversation", "it a reject") } else { ("conversations", "them rejects") };
     format!(
-        "{count} conversations ended in a reply, which was left away (`input.drop_reply = false` makes them rejects)"
+        "{count} {conversations} ended in a reply, which was left away (`input.drop_reply = false` makes {them})"
     )
 }
 

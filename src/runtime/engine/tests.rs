@@ -242,6 +242,7 @@ fn run_rows(
             std::future::pending::<std::convert::Infallible>().await
         };
         tokio::select! {
+            biased;
             finished = running => finished,
             never = stopping => match never {},
             () = async {

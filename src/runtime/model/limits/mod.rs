@@ -124,6 +124,7 @@ impl Limiter {
                 Gate::Go(permit) => return permit,
                 Gate::Until(when) => {
                     tokio::select! {
+                        biased;
                         () = sleep_until(when) => {}
                         () = place.woken.notified() => {}
                     }
