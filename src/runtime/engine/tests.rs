@@ -225,7 +225,9 @@ fn run_rows(
     let (reading, read) = std::sync::mpsc::channel::<()>();
     let rows = rows.inspect(move |_| drop(reading.clone()));
     let finished = runtime.block_on(async {
-        tokio::task::spawn_blocking(move || read.recv().is_err());
+        if !setup.is_read_before {
+            tokio::task::spawn_blocking(move || read.recv().is_err());
+        }
         let running = async {
             if setup.is_read_before {
                 let rows: Vec<Input> = rows.collect();

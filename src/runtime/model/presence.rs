@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep};
 
 /// Calls in a row that must find nobody before it is an outage: one alone can be chance.
@@ -43,7 +43,8 @@ pub(super) enum Meaning {
 #[derive(Debug)]
 pub(super) struct Presence {
     state: Mutex<State>,
-    is_away: watch::Sender<bool>,
+    /// An outage is over. Those who wait go on in the order in which they came.
+    is_back: Notify,
     /// Whose turn it is to probe. The queue is fair, so a prompt that fails by itself does not probe for all.
     turns: Semaphore,
 }
@@ -58,7 +59,7 @@ struct State {
 
 impl Default for Presence {
     fn default() -> Self {
-        Self { state: Mutex::default(), is_away: watch::Sender::new(false), turns: Semaphore::new(1) }
+        Self { state: Mutex::default(), is_back: Notify::new(), turns: Semaphore::new(1) }
     }
 }
 
@@ -72,12 +73,16 @@ impl Presence {
     }
 
     pub(super) fn is_away(&self) -> bool {
-        *self.is_away.borrow()
+        self.state().outage.is_some()
     }
 
     /// Waits while the model is away. What is given is the right to probe, to be kept until the probe has an outcome.
     pub(super) async fn enter(&self) -> Option<SemaphorePermit<'_>> {
-        let mut is_away = self.is_away.subscribe();
+        let mut is_back = std::pin::pin!(self.is_back.notified());
+        is_back.as_mut().enable();
+        if !self.is_away() {
+            return None;
+        }
         let probe = async {
             let turn = self.turns.acquire().await.ok();
             sleep(self.next_wait()).await;
@@ -85,7 +90,7 @@ impl Presence {
         };
         tokio::select! {
             biased;
-            _ = is_away.wait_for(|is_away| !is_away) => None,
+            () = is_back => None,
             turn = probe => turn,
         }
     }
@@ -102,7 +107,7 @@ impl Presence {
         let mut state = self.state();
         (state.has_answered, state.missed_in_a_row) = (true, 0);
         let outage = state.outage.take()?;
-        self.is_away.send_replace(false);
+        self.is_back.notify_waiters();
         Some(outage.0.elapsed())
     }
 
@@ -123,7 +128,6 @@ impl Presence {
             return Meaning::Chance;
         }
         state.outage = Some((Instant::now(), 0));
-        self.is_away.send_replace(true);
         if patience.is_zero() { Meaning::TooLong(Duration::ZERO) } else { Meaning::Begins }
     }
 }
