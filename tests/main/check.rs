@@ -186,3 +186,20 @@ fn what_a_constitution_extends_stays_below_its_folder() {
         done.out
     );
 }
+
+#[test]
+fn built_in_constitutions_are_listed_printed_and_copied() {
+    let scratch = Scratch::new();
+    let list = scratch.run(&["constitutions"]).code(0).out;
+    for name in ["harmlessness", "helpful-honest-harmless", "minimal", "support-desk"] {
+        assert!(list.contains(name), "{list}");
+        let text = scratch.run(&["constitutions", name]).code(0).out;
+        scratch.run(&["constitutions", name, "--copy", &format!("{name}.toml")]).code(0);
+        assert_eq!(std::fs::read_to_string(scratch.path(&format!("{name}.toml"))).expect("a copy"), text);
+        scratch.run(&["check", &format!("{name}.toml"), "--deny-warnings"]).code(0);
+    }
+    let again = scratch.run(&["constitutions", "minimal", "--copy", "minimal.toml"]).code(2);
+    assert!(again.err.contains("is there already"), "{}", again.err);
+    let slip = scratch.run(&["constitutions", "minimla"]).code(2);
+    assert!(slip.err.contains("did you mean `minimal`?"), "{}", slip.err);
+}

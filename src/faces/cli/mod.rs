@@ -7,6 +7,7 @@ mod ablate;
 mod chat;
 mod check;
 mod completions;
+mod constitutions;
 mod diff;
 mod doctor;
 mod eval;
@@ -78,6 +79,7 @@ enum Command {
     Eval(eval::Args),
     Ablate(Box<ablate::Args>),
     Import(import::Args),
+    Constitutions(constitutions::Args),
     Doctor(doctor::Args),
     /// Serve the simulated model over HTTP.
     Sim(Box<sim::Args>),
@@ -114,6 +116,7 @@ fn carry_out() -> ExitCode {
         Command::Eval(args) => eval::run(args),
         Command::Ablate(args) => ablate::run(args),
         Command::Import(args) => import::run(args),
+        Command::Constitutions(args) => constitutions::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Schema(args) => Ok(schema::run(args)),

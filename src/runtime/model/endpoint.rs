@@ -365,7 +365,7 @@ fn rate_reset(headers: &HeaderMap) -> Option<f64> {
 
 /// Seconds as servers spell them: `1.5`, `6m0s`, `120ms`, `1h2m3.5s`. A moment of the calendar (`1700000000`) is not a
 /// length of time, so nothing that is longer than a day counts.
-fn spelt_seconds(text: &str) -> Option<f64> {
+pub(super) fn spelt_seconds(text: &str) -> Option<f64> {
     let mut seconds = 0.0;
     let mut rest = text;
     while !rest.is_empty() {

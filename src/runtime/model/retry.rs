@@ -9,6 +9,8 @@ use super::wire::{self, WireError};
 use crate::pure::answer::{Answer, Malformed, Outcome};
 use crate::pure::call::CallKey;
 use crate::pure::digest::Parts;
+use regex::Regex;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// What follows from one attempt.
@@ -143,7 +145,10 @@ fn judge_error(status: u16, reply: &Reply, error: &WireError, request: &Request)
         // What is left of a rate, in headers or in words, holds for every call until it is filled up again.
         let is_about_all = status == 429 && (reply.rate_reset_s.is_some() || has(&RATES));
         let reset = reply.rate_reset_s.filter(|_| status == 429);
-        let seconds = [reset, retry_after_s].into_iter().flatten().reduce(f64::max);
+        let told = [reset, retry_after_s].into_iter().flatten().reduce(f64::max);
+        // Where no header says how long to wait, the words may.
+        let seconds =
+            told.or_else(|| wait_in_words(&reply.body).filter(|_| matches!(status, 429 | 498 | 503)));
         let after = seconds.and_then(|s| Duration::try_from_secs_f64(s).ok());
         Next::Again(Trouble { cause: status.to_string(), message: said.clone(), after, is_about_all, kind })
     };
@@ -193,8 +198,9 @@ fn judge_error(status: u16, reply: &Reply, error: &WireError, request: &Request)
             "`{url}` gave {said}; does it serve `{}`, and does `base_url` end where `/chat/completions` begins?",
             model.model
         )),
-        429 => again(TroubleKind::Slow),
-        503 if retry_after_s.is_some() => again(TroubleKind::Slow),
+        // 498: a flex tier is full (Groq).
+        429 | 498 => again(TroubleKind::Slow),
+        503 if retry_after_s.is_some() || wait_in_words(&reply.body).is_some() => again(TroubleKind::Slow),
         502..=504 => again(TroubleKind::Gateway),
         408 | 409 | 425 | 500 | 506..=599 => again(TroubleKind::Overload),
         400 | 422
@@ -240,6 +246,29 @@ fn short_message(status: u16, error: &WireError, request: &Request) -> String {
 /// Words of an error that names a rate.
 const RATES: [&str; 8] =
     ["per minute", "per min", "per second", "per hour", "per day", "(rpm)", "(tpm)", "tokens per"];
+
+/// Seconds that an error's body asks to wait: Google's `retryDelay`, or words such as "try again in 1m3.5s".
+fn wait_in_words(body: &str) -> Option<f64> {
+    static PATTERN: OnceLock<Option<Regex>> = OnceLock::new();
+    let length = r"(?<length>(?:\d+(?:\.\d+)?\s*(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)?[\s,]*)+)";
+    let asks =
+        r#"(?:retry_?delay\\?"?\s*:\s*\\?"?|(?:try again|retry|wait)(?: again)?(?: after| in| for)?:? )"#;
+    let pattern = PATTERN.get_or_init(|| Regex::new(&format!("(?i){asks}{length}")).ok()).as_ref()?;
+    let found = pattern.captures(body)?;
+    let spelt: String = found["length"].to_lowercase().split([' ', ',']).collect();
+    let short =
+        [("milliseconds", "ms"), ("millisecond", "ms"), ("seconds", "s"), ("second", "s"), ("secs", "s")];
+    let short = short.into_iter().chain([
+        ("sec", "s"),
+        ("minutes", "m"),
+        ("minute", "m"),
+        ("mins", "m"),
+        ("min", "m"),
+    ]);
+    let short = short.chain([("hours", "h"), ("hour", "h")]);
+    let spelt = short.fold(spelt, |text, (long, short)| text.replace(long, short));
+    super::endpoint::spelt_seconds(spelt.trim())
+}
 
 /// How long to leave a server alone that says that it loads its model.
 const LOADING: Duration = Duration::from_secs(2);

@@ -60,7 +60,8 @@ impl RunDir {
             ))
             .hint("name a new folder with `--out`: a run never writes among files that it did not make"));
         }
-        private_files::create_dir_all(&self.path).map_err(|error| self.cannot_write(&self.path, &error))
+        private_files::create_dir_all(&self.path).map_err(|error| self.cannot_write(&self.path, &error))?;
+        has_room(&self.path, free_bytes(&self.path))
     }
 
     /// Writes the recipe, constitution and templates as they are now.
@@ -111,6 +112,43 @@ fn holds_files(path: &Path) -> bool {
     entries.map(|entry| entry.file_name()).any(|name| !name.to_string_lossy().starts_with('.'))
 }
 
+/// Bytes that must be free for a run to start: the journal's first pages, its log, and some thousand answers.
+const LEAST_FREE: u64 = 64 << 20;
+
+/// Bytes that may still be written where a directory is; `None` where the system does not say.
+fn free_bytes(path: &Path) -> Option<u64> {
+    let room = rustix::fs::statvfs(path).ok()?;
+    Some(room.f_bavail.saturating_mul(room.f_frsize))
+}
+
+/// Whether a run can start with so many bytes free.
+fn has_room(path: &Path, free: Option<u64>) -> Result<(), ProjectError> {
+    match free {
+        Some(free @ ..LEAST_FREE) => Err(ProjectError::Disk {
+            message: format!("only {} MiB are free where `{}` is", free >> 20, path.display()),
+            hint: format!(
+                "free some space, or name another place with `--out`: a run needs {} MiB to start",
+                LEAST_FREE >> 20
+            ),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
 fn unwritable(what: &str, error: &dyn std::fmt::Display) -> ProjectError {
     ProjectError::Bug(format!("the {what} cannot be written as TOML: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_does_not_start_on_a_disk_that_is_nearly_full() {
+        let path = Path::new("runs/a");
+        let error = has_room(path, Some(3 << 20)).unwrap_err();
+        assert!(error.to_string().contains("only 3 MiB are free where `runs/a` is"), "{error}");
+        assert!(has_room(path, Some(LEAST_FREE)).is_ok() && has_room(path, None).is_ok());
+        assert!(free_bytes(&std::env::temp_dir()).is_some_and(|free| free > 0));
+    }
 }

@@ -211,3 +211,32 @@ fn a_server_that_loads_its_model_costs_time_and_no_attempt() {
     check_reply(reply(503, r#"{"error":"The model is currently loading"}"#), "slow");
     check_reply(reply(503, r#"{"error":"overloaded"}"#), "gateway");
 }
+
+#[test]
+fn a_wait_is_read_from_the_words_of_an_error() {
+    let wait = |status: u16, body: &str| match judge(Ok(reply(status, body)), &request()) {
+        Next::Again(trouble) => {
+            (trouble.kind == TroubleKind::Slow, trouble.after.map(|after| after.as_secs_f64()))
+        }
+        other => panic!("{other:?}"),
+    };
+    let error = |message: &str| json!({ "error": { "message": message } }).to_string();
+    for (body, seconds) in [
+        (
+            r#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{"retryDelay":"17.5s"}]}}"#,
+            Some(17.5),
+        ),
+        (&error("Rate limit reached. Please try again in 1m2.5s. Visit …"), Some(62.5)),
+        (&error("Please try again in 320ms."), Some(0.32)),
+        (&error("Requests are limited. Please retry after 12 seconds."), Some(12.0)),
+        (&error("Retry in 2 minutes, 5 seconds"), Some(125.0)),
+        (&error("Please wait 3 s"), Some(3.0)),
+        (&error("Try again later."), None),
+        (&error("the prompt has 40 seconds of audio"), None),
+    ] {
+        assert_eq!(wait(429, body), (true, seconds), "{body}");
+    }
+    // A flex tier that is full, and a server that says when it is ready.
+    assert_eq!(wait(498, &error("flex tier capacity exceeded")), (true, None));
+    assert_eq!(wait(503, &error("overloaded, try again in 4 s")), (true, Some(4.0)));
+}
