@@ -5,6 +5,7 @@
 use super::Expect;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// A constitution: the principles that responses are criticised against, and how they apply.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -36,6 +37,8 @@ pub(super) struct Head {
     pub(super) drop: Vec<String>,
     /// The system prompt of the application that it governs, put before every prompt that has none.
     pub(super) system: Option<String>,
+    /// What stands for `{{name}}` in the texts of this file and of those that it extends.
+    pub(super) variables: BTreeMap<String, String>,
     /// Codes of warnings that are accepted in this file.
     pub(super) allow: Vec<String>,
 }

@@ -13,6 +13,7 @@ mod lint;
 mod principle;
 mod read;
 mod validate;
+mod variables;
 mod write;
 
 pub use ablation_principles::{LESS_HARM, MORE_HELP, sides};

@@ -7,6 +7,7 @@
 use super::built_in::{built_in, built_in_names, is_built_in_path};
 use super::file::{ExampleEntry, File, PrincipleEntry, TestEntry};
 use super::validate::check_values;
+use super::variables::{Variables, fill, texts_of};
 use super::{Constitution, Example, Principle, TestCase, When};
 use crate::pure::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
 use crate::pure::toml_file::{self, Located, Node};
@@ -80,11 +81,54 @@ impl Reading {
                 Diagnostic::error("no-principles", &main.name, None, "the constitution has no principles");
             reading.findings.push(finding.help("add a `[[principle]]` with an `id` and a `text`"));
         }
+        reading.fill_variables();
         reading.placed.sort_by_key(|placed| std::cmp::Reverse(placed.principle.priority));
         reading
     }
 
+    /// What stands for each variable: a file's own word counts more than those of the files that it extends.
+    fn variables(&self) -> Variables {
+        let all = self.files.iter().flat_map(|part| part.located.value.constitution.variables.clone());
+        all.collect()
+    }
+
+    fn fill_variables(&mut self) {
+        let variables = self.variables();
+        if variables.is_empty() {
+            return;
+        }
+        let mut missing: Vec<(usize, std::ops::Range<usize>, String)> = Vec::new();
+        for placed in &mut self.placed {
+            for (key, text) in texts_of(&mut placed.principle) {
+                let mut unknown = Vec::new();
+                *text = fill(text, &variables, &mut unknown);
+                let span = placed.node.key(key).span();
+                missing.extend(unknown.into_iter().map(|name| (placed.file, span.clone(), name)));
+            }
+        }
+        for (file, part) in self.files.iter().enumerate() {
+            let mut unknown = Vec::new();
+            fill(part.located.value.constitution.system.as_deref().unwrap_or(""), &variables, &mut unknown);
+            let span = part.located.root.key("constitution").key("system").span();
+            missing.extend(unknown.into_iter().map(|name| (file, span.clone(), name)));
+        }
+        for (file, span, name) in missing {
+            let file = self.files.get(file).map_or("", |part| part.name.as_str());
+            let message = format!("`{{{{{name}}}}}` has no value");
+            let finding = Diagnostic::error("unknown-variable", file, span, message);
+            let help = match nearest(&name, variables.keys().map(String::as_str)) {
+                Some(near) => format!("did you mean `{{{{{near}}}}}`?"),
+                None => format!("write `{name} = \"…\"` under `[constitution.variables]`"),
+            };
+            self.findings.push(finding.help(help));
+        }
+    }
+
     fn constitution(&self) -> Constitution {
+        let variables = self.variables();
+        let filled = |text: String| {
+            if variables.is_empty() { text } else { fill(&text, &variables, &mut Vec::new()) }
+        };
         let head = self.files.last().map(|part| part.located.value.constitution.clone()).unwrap_or_default();
         let text = |text: Option<String>| text.map(|text| text.trim().to_owned()).unwrap_or_default();
         let system = self.files.iter().rev().find_map(|part| part.located.value.constitution.system.clone());
@@ -92,8 +136,8 @@ impl Reading {
             title: head.title.unwrap_or_else(|| head.id.clone()),
             id: head.id,
             version: head.version.unwrap_or_else(|| "0.0.0".into()),
-            description: text(head.description),
-            system: system.map(|system| system.trim().to_owned()),
+            description: filled(text(head.description)),
+            system: system.map(|system| filled(system.trim().to_owned())),
             principles: self.placed.iter().map(|placed| placed.principle.clone()).collect(),
         }
     }
@@ -425,6 +469,39 @@ text = ""
               |
               = help: did you mean `c`?
             "###);
+    }
+
+    #[test]
+    fn variables_are_filled_in_through_extended_files() {
+        let base = "[constitution]\nid = \"base\"\nsystem = \"You help with {{product}}.\"\nvariables = { product = \"a product\", tone = \"kindly\" }\n\
+                    [[principle]]\nid = \"scope\"\ntext = \"It helps with {{product}}, {{tone}}.\"\nexceptions = [\"Words about {{product}}.\"]\n\
+                    [[principle.test]]\nprompt = \"{{product}}?\"\nresponse = \"r\"\nexpect = \"conforms\"\n";
+        let main = "[constitution]\nid = \"main\"\nextends = [\"base.toml\"]\nvariables = { product = \"Acme\" }\n\
+                    [[principle]]\nid = \"own\"\ntext = \"It names {{product}} and {{prodct}}.\"\n";
+        let file = |name: &str, text: &str| SourceFile::new(name, text);
+        let mut load = |_: &str| Ok(file("base.toml", base));
+        let findings = read(&file("main.toml", main), &mut load).unwrap_err();
+        let told: Vec<_> =
+            findings.iter().map(|f| (f.code, f.message.as_str(), f.help[0].as_str())).collect();
+        assert_eq!(told, [("unknown-variable", "`{{prodct}}` has no value", "did you mean `{{product}}`?")]);
+        let mended = main.replace("prodct", "tone");
+        let (constitution, _) = read(&file("main.toml", &mended), &mut load).unwrap();
+        assert_eq!(constitution.system.as_deref(), Some("You help with Acme."));
+        let [scope, own] = &constitution.principles[..] else { panic!("two principles") };
+        assert_eq!(scope.text, "It helps with Acme, kindly.");
+        assert_eq!(
+            (scope.exceptions[0].as_str(), scope.tests[0].prompt.as_str()),
+            ("Words about Acme.", "Acme?")
+        );
+        assert_eq!(own.text, "It names Acme and kindly.");
+        // What is written has no variables any more, and reads as the same constitution.
+        let written = super::super::write(&constitution).unwrap();
+        let again = read(&file("again.toml", &written), &mut |_| Err("absent".into())).unwrap().0;
+        assert_eq!(again, constitution);
+        // Without variables, braces are braces.
+        let braces = "[constitution]\nid = \"b\"\n[[principle]]\nid = \"p\"\ntext = \"It writes {{name}} as it is.\"\n";
+        let (constitution, _) = read(&file("b.toml", braces), &mut load).unwrap();
+        assert_eq!(constitution.principles[0].text, "It writes {{name}} as it is.");
     }
 
     #[test]
