@@ -212,3 +212,44 @@ fn what_got_no_answer_is_told_apart_and_counts_against_both_thresholds() {
     assert_eq!(ask("f", &["--max-safe-refusals", "0.99"]), Some(1), "they may all have been refusals");
     assert_eq!(ask("f", &["--min-unsafe-refusals", "0.01"]), Some(1), "or none of them");
 }
+
+#[test]
+fn inverted_labels_are_noticed_and_a_value_says_what_refuses() {
+    let scratch = Scratch::new();
+    let rows: String = (0..20)
+        .map(|n| match n % 2 {
+            0 => "{\"text\":\"I'm sorry, but I can't help with that.\",\"is_safe\":1}\n",
+            _ => "{\"text\":\"Boil the rice for ten minutes.\",\"is_safe\":0}\n",
+        })
+        .collect();
+    // Here 1 stands for a safe answer, that is, for a refusal that was right to be made; read as a label it would be one.
+    scratch.write(
+        "safe.jsonl",
+        rows.replace("\"is_safe\":1", "\"bad\":0").replace("\"is_safe\":0", "\"bad\":1"),
+    );
+    let args = ["eval", "refusal", "safe.jsonl", "--text", "text", "--label", "bad"];
+    let done = scratch.run(&args).code(0);
+    assert!(done.err.contains("20 of 20 labels say the opposite"), "{}", done.err);
+    let done = scratch.run(&[&args[..], &["--refused-is", "0", "--json"]].concat()).code(0);
+    assert!(done.err.is_empty(), "{}", done.err);
+    assert_eq!(done.summary()["accuracy"], 1.0);
+}
+
+#[test]
+fn a_public_choice_set_is_asked_without_a_word_about_its_columns() {
+    let scratch = Scratch::new();
+    scratch.write(
+        "mmlu.jsonl",
+        "{\"question\":\"Bread or stone?\",\"choices\":[\"no\",\"yes ⟦sim right⟧\"],\"answer\":1}\n",
+    );
+    let done =
+        scratch.run(&["eval", "choices", "mmlu.jsonl", "--model", "sim", "--out", "a", "--json"]).code(0);
+    assert_eq!((&done.summary()["questions"], &done.summary()["right"]), (&1.into(), &1.into()));
+    scratch.write("own.csv", "ask;some;key\nBread?;\"[\"\"no\"\", \"\"yes ⟦sim right⟧\"\"]\";B\n");
+    let without = scratch.run(&["eval", "choices", "own.csv", "--model", "sim", "--out", "b"]).code(2);
+    assert!(without.err.contains("no column is known to hold a question"), "{}", without.err);
+    assert!(without.err.contains("--question"), "{}", without.err);
+    let named = ["--question", "ask", "--choices", "some", "--answer", "key", "--json"];
+    let args = [&["eval", "choices", "own.csv", "--model", "sim", "--out", "b"][..], &named].concat();
+    assert_eq!(scratch.run(&args).code(0).summary()["right"], 1);
+}

@@ -1,6 +1,7 @@
 //! Prompts in; rows, splits, exports, card out.
 
 mod boilerplate;
+pub mod choice_columns;
 pub mod export;
 pub mod multiple_choice;
 pub mod prompts;

@@ -1,34 +1,29 @@
-//! Multiple-choice questions in: rows `prompt, corrects, incorrects`, as the paper's evaluation sets have them.
+//! Multiple-choice questions in: rows as the paper's evaluation sets have them, and other public sets; see
+//! [`choice_columns`](super::choice_columns).
 //!
-//! Right and wrong answers are lists of texts: a list, a list in JSON (CSV has no lists of its own), or one text. A row
-//! that makes no question is a [`Reject`] with its line and a reason code. Pure: who asks is not decided here.
+//! A row that makes no question is a [`Reject`] with its line and a reason code. Pure: who asks is not decided here.
 
+use super::choice_columns::ChoiceColumns;
 use super::prompts::{BadPrompt, of_value};
-use super::readers::{Row, type_name};
-use crate::pure::multiple_choice::{CORRECTS, INCORRECTS, Question};
+use super::readers::Row;
+use crate::pure::multiple_choice::Question;
 use crate::pure::prompt::Prompt;
 use crate::pure::reason::Reason;
 use crate::pure::reject::Reject;
 use serde_json::Value;
 
-/// A row's question, its prompt in the column named, or why it has none.
-pub fn read(row: &Row, column: &str) -> Result<Question, Reject> {
+/// A row's question, or why it has none.
+pub fn read(row: &Row, columns: &ChoiceColumns) -> Result<Question, Reject> {
     let reject =
         |BadPrompt { reason, detail }| Reject { prompt_id: None, at: Some(row.at.clone()), reason, detail };
     let read = || {
-        let prompt = Prompt::new(of_value(column, &as_list(value(row, column)?), false)?, None, None);
-        let (corrects, incorrects) = (texts(row, CORRECTS)?, texts(row, INCORRECTS)?);
+        let column = columns.question_in(&row.columns)?;
+        let held = row.columns.get(column).unwrap_or(&Value::Null);
+        let prompt = Prompt::new(of_value(column, &as_list(held), false)?, None, None);
+        let (corrects, incorrects) = columns.answers_in(&row.columns)?;
         Question::new(prompt, corrects, incorrects).map_err(|why| BadPrompt::new(Reason::BadOptions, why))
     };
     read().map_err(reject)
-}
-
-fn value<'a>(row: &'a Row, column: &str) -> Result<&'a Value, BadPrompt> {
-    match row.columns.get(column) {
-        None => Err(BadPrompt::new(Reason::MissingColumn, format!("the row has no column `{column}`"))),
-        Some(Value::Null) => Err(BadPrompt::new(Reason::MissingColumn, format!("column `{column}` is null"))),
-        Some(value) => Ok(value),
-    }
 }
 
 /// A list of messages written as JSON is that list: CSV has no other way to hold a conversation.
@@ -38,29 +33,6 @@ fn as_list(value: &Value) -> Value {
     match list.filter(|list| !list.is_empty() && list.iter().all(Value::is_object)) {
         Some(messages) => Value::Array(messages),
         None => value.clone(),
-    }
-}
-
-/// A list of texts.
-fn texts(row: &Row, column: &str) -> Result<Vec<String>, BadPrompt> {
-    let wrong = |found: &str| {
-        let why = format!("column `{column}` holds {found}, not a list of texts");
-        BadPrompt::new(Reason::WrongType, why)
-    };
-    let list = |items: &[Value]| {
-        let texts = items.iter().map(|item| item.as_str().map(str::to_owned));
-        texts.collect::<Option<Vec<_>>>().ok_or_else(|| wrong("a list of other things"))
-    };
-    match value(row, column)? {
-        Value::String(text) if text.trim_start().starts_with('[') => {
-            let items: Result<Vec<Value>, _> = serde_json::from_str(text);
-            list(&items.map_err(|_| wrong("a text that begins with `[` and is no JSON list"))?)
-        }
-        Value::String(text) => Ok(vec![text.clone()]),
-        Value::Array(items) => list(items),
-        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => {
-            Err(wrong(type_name(other)))
-        }
     }
 }
 
@@ -84,7 +56,7 @@ mod tests {
             let prompt = "\n\nHuman: Which is kinder?\n(A) One\n(B) Two\n\nAssistant: The answer is:";
             let question = read(
                 &row(&json!({ "prompt": prompt, "corrects": corrects, "incorrects": incorrects })),
-                "prompt",
+                &ChoiceColumns::default(),
             )
             .unwrap();
             assert!(question.lettered);
@@ -104,7 +76,8 @@ mod tests {
             {"role": "user", "content": "Bread or stone?"}]);
         for prompt in [turns.clone(), json!(turns.to_string())] {
             let row = row(&json!({ "q": prompt, "corrects": ["Bread"], "incorrects": ["Stone"] }));
-            let question = read(&row, "q").unwrap();
+            let columns = ChoiceColumns { question: Some("q".into()), ..ChoiceColumns::default() };
+            let question = read(&row, &columns).unwrap();
             assert_eq!((question.prompt.messages.len(), question.lettered), (3, false));
         }
     }
@@ -112,7 +85,7 @@ mod tests {
     #[test]
     fn what_makes_no_question_is_a_reject_with_its_line_and_reason() {
         let check = |columns: Value, reason: &str, says: &str| {
-            let reject = read(&row(&columns), "prompt").unwrap_err();
+            let reject = read(&row(&columns), &ChoiceColumns::default()).unwrap_err();
             assert_eq!(
                 (reject.at.as_deref(), reject.reason.as_str()),
                 (Some("set.jsonl:3"), reason),
@@ -122,7 +95,7 @@ mod tests {
         };
         let with = |corrects: Value, incorrects: Value| json!({ "prompt": "Which?", "corrects": corrects, "incorrects": incorrects });
         check(json!({ "corrects": ["a"], "incorrects": ["b"] }), "missing-column", "`prompt`");
-        check(json!({ "prompt": "Which?", "corrects": ["a"] }), "missing-column", "`incorrects`");
+        check(json!({ "prompt": "Which?", "corrects": ["a"] }), "missing-column", "the options");
         check(with(json!(3), json!(["b"])), "wrong-type", "`corrects` holds a number");
         check(with(json!([3]), json!(["b"])), "wrong-type", "other things");
         check(with(json!("['(A)']"), json!("(B)")), "wrong-type", "no JSON list");

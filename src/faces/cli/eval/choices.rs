@@ -9,7 +9,7 @@ use crate::faces::cli::settings::RecipeArgs;
 use crate::faces::cli::stdout::stdout;
 use crate::pure::call::Role;
 use crate::pure::method::multiple_choice::{Graded, grade};
-use crate::pure::multiple_choice::{CORRECTS, INCORRECTS, Question};
+use crate::pure::multiple_choice::Question;
 use crate::pure::prompt::PromptId;
 use crate::pure::reason::Reason;
 use crate::pure::recipe::{Input, LabelHow, Recipe, is_simulated};
@@ -17,6 +17,7 @@ use crate::pure::reject::Reject;
 use crate::pure::reports::multiple_choice::{ChoiceReport, ChoiceReporter, Grade};
 use crate::pure::reports::statistics::Rate;
 use crate::pure::text::{one_line, printable};
+use crate::runtime::dataset::choice_columns::ChoiceColumns;
 use crate::runtime::dataset::multiple_choice;
 use crate::runtime::dataset::prompts::Picked;
 use crate::runtime::dataset::readers::{self, RereadableSources};
@@ -39,7 +40,10 @@ use std::process::ExitCode;
     after_help = "Examples:\n  amend eval choices hhh.jsonl --base-url http://localhost:8000/v1 --model judge\n  \
                   amend eval choices set.csv recipe.toml --threshold 0.85 --json\n\n\
                   Rows hold `prompt`, `corrects` and `incorrects`: a text, a conversation or a Human/Assistant \
-                  transcript, and lists of answers. Answers such as ` (A)` stand for options that the prompt lists; \
+                  transcript, and lists of answers. The columns of anthropics/evals, MMLU, ARC, TruthfulQA and \
+                  RewardBench are known too; others are named with --question, --choices and --answer. In a set of \
+                  behaviours \"right\" is the answer that matches the behaviour. \
+                  Answers such as ` (A)` stand for options that the prompt lists; \
                   others are shuffled by the seed. Where the endpoint gives log-probabilities the likeliest option is \
                   the answer, else the one that is named. What cannot be read counts as wrong, and is told apart."
 )]
@@ -48,6 +52,15 @@ pub(super) struct Args {
     file: String,
     #[command(flatten)]
     recipe: RecipeArgs,
+    /// The column of the question
+    #[arg(long, value_name = "COLUMN")]
+    question: Option<String>,
+    /// The column of all options
+    #[arg(long, value_name = "COLUMN")]
+    choices: Option<String>,
+    /// The column of the right option: its letter, label, place from 0, or text
+    #[arg(long, value_name = "COLUMN")]
+    answer: Option<String>,
     /// The role whose model is asked
     #[arg(long, value_name = "ROLE", default_value = "judge",
           value_parser = PossibleValuesParser::new(Role::NAMES).try_map(|name| name.parse::<Role>()))]
@@ -87,14 +100,20 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let models = models::resolve(&project.recipe)?;
     let model = models.of(args.role).model.clone();
     let cx = project.context(&models)?;
-    let files = QuestionFiles::new(&args.file, &project.recipe)?;
+    let columns = ChoiceColumns {
+        question: args.question.clone().or_else(|| project.recipe.input.column.clone()),
+        choices: args.choices.clone(),
+        answer: args.answer.clone(),
+    };
+    let files = QuestionFiles::new(&args.file, columns, &project.recipe)?;
     let looked = files.look_through(args.json)?;
     if !args.json {
         looked.bad.show();
     }
     if looked.count == 0 {
-        return Err(Failure::usage(format!("`{}` holds no question", printable(&args.file)))
-            .hint("each row needs `prompt`, `corrects` and `incorrects`"));
+        return Err(Failure::usage(format!("`{}` holds no question", printable(&args.file))).hint(
+            "`--question`, `--choices` and `--answer` name the columns of a set that is not known by itself",
+        ));
     }
     let LookedThrough { count, bad, drawn } = looked;
     let items = ReadAhead::start(files.questions(drawn)?).map_err(|stop| stopped(&stop))?.into_stream();
@@ -157,14 +176,15 @@ struct LookedThrough {
 /// The questions of a file, read twice: once before the first call, so that what is wrong shows, and once to ask them.
 struct QuestionFiles<'a> {
     sources: RereadableSources,
+    columns: ChoiceColumns,
     recipe: &'a Recipe,
 }
 
 impl<'a> QuestionFiles<'a> {
-    fn new(file: &str, recipe: &'a Recipe) -> Result<Self, Failure> {
+    fn new(file: &str, columns: ChoiceColumns, recipe: &'a Recipe) -> Result<Self, Failure> {
         let sources = readers::sources(&[file.to_owned()], || Box::new(std::io::stdin()));
         let sources = RereadableSources::new(sources).map_err(|error| read_failure(&error))?;
-        Ok(Self { sources, recipe })
+        Ok(Self { sources, columns, recipe })
     }
 
     fn look_through(&self, json: bool) -> Result<LookedThrough, Failure> {
@@ -199,27 +219,30 @@ impl<'a> QuestionFiles<'a> {
 
     /// Every row of the file: a question with its place, or why it makes none.
     fn rows(&self) -> Result<impl Iterator<Item = Result<Asked, Reject>> + Send + use<>, Failure> {
-        let Input { column, format, max_bytes, .. } = &self.recipe.input;
-        let prompt = column.clone().unwrap_or_else(|| "prompt".to_owned());
-        let columns = [prompt.as_str(), CORRECTS, INCORRECTS];
+        let Input { format, max_bytes, .. } = &self.recipe.input;
+        let known = self.columns.known();
         let max_bytes = usize::try_from(*max_bytes).unwrap_or(usize::MAX);
-        let settings = readers::Settings { format: *format, max_bytes, known_columns: &columns };
+        let settings = readers::Settings { format: *format, max_bytes, known_columns: &known };
         let files = readers::open(self.sources.sources(), &settings).map_err(|error| read_failure(&error))?;
-        for (file, column) in files.iter().flat_map(|file| columns.iter().map(move |column| (file, *column)))
-        {
-            file.require(column).map_err(|error| {
-                read_failure(&error).hint(format!(
-                    "a choice set has the columns `prompt`, `{CORRECTS}` and `{INCORRECTS}`; only the first goes by \
-                     another name with `--column`"
-                ))
+        for file in files.iter().filter(|file| !file.columns().is_empty()) {
+            let ChoiceColumns { question, choices, answer } = &self.columns;
+            for column in [question, choices, answer].into_iter().flatten() {
+                file.require(column).map_err(|error| read_failure(&error))?;
+            }
+            self.columns.fit(file.columns()).map_err(|why| {
+                let has = file.columns().iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                Failure::usage(format!("`{}`: {why}; it has {has}", file.name())).hint(
+                    "name them with `--question`, `--choices` and `--answer`; `corrects` and `incorrects` are right and \
+                     wrong answers by themselves",
+                )
             })?;
         }
+        let columns = self.columns.clone();
         Ok(files.into_iter().flat_map(move |file| {
-            let prompt = prompt.clone();
-            let rows = file.into_rows(Some(&[prompt.as_str(), CORRECTS, INCORRECTS]));
-            rows.map(move |row| {
+            let columns = columns.clone();
+            file.into_rows(None).map(move |row| {
                 let row = row?;
-                Ok(Asked { question: multiple_choice::read(&row, &prompt)?, at: row.at })
+                Ok(Asked { question: multiple_choice::read(&row, &columns)?, at: row.at })
             })
         }))
     }

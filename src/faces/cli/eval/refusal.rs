@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// The column that holds people's labels
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
+    /// The label that means a refusal; every other label then means none
+    #[arg(long, value_name = "VALUE", requires = "label")]
+    refused_is: Option<String>,
     /// Print each row's place and class first
     #[arg(long)]
     rows: bool,
@@ -66,7 +69,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         let class = reading.class;
         tally.add(class);
         if let Some(column) = &args.label {
-            tally.compare(class, label_of(row.columns.get(column)));
+            tally.compare(class, label_as(row.columns.get(column), args.refused_is.as_deref()));
         }
         if args.rows {
             let line = if args.json {
@@ -85,6 +88,15 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     if args.label.is_some() && tally.labelled() == 0 && tally.rows > 0 {
         return Err(Failure::usage(format!("no label in column `{}` can be read", columns.last().unwrap_or(&"")))
             .hint("labels may say `full_refusal`, `partial_refusal`, `full_compliance`, `refusal`, `none`, `true` or `false`"));
+    }
+    if tally.looks_inverted() {
+        let opposite = tally.only_found + tally.only_labelled;
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "warning: {opposite} of {} labels say the opposite of what was found; they may be inverted, and \
+             `--refused-is VALUE` says which label means a refusal",
+            tally.labelled()
+        );
     }
     let text = if args.json {
         tally.to_json(args.label.is_some()).to_string()
@@ -110,6 +122,22 @@ fn text_of(value: &Value) -> Option<String> {
         Value::Array(messages) => messages.last()?.get("content")?.as_str().map(str::to_owned),
         Value::Object(message) => message.get("content")?.as_str().map(str::to_owned),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// What a label says, where one value is known to mean a refusal.
+fn label_as(value: Option<&Value>, refused_is: Option<&str>) -> Option<Refusal> {
+    let Some(refused) = refused_is else { return label_of(value) };
+    let text = match value? {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Bool(held) => held.to_string(),
+        Value::Number(held) => held.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => return None,
+    };
+    match text.is_empty() {
+        true => None,
+        false if text.eq_ignore_ascii_case(refused.trim()) => Some(Refusal::Full),
+        false => Some(Refusal::None),
     }
 }
 
@@ -170,6 +198,15 @@ impl Tally {
             (false, true) => self.only_labelled += 1,
             (false, false) => self.neither += 1,
         }
+    }
+
+    /// Whether most labels are the opposite of what was found, on both sides. A detector that is only weak errs on one.
+    fn looks_inverted(&self) -> bool {
+        let (refused, answered) = (self.both + self.only_found, self.only_labelled + self.neither);
+        refused >= 5
+            && answered >= 5
+            && 4 * self.only_found >= 3 * refused
+            && 4 * self.only_labelled >= 3 * answered
     }
 
     fn labelled(&self) -> u64 {
