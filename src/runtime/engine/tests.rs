@@ -3,6 +3,7 @@
 use super::input::ReadAhead;
 use super::memo::Memo;
 use super::*;
+use crate::pure::answer::Outcome;
 use crate::pure::ask::Stop;
 use crate::pure::constitution::{Constitution, read};
 use crate::pure::diagnostic::SourceFile;
@@ -18,12 +19,13 @@ use crate::pure::transcript::Transcript;
 use crate::runtime::dataset::prompts::Row as Input;
 use crate::runtime::dataset::rows::{Boilerplate, Context, keep_or_reject};
 use crate::runtime::journal::{AtCommit, CommitHook, Durability, Journal, Options, Reader, Writing};
-use crate::runtime::model::{Client, Fault, OnDelta, Reply, Request, Transport};
+use crate::runtime::model::{Client, Fault, OnDelta, Reply, Request, Transport, wire};
 use crate::runtime::sim::{SimTransport, Stats};
 use seeded::Storm;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 mod seeded;
@@ -56,6 +58,8 @@ struct World {
     /// Requests in flight, and the most of them at any time.
     in_flight: Arc<AtomicU64>,
     most: Arc<AtomicU64>,
+    /// How often each request was answered.
+    answered: Arc<Mutex<BTreeMap<String, u64>>>,
 }
 
 impl World {
@@ -68,7 +72,13 @@ impl World {
             storm: Storm::default(),
             in_flight: Arc::default(),
             most: Arc::default(),
+            answered: Arc::default(),
         }
+    }
+
+    /// Answers that were paid for again.
+    fn paid_again(&self) -> u64 {
+        self.answered.lock().unwrap().values().map(|times| times - 1).sum()
     }
 
     fn stats(&self) -> Stats {
@@ -89,6 +99,11 @@ impl Transport for World {
             Some(ended) => ended,
             None => self.sim.send(request, on_delta).await,
         };
+        if let Ok(Reply { status: 200, body: answer, .. }) = &reply
+            && !matches!(wire::read(answer).outcome, Outcome::Malformed(_))
+        {
+            *self.answered.lock().unwrap().entry(request.body.to_string()).or_default() += 1;
+        }
         drop(leaving);
         reply
     }
