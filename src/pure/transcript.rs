@@ -5,6 +5,7 @@
 //!
 //! This file holds the records. What their verdicts say in the end is decided in `verdicts.rs`, and nowhere else.
 
+mod redact;
 mod verdicts;
 
 use crate::pure::answer::Usage;

@@ -510,3 +510,46 @@ fn a_full_standard_output_is_told() {
     drop(child.stdout.take());
     assert_eq!(child.wait().expect("an end").code(), Some(0));
 }
+
+/// Everything that shows texts shows none of them when it is asked to.
+#[test]
+fn a_redacted_view_holds_no_word_of_the_run() {
+    let scratch = Scratch::new();
+    files(&scratch, 6);
+    let sim = Sim::start(&scratch, &["--violations", "0.9"]);
+    scratch.run(&run(&sim, "a", &[])).code(0);
+    scratch.write("three.toml", CONSTITUTION.replace("kind to the person", "kind to everybody"));
+    scratch.run(&run(&sim, "b", &[])).code(0);
+    let listed = scratch.run(&["show", "a", "--prompts", "--json"]).code(0).out;
+    let first: Value = serde_json::from_str(listed.lines().next().expect("a prompt")).expect("JSON");
+    let id = first["prompt_id"].as_str().expect("an id");
+    let whole: Value =
+        serde_json::from_str(&scratch.run(&["show", "a", id, "--json"]).code(0).out).expect("JSON");
+    let texts: Vec<String> = ["responses", "critiques", "revisions"]
+        .iter()
+        .flat_map(|list| whole[*list].as_array().expect("a list"))
+        .filter_map(|entry| entry["text"].as_str())
+        .chain(whole["prompt"]["messages"][0]["content"].as_str())
+        .flat_map(|text| {
+            let words: Vec<&str> = text.split(' ').collect();
+            words.windows(3).map(|phrase| phrase.join(" ")).collect::<Vec<_>>()
+        })
+        .filter(|phrase| !phrase.contains(['\n', '⟦', '⟧', '"']))
+        .collect();
+    assert!(texts.len() > 5, "{whole}");
+    for args in [
+        &["show", "a", id, "--redact"][..],
+        &["show", "a", id, "--redact", "--json"],
+        &["diff", "a", "b", "--redact"],
+        &["diff", "a", "b", "--redact", "--json"],
+        &["diff", "a", "b", "--redact", "--prompt", id],
+    ] {
+        let done = scratch.run(args);
+        assert!(done.out.contains(" characters, "), "{args:?}: {}", done.out);
+        for word in &texts {
+            assert!(!done.out.contains(word.as_str()), "{args:?} shows `{word}`: {}", done.out);
+        }
+    }
+    let differs = |args: &[&str]| scratch.run(args).out.lines().last().map(str::to_owned);
+    assert_eq!(differs(&["diff", "a", "b", "--json"]), differs(&["diff", "a", "b", "--json", "--redact"]));
+}

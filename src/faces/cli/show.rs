@@ -21,6 +21,7 @@ use std::process::ExitCode;
 
 /// Show a run, or one transcript with what changed between revisions
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = "Examples:\n  amend show runs/night                  the run in numbers\n  \
                         amend show runs/night --prompts        every prompt, a line each\n  \
                         amend show runs/night --rejects        what failed, where and why\n  \
@@ -37,6 +38,9 @@ pub(super) struct Args {
     /// List every reject with its place and reason
     #[arg(long, conflicts_with_all = ["prompt_id", "prompts"])]
     rejects: bool,
+    /// Show the length and a hash of each text in its place
+    #[arg(long, requires = "prompt_id")]
+    redact: bool,
     /// JSON: one object, or one per line with --prompts and --rejects
     #[arg(long)]
     json: bool,
@@ -51,7 +55,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
     let mut line = |text: String| drop(writeln!(out, "{}", text.trim_end()));
     if let Some(id) = &args.prompt_id {
-        line(show_one(&reader, id, args.json, style)?);
+        line(show_one(&reader, id, args, style)?);
     } else if args.rejects {
         for reject in reader.rejects() {
             let reject = reject.map_err(|error| journal_failure(&error))?;
@@ -73,10 +77,12 @@ fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
     Ok(printable_json(&text))
 }
 
-fn show_one(reader: &Reader, id: &str, as_json: bool, style: Style) -> Result<String, Failure> {
+fn show_one(reader: &Reader, id: &str, args: &Args, style: Style) -> Result<String, Failure> {
     match reader.transcript(id).map_err(|error| journal_failure(&error))? {
-        Found::One(transcript) if as_json => json(&transcript),
-        Found::One(transcript) => Ok(render(&transcript, style)),
+        Found::One(transcript) => {
+            let transcript = if args.redact { transcript.redacted() } else { *transcript };
+            if args.json { json(&transcript) } else { Ok(render(&transcript, style)) }
+        }
         Found::Several(ids) => {
             let ids = ids.iter().map(|id| id.0.as_str()).collect::<Vec<_>>().join(", ");
             Err(Failure::usage(format!("several prompts begin with `{id}`: {ids}"))

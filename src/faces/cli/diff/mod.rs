@@ -55,6 +55,9 @@ pub(super) struct Args {
     /// Of two runs, show only prompts that differ because of this principle
     #[arg(long, value_name = "ID", conflicts_with = "prompt")]
     principle: Option<String>,
+    /// Of two runs, show the length and a hash of each text in its place
+    #[arg(long)]
+    redact: bool,
     /// JSON: one object; of two runs, one line per prompt and the counts last
     #[arg(long)]
     json: bool,
@@ -67,8 +70,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     {
         return runs::run(&old, &new, args);
     }
-    if args.limit.is_some() || args.prompt.is_some() || args.principle.is_some() {
-        return Err(Failure::usage("`--limit`, `--prompt` and `--principle` are about two runs")
+    if args.limit.is_some() || args.prompt.is_some() || args.principle.is_some() || args.redact {
+        return Err(Failure::usage("`--limit`, `--prompt`, `--principle` and `--redact` are about two runs")
             .hint("name two directories that `amend run --out` wrote"));
     }
     if let (Ok(_), Some(new)) = (RunDir::existing(&args.old), &args.new)

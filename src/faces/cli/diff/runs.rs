@@ -32,12 +32,13 @@ pub(super) fn run(old: &RunDir, new: &RunDir, args: &Args) -> Result<ExitCode, F
     let edited = edited(&sides.changes);
     let (old, new) = (open(old)?, open(new)?);
     if let Some(prefix) = &args.prompt {
-        return one(&sides, &old, &new, prefix, &edited, args.json);
+        return one(&sides, &old, &new, prefix, &edited, args);
     }
     let mut totals = Totals::default();
     let mut shown = Showing::new(args);
     for met in Pairs::of(&old, &new) {
-        match met.map_err(|error| journal_failure(&error))? {
+        let met = met.map_err(|error| journal_failure(&error))?;
+        match if args.redact { met.redacted() } else { met } {
             Met::Both(pair) => {
                 let (a, b) = *pair;
                 let difference = transcripts(&a, &b, &edited);
@@ -88,9 +89,16 @@ fn one(
     new: &Reader,
     prefix: &str,
     edited: &BTreeSet<String>,
-    as_json: bool,
+    args: &Args,
 ) -> Result<ExitCode, Failure> {
-    let find = |reader: &Reader| reader.transcript(prefix).map_err(|error| journal_failure(&error));
+    let as_json = args.json;
+    let find = |reader: &Reader| {
+        let found = reader.transcript(prefix).map_err(|error| journal_failure(&error))?;
+        Ok::<_, Failure>(match found {
+            Found::One(one) if args.redact => Found::One(Box::new(one.redacted())),
+            found => found,
+        })
+    };
     let (a, b) = match (find(old)?, find(new)?) {
         (Found::One(a), Found::One(b)) if a.prompt.id == b.prompt.id => (a, b),
         (Found::None, Found::None) => {
@@ -189,6 +197,17 @@ enum Met {
     Both(Box<(Transcript, Transcript)>),
     Old(Box<Transcript>),
     New(Box<Transcript>),
+}
+
+impl Met {
+    /// Without a word. Texts that are equal stay equal, so the comparison is the same.
+    fn redacted(self) -> Self {
+        match self {
+            Self::Both(pair) => Self::Both(Box::new((pair.0.redacted(), pair.1.redacted()))),
+            Self::Old(only) => Self::Old(Box::new(only.redacted())),
+            Self::New(only) => Self::New(Box::new(only.redacted())),
+        }
+    }
 }
 
 type Stream<'a> = crate::runtime::journal::Transcripts<'a>;
