@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may import the rooms above it in this list, and nothing below it.
-const ROOMS: [&str; 31] = [
+const ROOMS: [&str; 32] = [
     "pure::digest",
     "pure::diagnostic",
     "pure::text",
@@ -31,6 +31,7 @@ const ROOMS: [&str; 31] = [
     "pure::method",
     "pure::reports",
     "runtime::private_files",
+    "runtime::http_server",
     "runtime::journal",
     "runtime::dataset",
     "runtime::model",

@@ -1,7 +1,7 @@
 //! `amend sim`: the simulated model as a server.
 
 use super::Failure;
-use super::failure::{Kind, journal_failure};
+use super::failure::journal_failure;
 use crate::faces::cli::stdout::stdout;
 use crate::pure::constitution::Constitution;
 use crate::pure::prompt::Prompt;
@@ -73,10 +73,7 @@ async fn serve(args: &Args) -> Result<ExitCode, Failure> {
     // Scripts wait for this line, so it must not stay in a buffer.
     let mut out = stdout();
     let _ = writeln!(out, "listening on {}", server.base_url()).and_then(|()| out.flush());
-    server
-        .run(super::signals::interrupted())
-        .await
-        .map_err(|error| Failure::new(Kind::Bug, format!("serving failed: {error}")))?;
+    server.run(super::signals::interrupted()).await;
     Ok(ExitCode::SUCCESS)
 }
 

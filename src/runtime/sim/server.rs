@@ -5,6 +5,7 @@ use super::simulate::ErrorReply;
 use super::transport::whole;
 use super::wire::{Completion, Wanted, error};
 use crate::pure::recipe::Sim;
+use crate::runtime::http_server::{Bounds, serve};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -12,7 +13,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::serve::ListenerExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -24,9 +24,6 @@ use tokio::net::TcpListener;
 
 /// The largest request that is read: more than any context window of text.
 const BODY_LIMIT: usize = 8 << 20;
-
-/// How long requests in flight may still take once the server is told to stop.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// A server that listens, and serves once it is [run](Self::run).
 #[derive(Debug)]
@@ -57,8 +54,7 @@ impl Server {
     }
 
     /// Serves until `stop` is ready; requests in flight then have a moment to finish.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-        let stopping = tokio_util::sync::CancellationToken::new();
+    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) {
         let shared = Shared { service: self.service, key: Arc::new(self.key) };
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
@@ -68,19 +64,7 @@ impl Server {
             .layer(middleware::from_fn_with_state(shared.clone(), only_with_key))
             .layer(DefaultBodyLimit::max(BODY_LIMIT))
             .with_state(shared);
-        // Small pieces of a stream must not wait for each other.
-        let listener = self.listener.tap_io(|socket| {
-            let _ = socket.set_nodelay(true);
-        });
-        let told = stopping.clone();
-        let serve = axum::serve(listener, router).with_graceful_shutdown(async move {
-            stop.await;
-            told.cancel();
-        });
-        tokio::select! {
-            result = serve.into_future() => result,
-            () = async { stopping.cancelled().await; tokio::time::sleep(GRACE).await } => Ok(()),
-        }
+        serve(self.listener, router, Bounds::default(), stop).await;
     }
 }
 
