@@ -205,7 +205,9 @@ impl Reason {
             Self::Oscillation => {
                 "look at the transcript: two principles may pull the text in opposite directions"
             }
-            Self::BadJson => "write one complete JSON object on every line; `jq -c .` does that",
+            Self::BadJson => {
+                "write whole JSON objects, one on every line (`jq -c .` does that) or all in one array"
+            }
             Self::InvalidUtf8 => "save the file as UTF-8; `iconv -t UTF-8` does that",
             Self::NotAnObject => "write every line as an object, such as {\"prompt\": \"…\"}",
             Self::TooLong => {
@@ -222,7 +224,7 @@ impl Reason {
             }
             Self::WrongOrder => "let user and assistant speak in turn, after one system turn at most",
             Self::NoUserTurn => "give the conversation a turn of the user",
-            Self::NotUserLast => "remove `input.drop_reply = false`, so that the last reply is left away",
+            Self::NotUserLast => "remove `input.drop_reply = false`, so that the last reply is left out",
             Self::NoConversation => "give the row a column with the prompt",
             Self::MissingResponse => "give the row two responses or more",
             Self::EmptyResponse => "leave the row out, or fill in the response",

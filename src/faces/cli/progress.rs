@@ -9,6 +9,7 @@ use crate::pure::text::printable_json;
 use crate::pure::text::short_count;
 use crate::pure::transcript::Substitute;
 use crate::runtime::dataset::prompts::TakenColumns;
+use crate::runtime::dataset::readers::Kind;
 use crate::runtime::engine::{CallBounds, Event, ModelInUse, SentKey, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt::Write as _;
@@ -139,7 +140,7 @@ fn preflight_text(models: &[ModelInUse], files: &[TakenColumns], calls: Option<C
     let mut lines: Vec<String> = models.iter().map(model_line).collect();
     // Text has no columns, and a folder may have very many files: those of one form are one line.
     let mut forms: Vec<(&TakenColumns, usize)> = Vec::new();
-    for file in files.iter().filter(|file| !(file.unused.is_empty() && file.beside.is_empty())) {
+    for file in files.iter().filter(|file| file.kind != Kind::Text.name()) {
         let same = |known: &&mut (&TakenColumns, usize)| {
             TakenColumns { file: known.0.file.clone(), ..file.clone() } == *known.0
         };
@@ -200,7 +201,7 @@ fn dropped_line(count: u64) -> String {
     let (conversations, them) =
         if count == 1 { ("conversation", "it a reject") } else { ("conversations", "them rejects") };
     format!(
-        "{count} {conversations} ended in a reply, which was left away (`input.drop_reply = false` makes {them})"
+        "{count} {conversations} ended in a reply, which was left out (`input.drop_reply = false` makes {them})"
     )
 }
 

@@ -105,9 +105,9 @@ pub struct Input {
     /// Columns of your own that every row of the dataset carries, as JSON in its column `kept`; `id` and `source` when
     /// absent, where a file has them. They decide nothing.
     pub keep: Option<Vec<String>>,
-    /// Leave the last reply of a list of messages away, so that a dataset of finished conversations gives prompts (the
-    /// default; how many did is told). `false` makes such a row a reject. The last reply of a `Human:`/`Assistant:` transcript is always left
-    /// away.
+    /// Leave out the last reply of a list of messages, so that a dataset of finished conversations gives prompts. This is the
+    /// default, and a run tells how many replies it left out; `false` makes such a row a reject. The last reply of a
+    /// `Human:`/`Assistant:` transcript is always left out.
     pub drop_reply: bool,
     /// The longest row that is read, in bytes; a longer one is a reject.
     pub max_bytes: u64,

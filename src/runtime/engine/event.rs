@@ -25,7 +25,7 @@ pub enum Event {
         /// Which columns of each prompt file are looked at.
         files: Vec<TakenColumns>,
     },
-    /// Conversations that ended in a reply, which was left away.
+    /// Conversations that ended in a reply, which was left out.
     RepliesDropped {
         /// How many.
         count: u64,

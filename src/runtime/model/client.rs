@@ -5,7 +5,7 @@
 
 use super::limits::{LimitChange, LimitReason, Limiter, Permit, Size};
 use super::line::{Line, LineKey};
-use super::presence::{Meaning, Miss, Presence};
+use super::presence::{GivenUp, Meaning, Miss, Presence};
 use super::raw_response::{Failure, Recorded};
 use super::retry::{Next, Trouble, TroubleKind, backoff, jitter, judge};
 use super::transport::{Delta, Fault, OnDelta, Request, Transport};
@@ -196,7 +196,12 @@ impl<T: Transport> Client<T> {
         let (line, presence) = (Arc::clone(&asking.line), Arc::clone(&asking.presence));
         let _place = self.unless_draining(line.enter()).await?.map_err(Stop::Provider)?;
         loop {
-            let probe = if presence.is_away() { self.unless_draining(presence.enter()).await? } else { None };
+            let probe = if presence.is_away() {
+                let entered = self.unless_draining(presence.enter(seconds(self.limits.outage_s))).await?;
+                entered.map_err(|given_up| asking.gives_up(&given_up))?
+            } else {
+                None
+            };
             let permit = self.unless_draining(endpoint.limiter.acquire(turn, size)).await?;
             if probe.is_none() && presence.is_away() {
                 continue;
@@ -342,21 +347,18 @@ impl<T: Transport> Client<T> {
             | TroubleKind::Unreadable => return Ok(false),
         };
         let patience = seconds(self.limits.outage_s);
-        match presence.misses(miss, patience) {
+        match presence.misses(miss, &trouble.message, patience) {
             Meaning::Chance => Ok(false),
             Meaning::GoesOn => Ok(true),
             Meaning::Begins => {
                 let (place, message) = (asking.place(), trouble.message.clone());
-                tracing::warn!(place, message, "the model is away, so its calls wait");
+                tracing::info!(place, message, "the model is away, so its calls wait");
                 (self.on_news)(ClientNews::Outage(Outage::Begins { place, message, patience }));
                 Ok(true)
             }
-            Meaning::TooLong(lasted) => Err(Stop::Provider(format!(
-                "{} is away for {:.0} s, longer than `limits.outage_s` allows, the last call with: {}; run again when it is back",
-                asking.place(),
-                lasted.as_secs_f64(),
-                trouble.message
-            ))),
+            Meaning::TooLong(lasted) => {
+                Err(asking.gives_up(&GivenUp { lasted, message: trouble.message.clone() }))
+            }
         }
     }
 
@@ -527,6 +529,16 @@ impl Asking<'_> {
         self.line.break_off(&why);
         tracing::warn!(role = self.call.role.as_str(), failures, "a role gets no answer, so the run stops");
         Err(Stop::Provider(why))
+    }
+
+    /// The end of the run, as the model is away for too long.
+    fn gives_up(&self, GivenUp { lasted, message }: &GivenUp) -> Stop {
+        Stop::Provider(format!(
+            "{} has been away for {:.0} s, and `limits.outage_s` allows no more; the last call ended with: {message}; run \
+             again when it is back",
+            self.place(),
+            lasted.as_secs_f64(),
+        ))
     }
 
     /// The model and its endpoint, as they may be shown.

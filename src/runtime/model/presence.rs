@@ -39,12 +39,21 @@ pub(super) enum Meaning {
     TooLong(Duration),
 }
 
+/// Why a call waits no longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct GivenUp {
+    /// How long the model has been away.
+    pub(super) lasted: Duration,
+    /// What the last call met.
+    pub(super) message: String,
+}
+
 /// What is known of one model at one endpoint.
 #[derive(Debug)]
 pub(super) struct Presence {
     state: Mutex<State>,
-    /// An outage is over. Those who wait go on in the order in which they came.
-    is_back: Notify,
+    /// An outage is over, or is waited for no longer. Those who wait hear it in the order in which they came.
+    is_over: Notify,
     /// Whose turn it is to probe. The queue is fair, so a prompt that fails by itself does not probe for all.
     turns: Semaphore,
 }
@@ -53,13 +62,21 @@ pub(super) struct Presence {
 struct State {
     has_answered: bool,
     missed_in_a_row: u32,
-    /// When the outage began, and the probes sent since.
-    outage: Option<(Instant, u32)>,
+    outage: Option<Outage>,
+}
+
+#[derive(Debug)]
+struct Outage {
+    since: Instant,
+    /// Probes sent.
+    probes: u32,
+    /// What the last call met.
+    message: String,
 }
 
 impl Default for Presence {
     fn default() -> Self {
-        Self { state: Mutex::default(), is_back: Notify::new(), turns: Semaphore::new(1) }
+        Self { state: Mutex::default(), is_over: Notify::new(), turns: Semaphore::new(1) }
     }
 }
 
@@ -76,30 +93,40 @@ impl Presence {
         self.state().outage.is_some()
     }
 
-    /// Waits while the model is away. What is given is the right to probe, to be kept until the probe has an outcome.
-    pub(super) async fn enter(&self) -> Option<SemaphorePermit<'_>> {
-        let mut is_back = std::pin::pin!(self.is_back.notified());
-        is_back.as_mut().enable();
+    /// Waits while the model is away, `patience` at most. What is given is the right to probe, to be kept until the probe
+    /// has an outcome.
+    pub(super) async fn enter(&self, patience: Duration) -> Result<Option<SemaphorePermit<'_>>, GivenUp> {
+        let mut is_over = std::pin::pin!(self.is_over.notified());
+        is_over.as_mut().enable();
         if !self.is_away() {
-            return None;
+            return Ok(None);
         }
         let probe = async {
             let turn = self.turns.acquire().await.ok();
-            sleep(self.next_wait()).await;
+            sleep(self.next_wait(patience)).await;
             turn
         };
         tokio::select! {
             biased;
-            () = is_back => None,
-            turn = probe => turn,
+            () = is_over => self.given_up().map_or(Ok(None), Err),
+            turn = probe => Ok(turn),
         }
     }
 
-    fn next_wait(&self) -> Duration {
+    /// Why nobody waits any longer; `None` when the model is back.
+    fn given_up(&self) -> Option<GivenUp> {
+        let state = self.state();
+        let Outage { since, message, .. } = state.outage.as_ref()?;
+        Some(GivenUp { lasted: since.elapsed(), message: message.clone() })
+    }
+
+    /// The last probe is sent when the patience ends. Who comes later, as a person in a chat does, probes at once.
+    fn next_wait(&self, patience: Duration) -> Duration {
         let mut state = self.state();
-        let Some((_, probes)) = &mut state.outage else { return Duration::ZERO };
-        *probes += 1;
-        FIRST_WAIT.saturating_mul(1 << (*probes - 1).min(8)).min(LONGEST_WAIT)
+        let Some(outage) = &mut state.outage else { return Duration::ZERO };
+        outage.probes += 1;
+        let doubled = FIRST_WAIT.saturating_mul(1 << (outage.probes - 1).min(8));
+        doubled.min(LONGEST_WAIT).min(patience.saturating_sub(outage.since.elapsed()))
     }
 
     /// A call was answered. Where that ends an outage, gives how long it lasted.
@@ -107,27 +134,31 @@ impl Presence {
         let mut state = self.state();
         (state.has_answered, state.missed_in_a_row) = (true, 0);
         let outage = state.outage.take()?;
-        self.is_back.notify_waiters();
-        Some(outage.0.elapsed())
+        self.is_over.notify_waiters();
+        Some(outage.since.elapsed())
     }
 
-    /// A call missed the model. `patience` is how long an outage may last.
-    pub(super) fn misses(&self, how: Miss, patience: Duration) -> Meaning {
+    /// A call missed the model, for the reason given. `patience` is how long an outage may last.
+    pub(super) fn misses(&self, how: Miss, message: &str, patience: Duration) -> Meaning {
         let mut state = self.state();
-        state.missed_in_a_row = state.missed_in_a_row.saturating_add(1);
-        if let Some((since, _)) = state.outage {
-            let lasted = since.elapsed();
-            return if lasted >= patience { Meaning::TooLong(lasted) } else { Meaning::GoesOn };
-        }
         let most = match (how, state.has_answered) {
             (Miss::Gone, _) => MISSED_IN_A_ROW,
             (Miss::Gateway, true) => FAILED_IN_A_ROW,
             (Miss::Gateway, false) => 1,
         };
-        if state.missed_in_a_row < most {
+        state.missed_in_a_row = state.missed_in_a_row.saturating_add(1);
+        let begins = state.outage.is_none();
+        if begins && state.missed_in_a_row < most {
             return Meaning::Chance;
         }
-        state.outage = Some((Instant::now(), 0));
-        if patience.is_zero() { Meaning::TooLong(Duration::ZERO) } else { Meaning::Begins }
+        let new = || Outage { since: Instant::now(), probes: 0, message: String::new() };
+        let outage = state.outage.get_or_insert_with(new);
+        message.clone_into(&mut outage.message);
+        let lasted = outage.since.elapsed();
+        if lasted >= patience {
+            self.is_over.notify_waiters();
+            return Meaning::TooLong(lasted);
+        }
+        if begins { Meaning::Begins } else { Meaning::GoesOn }
     }
 }

@@ -138,6 +138,7 @@ fn judge_error(status: u16, reply: &Reply, error: &WireError, request: &Request)
     let model = &request.model;
     let url = super::endpoint::shown_url(model.base_url.as_deref().unwrap_or(crate::pure::recipe::SIM));
     let said = short_message(status, error, request);
+    let in_words = wait_asked_for(&reply.body, &said);
     let fail = |filtered, is_about_prompt| {
         Next::Fail(Failure { message: said.clone(), filtered, is_about_prompt, transient: false })
     };
@@ -147,8 +148,7 @@ fn judge_error(status: u16, reply: &Reply, error: &WireError, request: &Request)
         let reset = reply.rate_reset_s.filter(|_| status == 429);
         let told = [reset, retry_after_s].into_iter().flatten().reduce(f64::max);
         // Where no header says how long to wait, the words may.
-        let seconds =
-            told.or_else(|| wait_in_words(&reply.body).filter(|_| matches!(status, 429 | 498 | 503)));
+        let seconds = told.or_else(|| in_words.filter(|_| matches!(status, 429 | 498 | 503)));
         let after = seconds.and_then(|s| Duration::try_from_secs_f64(s).ok());
         Next::Again(Trouble { cause: status.to_string(), message: said.clone(), after, is_about_all, kind })
     };
@@ -198,9 +198,12 @@ fn judge_error(status: u16, reply: &Reply, error: &WireError, request: &Request)
             "`{url}` gave {said}; does it serve `{}`, and does `base_url` end where `/chat/completions` begins?",
             model.model
         )),
+        501 => unknown(format!(
+            "`{url}` gave {said}; is `base_url` that of an OpenAI-compatible server? It often ends in `/v1`"
+        )),
         // 498: a flex tier is full (Groq).
         429 | 498 => again(TroubleKind::Slow),
-        503 if retry_after_s.is_some() || wait_in_words(&reply.body).is_some() => again(TroubleKind::Slow),
+        503 if retry_after_s.is_some() || in_words.is_some() => again(TroubleKind::Slow),
         502..=504 => again(TroubleKind::Gateway),
         408 | 409 | 425 | 500 | 506..=599 => again(TroubleKind::Overload),
         400 | 422
@@ -247,27 +250,36 @@ fn short_message(status: u16, error: &WireError, request: &Request) -> String {
 const RATES: [&str; 8] =
     ["per minute", "per min", "per second", "per hour", "per day", "(rpm)", "(tpm)", "tokens per"];
 
-/// Seconds that an error's body asks to wait: Google's `retryDelay`, or words such as "try again in 1m3.5s".
-fn wait_in_words(body: &str) -> Option<f64> {
-    static PATTERN: OnceLock<Option<Regex>> = OnceLock::new();
-    let length = r"(?<length>(?:\d+(?:\.\d+)?\s*(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)?[\s,]*)+)";
-    let asks =
-        r#"(?:retry_?delay\\?"?\s*:\s*\\?"?|(?:try again|retry|wait)(?: again)?(?: after| in| for)?:? )"#;
-    let pattern = PATTERN.get_or_init(|| Regex::new(&format!("(?i){asks}{length}")).ok()).as_ref()?;
-    let found = pattern.captures(body)?;
-    let spelt: String = found["length"].to_lowercase().split([' ', ',']).collect();
-    let short =
-        [("milliseconds", "ms"), ("millisecond", "ms"), ("seconds", "s"), ("second", "s"), ("secs", "s")];
-    let short = short.into_iter().chain([
+/// Seconds that an error asks to wait: Google's `retryDelay` in its body, or words such as "try again in 1m3.5s" in its
+/// message, from which quotes of the prompt are taken out.
+fn wait_asked_for(body: &str, message: &str) -> Option<f64> {
+    static DELAY: OnceLock<Option<Regex>> = OnceLock::new();
+    static WORDS: OnceLock<Option<Regex>> = OnceLock::new();
+    const UNITS: [(&str, &str); 12] = [
+        ("milliseconds", "ms"),
+        ("millisecond", "ms"),
+        ("seconds", "s"),
+        ("second", "s"),
+        ("secs", "s"),
         ("sec", "s"),
         ("minutes", "m"),
         ("minute", "m"),
         ("mins", "m"),
         ("min", "m"),
-    ]);
-    let short = short.chain([("hours", "h"), ("hour", "h")]);
-    let spelt = short.fold(spelt, |text, (long, short)| text.replace(long, short));
-    super::endpoint::spelt_seconds(spelt.trim())
+        ("hours", "h"),
+        ("hour", "h"),
+    ];
+    let units = UNITS.map(|(long, _)| long).join("|");
+    let length = format!(r"(?<length>(?:\d+(?:\.\d+)?\s*(?:{units}|ms|s|m|h)?[\s,]*)+)");
+    let found = |cell: &'static OnceLock<Option<Regex>>, before: &str, text: &str| {
+        let pattern = cell.get_or_init(|| Regex::new(&format!("(?i){before}{length}")).ok()).as_ref()?;
+        Some(pattern.captures(text)?["length"].to_lowercase())
+    };
+    let spelt = found(&DELAY, r#"retry_?delay\\?"?\s*:\s*\\?"?"#, body)
+        .or_else(|| found(&WORDS, "(?:try again|retry|wait)(?: again)?(?: after| in| for)?:? ", message))?;
+    let spelt: String = spelt.split([' ', ',']).collect();
+    let short = UNITS.iter().fold(spelt, |text, (long, short)| text.replace(long, short));
+    super::endpoint::spelt_seconds(short.trim())
 }
 
 /// How long to leave a server alone that says that it loads its model.

@@ -69,7 +69,7 @@ fn unknown() -> ImportError {
     )
 }
 
-/// A line is a principle; list marks before it are left away, and comments are kept. In a text that is mostly a list, an
+/// A line is a principle; list marks before it are left out, and comments are kept. In a text that is mostly a list, an
 /// indented line goes on with the item before it, and what introduces items is a comment too.
 fn plain_text(source: &str) -> Read {
     let lines = || source.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with('#'));

@@ -59,7 +59,7 @@ pub(crate) struct Columns {
     hazard: String,
     language: Vec<String>,
     drop_reply: bool,
-    /// Conversations whose last reply was left away.
+    /// Conversations whose last reply was left out.
     dropped: Arc<AtomicU64>,
     /// The responses that come along, where they are wanted.
     responses: Option<Responses>,
@@ -73,7 +73,7 @@ pub(crate) struct Columns {
 const KEPT_COLUMNS: [&str; 2] = ["id", "source"];
 
 impl Columns {
-    /// With `carried` the rows bring responses along. `dropped` counts the replies that are left away.
+    /// With `carried` the rows bring responses along. `dropped` counts the replies that are left out.
     pub(crate) fn of(
         file: &File,
         input: &Input,
@@ -228,7 +228,7 @@ impl Columns {
         check(messages)
     }
 
-    /// The conversation in a column without a last reply, where the recipe lets it be left away. That is counted.
+    /// The conversation in a column without a last reply, where the recipe lets it be left out. That is counted.
     fn without_last_reply(&self, name: &str, value: &Value) -> Result<Vec<Message>, BadPrompt> {
         match of_value(name, value, false) {
             Err(bad) if bad.reason == Reason::NotUserLast && self.drop_reply => {

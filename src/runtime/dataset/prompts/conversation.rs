@@ -21,7 +21,7 @@ impl BadPrompt {
 /// Columns whose text may be a list in JSON, as CSV has no lists of its own.
 const LIST_COLUMNS: &[&str] = &["messages", "conversations", "conversation", "turns"];
 
-/// The conversation in a column. With `drop_reply` the last reply of a list of messages is left away.
+/// The conversation in a column. With `drop_reply` the last reply of a list of messages is left out.
 pub(in crate::runtime::dataset) fn of_value(
     column: &str,
     value: &Value,

@@ -131,7 +131,7 @@ impl Reader {
         self.expected
     }
 
-    /// Counts, while the rows are read, the conversations whose last reply is left away.
+    /// Counts, while the rows are read, the conversations whose last reply is left out.
     pub fn replies_dropped(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.dropped)
     }

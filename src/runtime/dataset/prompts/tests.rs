@@ -180,7 +180,9 @@ fn spreadsheets_write_csv_in_many_ways() {
     assert_eq!(read("x.csv", "id\tPrompt\n1\ta, b\n2\tc\n", None), rows);
     assert_eq!(read("stream", "id;Prompt\n1;a, b\n2;c\n", None), rows);
     // Without a header: one column, or a column named by its number.
-    assert_eq!(read("x.csv", "\"a, b\"\nc\n", None), rows);
+    assert_eq!(read("x.csv", "\"Why, is it blue?\"\nc\n", None), ["user: Why, is it blue?", "user: c"]);
+    let name_alone = open(vec![stream("x.csv", "Request\nWhy?\n")], &Input::default(), 0);
+    assert!(matches!(name_alone, Err(OpenError::NoPromptColumn { .. })), "a name is a header");
     assert_eq!(read("x.csv", "1,\"a, b\"\n2,c\n", Some("2")), rows);
     assert_eq!(read("x.csv", "2,1\na,b\n", Some("2")), ["user: a"], "a header that has the name is one");
 }

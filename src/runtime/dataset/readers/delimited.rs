@@ -9,6 +9,12 @@ use crate::pure::reason::Reason;
 use serde_json::{Map, Value};
 use std::io::{self, BufRead};
 
+/// Whether a line of one column is a sentence rather than a name: three words, or a stop at its end.
+fn is_a_sentence(names: &[String]) -> bool {
+    let [only] = names else { return false };
+    only.split_whitespace().nth(2).is_some() || only.ends_with(['.', '?', '!', '。', '？'])
+}
+
 /// Reads records under a header.
 pub(super) struct Delimited {
     read: Box<dyn BufRead + Send>,
@@ -28,8 +34,8 @@ enum Record {
 }
 
 impl Delimited {
-    /// Reads the header. `Ok(None)` when there is nothing. A file without one is known by this: it has one column, of no
-    /// name in `known`, or the user names its column by a number. Its columns are `text`, or `1`, `2` and so on.
+    /// Reads the header. `Ok(None)` when there is nothing. A file without one is known by this: it has one column that
+    /// begins with a sentence, or the user names its column by a number. Its columns are `text`, or `1`, `2` and so on.
     pub(super) fn new(
         read: Box<dyn BufRead + Send>,
         delimiter: u8,
@@ -51,7 +57,7 @@ impl Delimited {
                 let is_known =
                     names.iter().any(|name| known.iter().any(|known| known.eq_ignore_ascii_case(name)));
                 let is_numbered = numbers.iter().any(|number| known.contains(number));
-                if is_known || (names.len() > 1 && !is_numbered) {
+                if is_known || !(is_numbered || is_a_sentence(&names)) {
                     this.header = names;
                 } else {
                     this.header = if is_numbered { numbers } else { vec![TEXT_COLUMN.to_owned()] };

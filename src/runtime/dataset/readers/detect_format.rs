@@ -95,7 +95,7 @@ pub(super) fn decide(
     if let Some(what) = binary(head) {
         return Err(mismatch(
             format!("holds {what}, not text in UTF-8"),
-            "JSON Lines, CSV, Parquet and plain text are read, in UTF-8, plain or compressed with gzip or zstd.",
+            "JSON Lines, one JSON array, CSV, Parquet and plain text are read, in UTF-8, plain or compressed with gzip or zstd.",
         ));
     }
     let json = json_object(head);

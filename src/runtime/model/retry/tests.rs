@@ -72,7 +72,7 @@ fn every_status_means_one_thing() {
         (425, "overload"),
         (429, "slow"),
         (500, "overload"),
-        (501, "fail"),
+        (501, "unknown"),
         (502, "gateway"),
         (503, "gateway"),
         (504, "gateway"),
@@ -236,6 +236,12 @@ fn a_wait_is_read_from_the_words_of_an_error() {
     ] {
         assert_eq!(wait(429, body), (true, seconds), "{body}");
     }
+    // The prompt may speak of waiting as well, and an endpoint may quote it.
+    let mut asked = request();
+    asked.body["messages"][0]["content"] = json!("please retry after 5 hours of sleep, he said");
+    let quoting = error("busy with: please retry after 5 hours of sleep, he said");
+    let Next::Again(trouble) = judge(Ok(reply(429, &quoting)), &asked) else { panic!("not again") };
+    assert_eq!(trouble.after, None);
     // A flex tier that is full, and a server that says when it is ready.
     assert_eq!(wait(498, &error("flex tier capacity exceeded")), (true, None));
     assert_eq!(wait(503, &error("overloaded, try again in 4 s")), (true, Some(4.0)));
