@@ -28,6 +28,8 @@ mod diff;
 mod doctor;
 #[path = "main/eval.rs"]
 mod eval;
+#[path = "main/examination.rs"]
+mod examination;
 #[path = "main/export.rs"]
 mod export;
 #[path = "main/gates.rs"]

@@ -37,6 +37,9 @@ pub enum Stop {
     /// Too many verdicts are undecided: what the critic answers cannot be used.
     #[error("{0}")]
     Undecided(String),
+    /// The critic cannot be told from one that guesses.
+    #[error("{0}")]
+    Unqualified(String),
     /// A template cannot be rendered.
     #[error("{0}")]
     Template(String),

@@ -172,6 +172,15 @@ pub enum Purpose {
         /// Why the response is judged.
         occasion: Occasion,
     },
+    /// The verdict alone, as one of two letters.
+    VerdictChoice {
+        /// The principle's id.
+        principle: String,
+        /// Whether the option that the response violates the principle is shown second.
+        swapped: bool,
+        /// Why the response is judged.
+        occasion: Occasion,
+    },
     /// The verdict alone: the critique before it holds none that can be read.
     VerdictFollowUp {
         /// The principle's id.
@@ -225,7 +234,10 @@ impl Purpose {
     pub fn role(&self) -> Role {
         match self {
             Self::Draft { .. } | Self::Probe => Role::Generator,
-            Self::Screening { .. } | Self::Critique { .. } | Self::VerdictFollowUp { .. } => Role::Critic,
+            Self::Screening { .. }
+            | Self::Critique { .. }
+            | Self::VerdictChoice { .. }
+            | Self::VerdictFollowUp { .. } => Role::Critic,
             Self::Revision { .. } => Role::Reviser,
             Self::Comparison { .. } => Role::Judge,
             Self::Choice { role } => *role,
@@ -237,6 +249,7 @@ impl Purpose {
         match self {
             Self::Screening { principles, .. } | Self::Revision { principles, .. } => principles,
             Self::Critique { principle, .. }
+            | Self::VerdictChoice { principle, .. }
             | Self::VerdictFollowUp { principle, .. }
             | Self::Comparison { principle, .. } => std::slice::from_ref(principle),
             Self::Draft { .. } | Self::Choice { .. } | Self::Probe => &[],

@@ -28,6 +28,8 @@ pub enum Reason {
     SelfMention,
     /// Text of the few-shot examples.
     ExampleLeak,
+    /// Text of the instruction that asked for it.
+    InstructionEcho,
     /// The same said over and over.
     Repetition,
     /// Cut off, although the endpoint said that it was whole.
@@ -151,7 +153,7 @@ stored_names!(Reason);
 
 impl Reason {
     /// The reasons of gates, in the order in which the gates run: what `gates.off` may name.
-    pub const GATES: [Self; 16] = [
+    pub const GATES: [Self; 17] = [
         Self::Empty,
         Self::ErrorText,
         Self::ThinkTag,
@@ -161,6 +163,7 @@ impl Reason {
         Self::CritiqueEcho,
         Self::SelfMention,
         Self::ExampleLeak,
+        Self::InstructionEcho,
         Self::Repetition,
         Self::TruncationSigns,
         Self::LanguageChange,
@@ -188,6 +191,9 @@ impl Reason {
                 "raise `method.retries`, or take a stronger reviser: it talks about its own revision"
             }
             Self::ExampleLeak => "set `method.examples = false`, or word the examples in another way",
+            Self::InstructionEcho => {
+                "take a stronger reviser, or try `templates = \"small\"`: it repeats what it was told"
+            }
             Self::Repetition => "raise the temperature, or set a repetition penalty in the model's `extra`",
             Self::TruncationSigns | Self::Truncated => "raise the `max_tokens` of the model",
             Self::LanguageChange => "take a reviser that writes the language of the prompts",
@@ -267,7 +273,7 @@ mod tests {
     use super::*;
 
     const NAMES: &str = "\
-empty error-text think-tag role-tag preamble sentinel critique-echo self-mention example-leak
+empty error-text think-tag role-tag preamble sentinel critique-echo self-mention example-leak instruction-echo
 repetition truncation-signs language-change equal too-close both-refuse length-ratio truncated
 filtered refused malformed failed unchanged oscillation bad-json invalid-utf8 not-an-object too-long
 wrong-columns unreadable missing-column wrong-type bad-message wrong-order no-user-turn
@@ -287,7 +293,7 @@ boilerplate-phrase repeat between-splits missing bug";
             let hint = reason.hint();
             assert!(!hint.is_empty() && !hint.ends_with('.') && hint.len() <= 100, "{name}: {hint}");
         }
-        assert!(Reason::GATES.iter().eq(Reason::known().take(16).collect::<Vec<_>>().iter()));
+        assert!(Reason::GATES.iter().eq(Reason::known().take(Reason::GATES.len()).collect::<Vec<_>>().iter()));
     }
 
     #[test]

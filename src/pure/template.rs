@@ -49,6 +49,17 @@ pub struct Pair<'a> {
     pub b: &'a str,
 }
 
+/// What a critique is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CritiqueAsk {
+    /// A review, and a closing line with the verdict.
+    Line,
+    /// A JSON object with the review and the verdict.
+    Json,
+    /// Why the response violates the principle: the verdict is known.
+    Why,
+}
+
 /// The templates of a run.
 #[derive(Debug, Clone)]
 pub struct Templates {
@@ -111,6 +122,14 @@ impl Templates {
         if found.is_empty() { Ok(Self::compiled(sources)) } else { Err(found) }
     }
 
+    /// The short templates for small models; what is not among them is as in [`Self::built_in`].
+    pub fn small() -> Self {
+        let mut sources: BTreeMap<&'static str, String> =
+            BUILT_IN.iter().map(|spec| (spec.name, spec.source.to_owned())).collect();
+        sources.extend(SMALL.iter().map(|(name, source)| (*name, (*source).to_owned())));
+        Self::compiled(sources)
+    }
+
     fn compiled(sources: BTreeMap<&'static str, String>) -> Self {
         let mut engine = Handlebars::new();
         engine.set_strict_mode(true);
@@ -150,8 +169,9 @@ impl Templates {
         &self,
         principle: &Principle,
         examples: bool,
-        structured: bool,
+        ask: CritiqueAsk,
     ) -> Result<String, TemplateError> {
+        let structured = ask == CritiqueAsk::Json;
         let examples: Vec<_> = principle
             .examples
             .iter()
@@ -161,8 +181,20 @@ impl Templates {
         let principle = PrincipleView::new(principle);
         self.render(
             "critique",
-            &json!({ "principle": principle, "examples": examples, "structured": structured }),
+            &json!({
+                "principle": principle,
+                "examples": examples,
+                "structured": structured,
+                "violates": ask == CritiqueAsk::Why,
+            }),
         )
+    }
+
+    /// The user turn that asks whether the response before it violates the principle, as one of two letters: (A) says that it
+    /// does, unless they are swapped.
+    pub fn verdict_choice(&self, principle: &Principle, swapped: bool) -> Result<String, TemplateError> {
+        let principle = PrincipleView::new(principle);
+        self.render("verdict_choice", &json!({ "principle": principle, "swapped": swapped }))
     }
 
     /// The user turn that asks for a verdict on every principle at once.
@@ -386,7 +418,7 @@ const EXAMPLES: Shape = List(&Record(&[
     ("answer", Text),
 ]));
 
-static BUILT_IN: [Spec; 9] = [
+static BUILT_IN: [Spec; 10] = [
     Spec {
         name: "system",
         source: include_str!("../../prompts/system.hbs"),
@@ -399,8 +431,19 @@ static BUILT_IN: [Spec; 9] = [
     Spec {
         name: "critique",
         source: include_str!("../../prompts/critique.hbs"),
-        data: Record(&[("principle", PRINCIPLE), ("examples", EXAMPLES), ("structured", Flag)]),
+        data: Record(&[
+            ("principle", PRINCIPLE),
+            ("examples", EXAMPLES),
+            ("structured", Flag),
+            ("violates", Flag),
+        ]),
         needed: &["principle.text"],
+    },
+    Spec {
+        name: "verdict_choice",
+        source: include_str!("../../prompts/verdict_choice.hbs"),
+        data: Record(&[("principle", PRINCIPLE), ("swapped", Flag)]),
+        needed: &["principle.text", "swapped"],
     },
     Spec {
         name: "screen",
@@ -457,6 +500,20 @@ static BUILT_IN: [Spec; 9] = [
         ]),
         needed: &["question", "options.letter", "options.text"],
     },
+];
+
+/// The name of the short templates in a recipe.
+pub const SMALL_NAME: &str = "small";
+
+static SMALL: [(&str, &str); 8] = [
+    ("critique", include_str!("../../prompts/small/critique.hbs")),
+    ("verdict_choice", include_str!("../../prompts/small/verdict_choice.hbs")),
+    ("screen", include_str!("../../prompts/small/screen.hbs")),
+    ("verdict", include_str!("../../prompts/small/verdict.hbs")),
+    ("revision", include_str!("../../prompts/small/revision.hbs")),
+    ("merged_revision", include_str!("../../prompts/small/merged_revision.hbs")),
+    ("direct_revision", include_str!("../../prompts/small/direct_revision.hbs")),
+    ("compare", include_str!("../../prompts/small/compare.hbs")),
 ];
 
 #[cfg(test)]

@@ -149,6 +149,9 @@ pub struct Critique {
     pub text: String,
     /// Its verdict.
     pub verdict: Verdict,
+    /// The probability that the response violates the principle, where the critic was asked by choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_violates: Option<f64>,
     /// Why there is no verdict.
     #[serde(default)]
     pub undecided: Option<Undecided>,

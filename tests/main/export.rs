@@ -29,6 +29,7 @@ fn transcript(n: usize) -> Transcript {
         principle: "kind".into(),
         text: "It was read with care.".into(),
         verdict,
+        p_violates: None,
         undecided: None,
         recheck: false,
         screen: None,

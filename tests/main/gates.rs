@@ -133,6 +133,7 @@ pub(crate) fn check_injected(pairs: &[(String, String)], most_alarms: impl Fn(&R
             original: Some(original),
             critiques: &critiques,
             examples: &examples,
+            request: None,
         };
         check_response(&candidate, &gates)
     };
@@ -267,6 +268,7 @@ impl LabelledRevision {
             original: Some(&self.original),
             critiques: &critiques,
             examples: &[],
+            request: None,
         };
         check_response(&candidate, &Gates::default())
     }

@@ -10,7 +10,7 @@ use crate::pure::diagnostic::{
 };
 use crate::pure::recipe;
 use crate::pure::taxonomy::Taxonomy;
-use crate::pure::template::Templates;
+use crate::pure::template::{SMALL_NAME, Templates};
 use crate::pure::toml_file;
 use crate::runtime::project::{InputFiles, count_by_severity, files_in};
 use std::collections::{BTreeMap, BTreeSet};
@@ -183,7 +183,7 @@ impl Checked {
                 None => finding.help("paths in a recipe are relative to the recipe"),
             });
         }
-        if let Some(templates) = &reading.recipe.templates {
+        if let Some(templates) = reading.recipe.templates.as_ref().filter(|name| *name != SMALL_NAME) {
             match files_in(Path::new(&beside(templates)), "hbs") {
                 Ok(files) => self.templates(&files)?,
                 Err(_) => self.findings.push(missing("templates", templates)),

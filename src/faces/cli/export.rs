@@ -8,7 +8,7 @@ use crate::pure::text::printable;
 use crate::runtime::dataset::export::Report;
 use crate::runtime::dataset::export::older;
 use crate::runtime::journal::Reader;
-use crate::runtime::project::{FrozenRun, judge_report};
+use crate::runtime::project::FrozenRun;
 
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -80,7 +80,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     settings.keep_unresolved |= args.keep_unresolved;
     let out = args.out.clone().unwrap_or_else(|| args.run.join("dataset"));
     let older = args.splits_of.as_deref().map(older).transpose().map_err(|error| export_failure(&error))?;
-    let judged = judge_report(&reader, &frozen.constitution)?;
+    let judged = frozen.report(&reader)?;
     let report = frozen.export(&reader, &judged, &out, older)?;
     let said = if args.json { as_json(&report, &out).to_string() } else { as_text(&report, &out) };
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.

@@ -133,7 +133,7 @@ pub fn stopped(stop: &crate::pure::ask::Stop) -> Failure {
         Stop::Journal(_) => Kind::Disk,
         Stop::Provider(_) => Kind::Provider,
         Stop::Template(_) => Kind::Usage,
-        Stop::Budget(_) | Stop::Undecided(_) => Kind::Findings,
+        Stop::Budget(_) | Stop::Undecided(_) | Stop::Unqualified(_) => Kind::Findings,
         Stop::Bug(_) => Kind::Bug,
     };
     Failure::new(kind, stop.to_string())

@@ -14,14 +14,14 @@ use crate::pure::method::{MethodContext, make_transcript};
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::RoleModels;
 use crate::pure::recipe::{Concurrency, Limits, Models};
-use crate::pure::reports::cost_estimate::{Interval, Used, UsedByRole, bounds, predict, total};
+use crate::pure::reports::cost_estimate::{Interval, Used, UsedByRole, bounds, examination, predict, total};
 use crate::pure::text::short_count;
 use crate::runtime::dataset::prompts::{RepeatFilter, Row};
 use crate::runtime::engine::{CallMeter, at_hand};
 use crate::runtime::journal::{FILE, OutlineRow, Reader};
-use crate::runtime::project::Project;
 use crate::runtime::project::RunDir;
 use crate::runtime::project::models;
+use crate::runtime::project::{Project, as_examined};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -113,11 +113,11 @@ struct Counted {
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let project = args.recipe.open_project()?;
     let models = models::resolve(&project.recipe)?;
-    let context = project.context(&models)?;
     let named = args.out.clone().or_else(|| project.recipe.out.clone());
     let dir = RunDir::new(named.unwrap_or_else(|| format!("runs/{}", project.constitution.id)));
+    let context = as_examined(project.context(&models)?, &dir);
     let counted = read(&project, &context, args.probe)?;
-    let journal = free(&dir, &project.fingerprint(&models))?;
+    let journal = free(&dir, &project.fingerprint(&models, context.settings.verdict))?;
     let drawn: Vec<Prompt> = counted.drawn.values().cloned().collect();
     let (probed, pace) = if drawn.is_empty() {
         (Vec::new(), None)
@@ -137,7 +137,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 /// Reads every prompt once: counts, adds up bounds, and draws those with the smallest hashes.
 fn read(project: &Project, context: &MethodContext, probe: usize) -> Result<Counted, Failure> {
-    let (low, high) = (UsedByRole::default(), UsedByRole::default());
+    let (low, high) = examination(context).map_err(|error| Failure::usage(error.to_string()))?;
     let mut counted = Counted { prompts: 0, rejects: 0, low, high, drawn: BTreeMap::new() };
     let mut repeats = RepeatFilter::default();
     for row in crate::runtime::project::open_prompts(&project.recipe)? {

@@ -5,6 +5,7 @@
 
 use super::style::Style;
 use crate::faces::cli::stdout::stdout;
+use crate::pure::reports::examination::Examination;
 use crate::pure::text::printable_json;
 use crate::pure::text::short_count;
 use crate::pure::transcript::Substitute;
@@ -100,6 +101,8 @@ impl Lines {
     fn show(&mut self, event: &Event) {
         let line = match event {
             Event::Preflight { models, calls, files, .. } => Some(preflight_text(models, files, *calls)),
+            Event::ExaminationBegan { cases } => Some(examining_line(*cases)),
+            Event::Examined(examination) => Some(examined_text(examination)),
             Event::RepliesDropped { count } => Some(dropped_line(*count)),
             Event::Started { expected, journalled, .. } => {
                 self.expected = *expected;
@@ -197,6 +200,15 @@ fn columns_line(taken: &TakenColumns, more: usize) -> String {
     crate::pure::text::printable(&text)
 }
 
+fn examining_line(cases: u64) -> String {
+    format!("the critic judges {cases} test cases of the constitution first (`method.examine`)")
+}
+
+fn examined_text(examination: &Examination) -> String {
+    let text = examination.lines().into_iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n");
+    crate::pure::text::printable(&text)
+}
+
 fn dropped_line(count: u64) -> String {
     let (conversations, them) =
         if count == 1 { ("conversation", "it a reject") } else { ("conversations", "them rejects") };
@@ -289,6 +301,8 @@ impl Bar {
             Event::Preflight { models, calls, files, .. } => {
                 self.print(&self.style.faint(&preflight_text(models, files, *calls)));
             }
+            Event::ExaminationBegan { cases } => self.print(&self.style.faint(&examining_line(*cases))),
+            Event::Examined(examination) => self.print(&examined_text(examination)),
             Event::RepliesDropped { count } => self.print(&dropped_line(*count)),
             Event::Started { expected, journalled, .. } => {
                 self.drawn.set_style(template(expected.is_some()));

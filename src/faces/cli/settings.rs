@@ -33,7 +33,7 @@ pub struct RecipeArgs {
     /// Take N prompts at random, the same ones for the same seed
     #[arg(long, value_name = "N", help_heading = "What")]
     pub sample: Option<u64>,
-    /// A directory of templates that override the built-in ones
+    /// A directory of templates that override the built-in ones; `small` for the short ones, for small models
     #[arg(long, value_name = "DIR", help_heading = "What")]
     pub templates: Option<String>,
     /// The model for every role; `sim` is the built-in simulated one
@@ -57,6 +57,9 @@ pub struct RecipeArgs {
     /// Ask for a verdict on every principle at once first, and criticise only what is violated or undecided
     #[arg(long, help_heading = "Method")]
     pub screen: bool,
+    /// Run also with a critic that failed its examination on the constitution's test cases
+    #[arg(long, help_heading = "Method")]
+    pub unqualified: bool,
     /// Decides every draw
     #[arg(long, value_name = "N", help_heading = "Method")]
     pub seed: Option<u64>,
@@ -123,6 +126,8 @@ impl RecipeArgs {
         put("--schedule", "method.schedule", text(&self.schedule));
         put("--rounds", "method.rounds", number(self.rounds));
         put("--screen", "method.screen", self.screen.then_some(toml::Value::Boolean(true)));
+        let unqualified = self.unqualified.then_some(toml::Value::Boolean(true));
+        put("--unqualified", "method.unqualified", unqualified);
         put("--seed", "seed", wide(self.seed));
         let concurrency = self.concurrency.as_ref().map(|text| {
             text.parse().map_or_else(|_| toml::Value::String(text.clone()), toml::Value::Integer)

@@ -13,7 +13,7 @@ use crate::pure::text::short_count;
 use crate::pure::text::{one_line, printable, printable_json};
 use crate::runtime::journal::{Found, OutlineRow, Reader};
 use crate::runtime::journal::{Outline, Row};
-use crate::runtime::project::{FrozenRun, RunDir, judge_report};
+use crate::runtime::project::{FrozenRun, RunDir};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -169,7 +169,7 @@ fn show_run(reader: &Reader, dir: &RunDir, as_json: bool, style: Style) -> Resul
     for_each_outline(reader, |row| totals.add(&row.outline))?;
     let reasons = reject_reasons::counted(reader).map_err(|error| journal_failure(&error))?;
     // Made anew rather than read: what is stored may be of before the last change.
-    let judged = judge_report(reader, &FrozenRun::open(&dir.path)?.constitution)?;
+    let judged = FrozenRun::open(&dir.path)?.report(reader)?;
     if as_json {
         let value = serde_json::json!({
             "run": dir.path, "judge": judged, "passes": counts.passes, "input_read": counts.input_read, "answers": counts.answers,

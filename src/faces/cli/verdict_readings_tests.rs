@@ -80,6 +80,7 @@ fn critique() -> impl Strategy<Value = Critique> {
             principle: principle.into(),
             text: String::new(),
             verdict,
+            p_violates: None,
             undecided: None,
             screen: None,
             recheck,

@@ -64,6 +64,8 @@ pub struct Candidate<'a> {
     pub critiques: &'a [&'a str],
     /// Texts of the few-shot examples that were shown.
     pub examples: &'a [&'a str],
+    /// The request that it answers, where an instruction of ours asked for it.
+    pub request: Option<&'a str>,
 }
 
 /// Runs every gate on one response. Repairs come first, and what is left is checked again.
@@ -123,11 +125,13 @@ fn objection_to(text: &str, candidate: &Candidate<'_>, gates: &Gates) -> Option<
             && preamble::mentions_itself(text)
             && !known.iter().any(|known| preamble::mentions_itself(known))
     };
-    let objections: [(Reason, &dyn Fn() -> bool); 7] = [
+    let request: Vec<&str> = candidate.request.into_iter().collect();
+    let objections: [(Reason, &dyn Fn() -> bool); 8] = [
         (Reason::Sentinel, &|| artefacts::is_sentinel(text, candidate.original.is_some())),
         (Reason::CritiqueEcho, &echoes),
         (Reason::SelfMention, &mentions_itself),
         (Reason::ExampleLeak, &|| taken_from(candidate.examples, gates.max_example_overlap)),
+        (Reason::InstructionEcho, &|| taken_from(&request, gates.max_example_overlap)),
         (Reason::Repetition, &repeats),
         (Reason::TruncationSigns, &|| artefacts::looks_truncated(text)),
         (Reason::LanguageChange, &|| {
@@ -135,6 +139,16 @@ fn objection_to(text: &str, candidate: &Candidate<'_>, gates: &Gates) -> Option<
         }),
     ];
     objections.iter().find(|(code, objects)| gates.runs(code) && objects()).map(|(code, _)| code.clone())
+}
+
+/// Whether a text repeats the request that it answers instead of answering it: its instruction, a placeholder of it, or an
+/// example. What the request is about is `known`, and may be quoted freely.
+pub fn repeats_request(text: &str, request: &str, known: &[&str]) -> bool {
+    /// Long enough that two texts seldom share one by chance, short enough for a sentence of an instruction.
+    const RUN: usize = 6;
+    let spoken = words(text);
+    let found = overlap(&spoken, &[request], known, RUN);
+    found.covered >= RUN && found.share >= 0.5
 }
 
 /// Whether the text opens as a critique does, or ends in a verdict line.

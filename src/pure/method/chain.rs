@@ -117,6 +117,7 @@ impl<'a, A: Ask> Chain<'a, A> {
                 original: self.current(),
                 critiques: wanted.answers.critiques(),
                 principles: wanted.answers.principles(),
+                request: wanted.messages.last().map_or("", |turn| turn.content.as_str()),
             };
             let passed = self.asking.passes_gates(&answered, Some(&revises));
             let (text, repairs) = match passed {

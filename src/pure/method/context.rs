@@ -7,7 +7,7 @@ use crate::pure::call::{Call, Purpose, ResponseFormat, Role};
 use crate::pure::constitution::{Constitution, Principle};
 use crate::pure::digest::Parts;
 use crate::pure::prompt::{Message, Prompt, Speaker};
-use crate::pure::recipe::{Gates, Label, Method, RoleModels};
+use crate::pure::recipe::{Gates, Label, Method, RoleModels, VerdictForm};
 use crate::pure::taxonomy::Taxonomy;
 use crate::pure::template::{TemplateError, Templates};
 
@@ -122,14 +122,31 @@ impl MethodContext {
         })
     }
 
-    /// The format to ask of an answer, where the role's model can hold to one.
-    pub fn format(
+    /// How the critic is asked: as the recipe says, else in the form that its model is known to hold to.
+    pub fn verdict_form(&self) -> VerdictForm {
+        match self.settings.verdict {
+            VerdictForm::Auto if self.models.of(Role::Critic).structured => VerdictForm::Json,
+            VerdictForm::Auto => VerdictForm::Line,
+            form @ (VerdictForm::Line | VerdictForm::Json | VerdictForm::Choice) => form,
+        }
+    }
+
+    /// The same context, with the critic asked in another form.
+    #[must_use]
+    pub fn with_verdict_form(&self, form: VerdictForm) -> Self {
+        let mut other = self.clone();
+        other.settings.verdict = form;
+        other
+    }
+
+    /// The format to ask of a critic's answer, where it is asked for JSON.
+    pub fn critic_format(
         &self,
-        role: Role,
         name: &str,
         schema: impl FnOnce() -> serde_json::Value,
     ) -> Option<ResponseFormat> {
-        self.models.of(role).structured.then(|| ResponseFormat { name: name.into(), schema: schema() })
+        (self.verdict_form() == VerdictForm::Json)
+            .then(|| ResponseFormat { name: name.into(), schema: schema() })
     }
 
     /// Principles in the order in which they are drawn by weight without replacement. Those without weight are not drawn,

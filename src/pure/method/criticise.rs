@@ -1,12 +1,16 @@
 //! Criticism of one response: a verdict per principle, side by side, with or without a screening before it.
 
+use super::option_reading::{odds_of_answer, read_option};
 use super::prompt_session::Asking;
 use super::verdict::{Reading, read_critique, read_screen, read_verdict};
+use crate::pure::answer::{Answer, Outcome};
 use crate::pure::ask::{Ask, Stop};
-use crate::pure::call::{Occasion, Purpose, Role};
+use crate::pure::call::{Call, Occasion, Purpose};
 use crate::pure::constitution::Principle;
-use crate::pure::prompt::Message;
-use crate::pure::template::{screen_schema, verdict_schema};
+use crate::pure::gates::repeats_request;
+use crate::pure::prompt::{Message, Speaker};
+use crate::pure::recipe::VerdictForm;
+use crate::pure::template::{CritiqueAsk, screen_schema, verdict_schema};
 use crate::pure::transcript::{Critique, Undecided, Verdict};
 use futures::future::join_all;
 
@@ -17,7 +21,8 @@ pub(super) struct Judged<'p> {
     pub(super) verdict: Verdict,
     /// What is kept of it; round and place are filled in when it is recorded.
     pub(super) critique: Critique,
-    /// The critique call and its answer, which a revision for this principle alone extends. Empty after a screening.
+    /// The critique call and its answer, which a revision for this principle alone extends. Empty after a screening, and where
+    /// there is no critique that can be used.
     pub(super) conversation: Vec<Message>,
 }
 
@@ -31,6 +36,34 @@ impl Judged<'_> {
     }
 }
 
+/// Tokens in which a model that answers with a letter has said it, whatever stands around it.
+const ROOM_FOR_A_LETTER: u32 = 8;
+/// Alternatives per token that are asked for: as many as endpoints give.
+const MOST_ALTERNATIVES: u8 = 20;
+
+/// A verdict by one of two letters, in one order.
+struct Letter {
+    /// The probability that the response violates the principle.
+    p: Option<f64>,
+    /// Why there is none.
+    why: Option<Undecided>,
+    tokens: u64,
+    model: String,
+}
+
+/// The probability that a response violates the principle, by the letter that a critic chose: (A) says so, unless the options
+/// are swapped. From log-probabilities where the answer has them, else 0 or 1; `None` where it names no letter.
+pub fn read_letter(answer: &Answer, swapped: bool) -> Option<f64> {
+    let by_odds = odds_of_answer(answer, 2).and_then(|odds| odds.first().copied());
+    let by_name = || read_option(answer.complete()?, 2).map(|letter| f64::from(u8::from(letter == 'A')));
+    by_odds.or_else(by_name).map(|p| if swapped { 1.0 - p } else { p })
+}
+
+/// Why no letter can be read of an answer that was cut off, filtered or the like.
+fn why_unread(answer: &Answer) -> Option<Undecided> {
+    answer.usable().err().map(Undecided::Outcome)
+}
+
 /// What stands in a critique before it is recorded.
 fn blank(principle: &Principle, verdict: Verdict, screen: Option<Verdict>) -> Critique {
     Critique {
@@ -40,6 +73,7 @@ fn blank(principle: &Principle, verdict: Verdict, screen: Option<Verdict>) -> Cr
         principle: principle.id.clone(),
         text: String::new(),
         verdict,
+        p_violates: None,
         undecided: None,
         screen,
         recheck: false,
@@ -80,7 +114,7 @@ impl<A: Ask> Asking<'_, A> {
             return Ok(vec![None; principles.len()]);
         }
         let ids: Vec<&str> = principles.iter().map(|p| p.id.as_str()).collect();
-        let format = self.cx.format(Role::Critic, "screening", || screen_schema(ids.iter().copied()));
+        let format = self.cx.critic_format("screening", || screen_schema(ids.iter().copied()));
         let request = self.cx.templates.screen(principles, format.is_some())?;
         let messages = self.cx.about(self.prompt, response, request);
         let names = principles.iter().map(|principle| principle.id.clone()).collect();
@@ -100,8 +134,7 @@ impl<A: Ask> Asking<'_, A> {
         self.cx.chance("measure screening", self.prompt).unit() < self.cx.settings.screen_measured
     }
 
-    /// One critique against one principle, the `sample`-th of the same response, with a follow-up for the verdict if none
-    /// can be read.
+    /// One verdict about one principle, the `sample`-th of the same response, with its critique.
     pub(super) async fn criticise<'p>(
         &self,
         response: &str,
@@ -110,9 +143,116 @@ impl<A: Ask> Asking<'_, A> {
         sample: u32,
         occasion: Occasion,
     ) -> Result<Judged<'p>, Stop> {
-        let format = self.cx.format(Role::Critic, "critique", verdict_schema);
-        let (examples, structured) = (self.cx.settings.examples, format.is_some());
-        let request = self.cx.templates.critique(principle, examples, structured)?;
+        match self.cx.verdict_form() {
+            VerdictForm::Choice => Box::pin(self.choose(response, principle, screen, sample, occasion)).await,
+            VerdictForm::Auto | VerdictForm::Line | VerdictForm::Json => {
+                self.review(response, principle, screen, sample, occasion).await
+            }
+        }
+    }
+
+    /// The verdict first, as one of two letters in both orders; then, of what violates the principle, the critique that a
+    /// revision answers. A critique that cannot be used takes the verdict not back: the revision answers the principle alone.
+    async fn choose<'p>(
+        &self,
+        response: &str,
+        principle: &'p Principle,
+        screen: Option<Verdict>,
+        sample: u32,
+        occasion: Occasion,
+    ) -> Result<Judged<'p>, Stop> {
+        let mut critique = blank(principle, Verdict::Undecided, screen);
+        let (forth, back) = futures::join!(
+            self.letter(response, principle, false, sample, occasion),
+            self.letter(response, principle, true, sample, occasion)
+        );
+        let (forth, back) = (forth?, back?);
+        critique.model.clone_from(&forth.model);
+        critique.tokens = forth.tokens + back.tokens;
+        critique.p_violates = forth.p.zip(back.p).map(|(forth, back)| f64::midpoint(forth, back));
+        let verdict = match critique.p_violates {
+            Some(p) if p > 0.5 => Verdict::Violates,
+            Some(p) if p < 0.5 => Verdict::Conforms,
+            Some(_) | None => Verdict::Undecided,
+        };
+        if verdict == Verdict::Undecided {
+            critique.undecided = Some(forth.why.or(back.why).unwrap_or(Undecided::Unreadable));
+        }
+        let mut conversation = Vec::new();
+        if verdict == Verdict::Violates {
+            let request =
+                self.cx.templates.critique(principle, self.cx.settings.examples, CritiqueAsk::Why)?;
+            let mut asked = self.cx.about(self.prompt, response, request);
+            let purpose = Purpose::Critique { principle: principle.id.clone(), occasion };
+            let answered = self.answer_of_any_draw(&purpose, &asked, sample, None).await?;
+            critique.tokens += answered.answer.usage.completion;
+            let said =
+                answered.answer.complete().map(|answer| (answer, read_critique(answer, response).text));
+            let request = asked.last().map_or("", |turn| turn.content.as_str());
+            if let Some((answer, text)) =
+                said.filter(|(_, text)| !self.is_parrot(text, request, response, principle))
+            {
+                critique.text = text;
+                asked.push(Message::assistant(answer));
+                conversation = asked;
+            }
+        }
+        critique.verdict = verdict;
+        Ok(Judged { principle, verdict, critique, conversation })
+    }
+
+    /// How likely the response violates the principle, by one of two letters in one order.
+    async fn letter(
+        &self,
+        response: &str,
+        principle: &Principle,
+        swapped: bool,
+        sample: u32,
+        occasion: Occasion,
+    ) -> Result<Letter, Stop> {
+        let request = self.cx.templates.verdict_choice(principle, swapped)?;
+        let messages = self.cx.about(self.prompt, response, request);
+        let purpose = Purpose::VerdictChoice { principle: principle.id.clone(), swapped, occasion };
+        let mut call = self.cx.call(self.prompt, purpose, messages, *self.draws(sample).start());
+        let room = call.sampling.max_tokens;
+        call.sampling.max_tokens = room.min(ROOM_FOR_A_LETTER);
+        call.sampling.top_logprobs = Some(MOST_ALTERNATIVES);
+        let first = self.once(call.clone()).await?;
+        let model = super::prompt_session::who_answered(call.model.clone(), &first);
+        let mut tokens = first.usage.completion;
+        // One that talks before it answers, or that thinks, gets all the room that the critic has.
+        let read = |answer: &Answer| read_letter(answer, swapped);
+        if read(&first).is_some() || first.outcome != Outcome::Truncated || room <= ROOM_FOR_A_LETTER {
+            return Ok(Letter { p: read(&first), why: why_unread(&first), tokens, model });
+        }
+        let more =
+            Call { sampling: crate::pure::call::Sampling { max_tokens: room, ..call.sampling }, ..call };
+        let again = self.answer_call(more).await?;
+        tokens += again.answer.usage.completion;
+        Ok(Letter { p: read(&again.answer), why: why_unread(&again.answer), tokens, model: again.model })
+    }
+
+    /// Whether a critique says what it was told instead of what it was asked.
+    fn is_parrot(&self, text: &str, request: &str, response: &str, principle: &Principle) -> bool {
+        let turns = self.prompt.messages.iter().map(|turn| turn.content.as_str());
+        let rule = principle.exceptions.iter().chain([&principle.text]).map(String::as_str);
+        let known: Vec<&str> = turns.chain(rule).chain([response]).collect();
+        repeats_request(text, request, &known)
+    }
+
+    /// A critique and its verdict in one answer, with a follow-up for the verdict if none can be read.
+    async fn review<'p>(
+        &self,
+        response: &str,
+        principle: &'p Principle,
+        screen: Option<Verdict>,
+        sample: u32,
+        occasion: Occasion,
+    ) -> Result<Judged<'p>, Stop> {
+        let format = self.cx.critic_format("critique", verdict_schema);
+        let structured = format.is_some();
+        let ask = if structured { CritiqueAsk::Json } else { CritiqueAsk::Line };
+        let request = self.cx.templates.critique(principle, self.cx.settings.examples, ask)?;
         let mut conversation = self.cx.about(self.prompt, response, request);
         let purpose = Purpose::Critique { principle: principle.id.clone(), occasion };
         let answered = self.answer_of_any_draw(&purpose, &conversation, sample, format.clone()).await?;
@@ -129,6 +269,13 @@ impl<A: Ask> Asking<'_, A> {
         conversation.push(Message::assistant(answer));
         let Reading { text, mut verdict } = read_critique(answer, response);
         critique.text = text;
+        let request = conversation.iter().rfind(|turn| turn.role == Speaker::User);
+        if request
+            .is_some_and(|request| self.is_parrot(&critique.text, &request.content, response, principle))
+        {
+            critique.undecided = Some(Undecided::Unreadable);
+            return Ok(Judged { principle, verdict: Verdict::Undecided, critique, conversation });
+        }
         if verdict.is_none() {
             let mut follow_up = conversation.clone();
             follow_up.push(Message::user(self.cx.templates.verdict(principle, structured)?));

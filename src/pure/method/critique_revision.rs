@@ -111,7 +111,7 @@ async fn each<A: Ask>(
                 known[n] = Some(judged);
             }
             let Some(judged) = known[n].as_ref().filter(|judged| judged.objects()) else { continue };
-            let messages = single_request(cx, judged)?;
+            let messages = single_request(chain, cx, judged)?;
             let (answers, asked) = (Answers::Objections(vec![judged]), known.iter().flatten().collect());
             // The response may be the one that could not be revised in the round before: that is another sample.
             let wanted = Wanted { round, sample: round - 1, messages, answers, known: asked };
@@ -162,7 +162,7 @@ async fn sampled<A: Ask>(
         if !(judged.objects() || cx.settings.revise_always && answered) {
             continue;
         }
-        let messages = single_request(cx, &judged)?;
+        let messages = single_request(chain, cx, &judged)?;
         let answers = Answers::Objections(vec![&judged]);
         let wanted = Wanted { round, sample, messages, answers, known: Vec::new() };
         if let Revised::Failed(Ended::Oscillation) = chain.revise(wanted).await? {
@@ -259,8 +259,17 @@ fn merged_request(cx: &MethodContext, objections: &[&Judged<'_>]) -> Result<Stri
     Ok(cx.templates.merged_revision(&objections, cx.settings.examples)?)
 }
 
-/// The request for a revision for one principle: it goes on from the critique and its answer.
-fn single_request(cx: &MethodContext, judged: &Judged<'_>) -> Result<Vec<Message>, Stop> {
+/// The request for a revision for one principle: it goes on from the critique and its answer. Without a critique it is made
+/// straight from the principle.
+fn single_request<A: Ask>(
+    chain: &Chain<'_, A>,
+    cx: &MethodContext,
+    judged: &Judged<'_>,
+) -> Result<Vec<Message>, Stop> {
+    if judged.conversation.is_empty() {
+        let request = cx.templates.direct_revision(&[judged.principle], cx.settings.examples)?;
+        return Ok(cx.about(chain.asking.prompt, chain.current(), request));
+    }
     let mut messages = judged.conversation.clone();
     messages.push(Message::user(cx.templates.revision(judged.principle, cx.settings.examples)?));
     Ok(messages)

@@ -5,13 +5,13 @@
 //! both orders is undecided and never a label; what was read is kept as it was.
 
 use super::MethodContext;
+use super::option_reading::{odds_of_answer, read_option};
 use super::prompt_session::{Answered, Asking, Spent};
-use crate::pure::answer::{Outcome, TokenLogprob};
+use crate::pure::answer::Outcome;
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::Purpose;
 use crate::pure::constitution::Principle;
 use crate::pure::digest::Parts;
-use crate::pure::multiple_choice::option_letter;
 use crate::pure::prompt::{Given, Prompt};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource};
@@ -269,7 +269,7 @@ async fn hear<A: Ask>(
     };
     let answered = asking.answer_call(call(0)).await?;
     let model = answered.model.clone();
-    let odds = odds_of(&answered);
+    let odds = odds_of(&answered, label.reason_first);
     if odds.is_some() && !label.reason_first {
         return Ok(Heard { p: odds, by: By::Logprobs, model });
     }
@@ -277,82 +277,24 @@ async fn hear<A: Ask>(
     let more = if matches!(answered.answer.outcome, Outcome::Failed(_)) { 1 } else { label.votes.max(1) };
     let others = join_all((1..more).map(|draw| asking.answer_call(call(draw)))).await;
     let others: Vec<Answered> = others.into_iter().collect::<Result<_, _>>()?;
-    let read =
-        |answered: &Answered| odds_of(answered).filter(|_| label.reason_first).or_else(|| vote_of(answered));
+    let read = |answered: &Answered| {
+        odds_of(answered, true).filter(|_| label.reason_first).or_else(|| vote_of(answered))
+    };
     let votes: Vec<f64> = std::iter::once(&answered).chain(&others).filter_map(read).collect();
     let p = (!votes.is_empty()).then(|| votes.iter().sum::<f64>() / votes.len() as f64);
     Ok(Heard { p, by: By::Votes, model })
 }
 
-/// P((A)) by the log-probabilities of an answer that names an option.
-fn odds_of(answered: &Answered) -> Option<f64> {
-    let text = answered.answer.complete()?;
-    let letter = read_option(text, 2)?;
-    let odds = option_odds(answered.answer.logprobs.as_deref()?, letter, 2)?;
-    odds.first().copied()
+/// P((A)) by the log-probabilities of an answer. One that reasons first has to name an option in the end; of any other the
+/// first place will do.
+fn odds_of(answered: &Answered, reason_first: bool) -> Option<f64> {
+    let answer = &answered.answer;
+    if reason_first {
+        read_option(answer.complete()?, 2)?;
+    }
+    odds_of_answer(answer, 2)?.first().copied()
 }
 
 fn vote_of(answered: &Answered) -> Option<f64> {
     read_option(answered.answer.complete()?, 2).map(|letter| if letter == 'A' { 1.0 } else { 0.0 })
-}
-
-/// The option that an answer names, of the first `count` letters: the whole answer, or its closing line after a label
-/// such as `Answer:`. Anything else is `None`: an option is never guessed.
-pub fn read_option(answer: &str, count: usize) -> Option<char> {
-    let last = answer.lines().rfind(|line| line.chars().any(char::is_alphanumeric))?;
-    let alone = answer.lines().filter(|line| line.chars().any(char::is_alphanumeric)).count() == 1;
-    let word = match last.rsplit_once([':', '：']) {
-        Some((label, word)) => {
-            let label = label.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-            let known =
-                ["answer", "final answer", "my answer", "the answer is", "verdict", "better", "choice"];
-            known.contains(&label.as_str()).then_some(word)?
-        }
-        None if alone => last,
-        None => last.trim_start().starts_with('(').then_some(last)?,
-    };
-    option_in(word, count)
-}
-
-/// The option that a token or word is, if it is one of the first `count`.
-fn option_in(word: &str, count: usize) -> Option<char> {
-    let letter = option_letter(word)?;
-    ('A'..='Z').take(count).find(|option| *option == letter)
-}
-
-/// The probabilities of the first `count` options where the answer names `letter`, normalised over the options.
-///
-/// Endpoints list only the likeliest alternatives. An option that is not among them is at most as likely as the last that
-/// is, and at most what is left over; it is counted as that much, so that a label is never surer than what was seen.
-pub fn option_odds(logprobs: &[TokenLogprob], letter: char, count: usize) -> Option<Vec<f64>> {
-    let at = logprobs.iter().rfind(|token| option_in(&token.token, count) == Some(letter))?;
-    let mut odds = vec![0.0; count];
-    let mut seen = vec![false; count];
-    let (mut total, mut least) = (0.0, 1.0_f64);
-    let own = (at.token.as_str(), at.logprob);
-    let listed = at.top.iter().map(|top| (top.token.as_str(), top.logprob));
-    let is_listed = at.top.iter().any(|top| top.token == at.token);
-    for (token, logprob) in listed.chain((!is_listed).then_some(own)) {
-        let p = logprob.exp();
-        if !p.is_finite() || p < 0.0 {
-            continue;
-        }
-        (total, least) = (total + p, least.min(p));
-        if let Some(option) = option_in(token, count) {
-            let n = (option as usize).checked_sub('A' as usize)?;
-            odds[n] += p;
-            seen[n] = true;
-        }
-    }
-    if at.top.is_empty() {
-        return None; // One number says how sure the answer was, not what the alternative was.
-    }
-    let unseen = least.min((1.0 - total).max(0.0));
-    for (odds, seen) in odds.iter_mut().zip(&seen) {
-        if !seen {
-            *odds = unseen;
-        }
-    }
-    let sum: f64 = odds.iter().sum();
-    (sum > 0.0).then(|| odds.iter().map(|p| p / sum).collect())
 }

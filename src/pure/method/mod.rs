@@ -11,6 +11,7 @@ mod critique_revision;
 mod label;
 mod make_transcript;
 pub mod multiple_choice;
+mod option_reading;
 mod prompt_session;
 mod test_cases;
 #[cfg(test)]
@@ -18,9 +19,9 @@ pub(crate) mod tests;
 pub mod verdict;
 
 pub use context::MethodContext;
+pub use criticise::read_letter;
 pub use critique_revision::critique_revision;
-pub use label::{
-    GIVEN, label_chain, label_given, label_responses, label_samples, option_odds, pairs, read_option,
-};
+pub use label::{GIVEN, label_chain, label_given, label_responses, label_samples, pairs};
 pub use make_transcript::make_transcript;
-pub use test_cases::criticise_case;
+pub use option_reading::{odds_of_answer, option_odds, read_option};
+pub use test_cases::{JudgedCase, LEAST_OF_A_KIND, criticise_case, examination_cases, is_examined};

@@ -3,7 +3,7 @@
 //! It asks and reads one question; what many come to is [`crate::pure::reports::multiple_choice`].
 
 use super::MethodContext;
-use super::label::{option_odds, read_option};
+use super::option_reading::{odds_of_answer, read_option};
 use super::prompt_session::Asking;
 use crate::pure::answer::Answer;
 use crate::pure::ask::{Ask, Stop};
@@ -65,7 +65,7 @@ pub async fn grade(
     let alternatives = cx.label.top_logprobs.max(u8::try_from(options.len()).unwrap_or(20)).min(20);
     call.sampling.top_logprobs = (cx.label.how == LabelHow::Auto).then_some(alternatives);
     let answered = asking.answer_call(call).await?;
-    Ok(Graded { fallback: answered.fallback, ..read(options, &answered.answer) })
+    Ok(Graded { fallback: answered.fallback, ..read(options, &answered.answer, cx.label.reason_first) })
 }
 
 /// An option's text. One that is a letter stands for what the question lists at that letter.
@@ -74,20 +74,14 @@ fn shown(option: &Choice, lettered: bool) -> String {
     if lettered { format!("option {text} of the question") } else { text.to_owned() }
 }
 
-/// What an answer to the options says. An option is read where it is plainly named, and never guessed.
-pub fn read(options: Vec<Choice>, answer: &Answer) -> Graded {
-    let unread =
-        |why: Undecided| Graded { options: options.clone(), chosen: Err(why), odds: None, fallback: false };
-    let text = match answer.usable() {
-        Ok(text) => text,
-        Err(reason) => return unread(Undecided::Outcome(reason)),
-    };
-    let Some(letter) = read_option(text, options.len()) else { return unread(Undecided::Unreadable) };
-    let odds = answer.logprobs.as_deref().and_then(|given| option_odds(given, letter, options.len()));
-    let named = (letter as usize).saturating_sub('A' as usize);
-    let chosen = match &odds {
-        Some(odds) => (0..odds.len()).rev().max_by(|a, b| odds[*a].total_cmp(&odds[*b])).unwrap_or(named),
-        None => named,
-    };
-    Graded { options, chosen: Ok(chosen), odds, fallback: false }
+/// What an answer to the options says. An option is read where it is plainly named, or where log-probabilities tell how likely
+/// each was; it is never guessed.
+pub fn read(options: Vec<Choice>, answer: &Answer, reason_first: bool) -> Graded {
+    let named = answer.complete().and_then(|text| read_option(text, options.len()));
+    let odds = odds_of_answer(answer, options.len()).filter(|_| named.is_some() || !reason_first);
+    let likeliest = |odds: &Vec<f64>| (0..odds.len()).rev().max_by(|a, b| odds[*a].total_cmp(&odds[*b]));
+    let place = |letter: char| (letter as usize).saturating_sub('A' as usize);
+    let why = || answer.usable().err().map_or(Undecided::Unreadable, Undecided::Outcome);
+    let chosen = odds.as_ref().and_then(likeliest).or(named.map(place)).ok_or_else(why);
+    Graded { options, chosen, odds, fallback: false }
 }

@@ -54,6 +54,8 @@ pub(super) struct Revises<'a> {
     pub(super) critiques: Vec<&'a str>,
     /// The principles that it was asked for.
     pub(super) principles: Vec<&'a Principle>,
+    /// The turn that asked for it.
+    pub(super) request: &'a str,
 }
 
 /// An answer, and who gave it.
@@ -130,6 +132,7 @@ impl<'a, A: Ask> Asking<'a, A> {
             original: revises.map(|revises| revises.original),
             critiques: revises.map_or(&[], |revises| &revises.critiques),
             examples: &examples,
+            request: revises.map(|revises| revises.request),
         };
         match check_response(&candidate, &self.cx.gates) {
             Gate::Pass => Ok((text.to_owned(), Vec::new())),
@@ -210,7 +213,7 @@ impl<'a, A: Ask> Asking<'a, A> {
 }
 
 /// The model as the recipe names it, unless another one answered in its name: that must not be taken for it.
-fn who_answered(asked: String, answer: &Answer) -> String {
+pub(super) fn who_answered(asked: String, answer: &Answer) -> String {
     let simulated = answer.model.as_deref().filter(|named| is_simulated(named));
     match simulated.or_else(|| answer.substitute_for(&asked)) {
         Some(other) => other.to_owned(),

@@ -37,7 +37,7 @@ pub struct Recipe {
     pub out: Option<String>,
     /// Decides every draw: principles, seeds sent to models, samples.
     pub seed: u64,
-    /// A directory of templates that override the built-in ones.
+    /// A directory of templates that override the built-in ones; or `small`, the built-in short ones for small models.
     pub templates: Option<String>,
     /// How prompts are read.
     pub input: Input,
@@ -199,6 +199,57 @@ pub enum Choose {
     Best,
 }
 
+/// How the critic is asked for its verdict.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum VerdictForm {
+    /// `json` where the critic's model has `structured = true`, else `line`; a critic that cannot be read so, or cannot tell
+    /// right from wrong so, when it is examined (see `examine`) is asked by `choice`.
+    #[default]
+    Auto,
+    /// A critique first, then a closing line with the verdict.
+    Line,
+    /// A JSON object with the critique and the verdict.
+    Json,
+    /// One of two letters, asked in both orders, read from log-probabilities where the endpoint gives them; a critique only of
+    /// what breaks the principle. Any model can answer so, with one token.
+    Choice,
+}
+
+impl VerdictForm {
+    /// The form's name.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// Test cases on which a critic is examined unless the recipe says otherwise: enough to tell a good critic from chance.
+const EXAMINED: u32 = 24;
+
+/// Whether a field has the value that it has in a recipe which does not name it.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_usually_examined(cases: &u32) -> bool {
+    *cases == EXAMINED
+}
+
 /// `[method]`: how responses are made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -225,6 +276,17 @@ pub struct Method {
     pub choose: Choose,
     /// Show the principles' few-shot examples in critique and revision requests.
     pub examples: bool,
+    /// How the critic is asked for its verdict.
+    // What is as usual is not written: fingerprints of version 0.1.0 do not have it. The same holds for the next two.
+    #[serde(skip_serializing_if = "is_default")]
+    pub verdict: VerdictForm,
+    /// Before a run, judge so many of the constitution's own test cases, and stop when the critic cannot tell those that
+    /// violate from those that do not. 0: do not examine the critic. The answers are kept, so an examination is paid once.
+    #[serde(skip_serializing_if = "is_usually_examined")]
+    pub examine: u32,
+    /// Run also with a critic that failed its examination.
+    #[serde(skip_serializing_if = "is_default")]
+    pub unqualified: bool,
 }
 
 impl Default for Method {
@@ -239,6 +301,9 @@ impl Default for Method {
             retries: 1,
             choose: Choose::Last,
             examples: true,
+            verdict: VerdictForm::Auto,
+            examine: EXAMINED,
+            unqualified: false,
         }
     }
 }

@@ -4,10 +4,10 @@
 
 use crate::pure::call::{ByRole, Role};
 use crate::pure::constitution::Principle;
-use crate::pure::method::{MethodContext, pairs};
+use crate::pure::method::{MethodContext, examination_cases, is_examined, pairs};
 use crate::pure::prompt::{Message, Prompt};
-use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource, Price, Schedule};
-use crate::pure::template::{Objection, Pair, TemplateError};
+use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource, Price, Schedule, VerdictForm};
+use crate::pure::template::{CritiqueAsk, Objection, Pair, TemplateError};
 use serde::Serialize;
 
 /// Bytes that make about one token. Languages and tokenizers differ; a probe counts what the endpoint counts.
@@ -31,6 +31,25 @@ impl Used {
         self.calls += calls;
         self.prompt += calls * prompt;
         self.completion += calls * completion;
+    }
+
+    /// The smaller of each.
+    fn least(self, other: Self) -> Self {
+        self.each(other, f64::min)
+    }
+
+    /// The larger of each.
+    fn most(self, other: Self) -> Self {
+        self.each(other, f64::max)
+    }
+
+    fn each(self, other: Self, of: fn(f64, f64) -> f64) -> Self {
+        Self {
+            calls: of(self.calls, other.calls),
+            prompt: of(self.prompt, other.prompt),
+            cached: of(self.cached, other.cached),
+            completion: of(self.completion, other.completion),
+        }
     }
 
     /// What it costs.
@@ -120,7 +139,16 @@ pub fn bounds(cx: &MethodContext, prompt: &Prompt) -> Result<(UsedByRole, UsedBy
     let judge = Role::Judge;
     match cx.label.source {
         LabelSource::Off | LabelSource::Chain => {
-            let (low, mut high) = bounds_of_chain(cx, prompt)?;
+            let (mut low, mut high) = bounds_of_chain(cx, prompt)?;
+            if cx.settings.verdict == VerdictForm::Auto && is_examined(cx) {
+                // The examination decides how the critic is asked, and it comes first.
+                let by_choice = cx.with_verdict_form(VerdictForm::Choice);
+                let (least, most) = bounds_of_chain(&by_choice, prompt)?;
+                for role in Role::ALL {
+                    low[*role] = low[*role].least(least[*role]);
+                    high[*role] = high[*role].most(most[*role]);
+                }
+            }
             if cx.label.source == LabelSource::Chain || cx.gates.confirm {
                 // A draft to which nothing objects meets nobody.
                 let longest = most(Role::Generator).max(most(Role::Reviser));
@@ -245,10 +273,38 @@ fn bounds_of_chain(cx: &MethodContext, prompt: &Prompt) -> Result<(UsedByRole, U
     }
     let judged = sizes.opening + draft + sizes.most_critique;
     high[critic].add(criticised + checked, judged, critique);
-    high[critic].add(criticised + checked, judged + critique + sizes.most_verdict, critique);
+    if cx.verdict_form() == VerdictForm::Choice {
+        // Each letter may be asked for again with more room.
+        low[critic].add(criticised, sizes.opening + sizes.least_critique, 1.0);
+        high[critic].add(4.0 * (criticised + checked), sizes.opening + draft + sizes.most_verdict, critique);
+    } else {
+        high[critic].add(criticised + checked, judged + critique + sizes.most_verdict, critique);
+    }
     let answered = if cx.settings.schedule == Schedule::Panel { k } else { 1.0 };
     let request = judged + answered * critique + sizes.most_revision;
     high[reviser].add(revisions, request, most(Role::Reviser));
+    Ok((low, high))
+}
+
+/// The least and the most that the examination of the critic takes before the first prompt.
+pub fn examination(cx: &MethodContext) -> Result<(UsedByRole, UsedByRole), TemplateError> {
+    let (mut low, mut high) = (UsedByRole::default(), UsedByRole::default());
+    let longest = f64::from(cx.models.of(Role::Critic).sampling.max_tokens);
+    for (principle, case) in examination_cases(cx) {
+        let shown = said(&cx.about(&Prompt::single(case.prompt.as_str()), &case.response, String::new()));
+        let request = tokens(shown)
+            + tokens(cx.templates.critique(principle, cx.settings.examples, CritiqueAsk::Line)?.len());
+        let letter = tokens(shown) + tokens(cx.templates.verdict_choice(principle, false)?.len());
+        let is_choice = cx.settings.verdict == VerdictForm::Choice;
+        low[Role::Critic].add(
+            if is_choice { 2.0 } else { 1.0 },
+            if is_choice { letter } else { request },
+            1.0,
+        );
+        // In two forms: a critique with its follow-up; two letters, each asked for twice, and a critique.
+        high[Role::Critic].add(3.0, request + longest, longest);
+        high[Role::Critic].add(4.0, letter, longest);
+    }
     Ok((low, high))
 }
 
@@ -268,14 +324,26 @@ impl Sizes {
     fn of(cx: &MethodContext, prompt: &Prompt) -> Result<Self, TemplateError> {
         let opening = said(&cx.opening(prompt));
         let applicable: Vec<&Principle> = cx.applicable(prompt);
-        let (structured, examples) = (cx.models.of(Role::Critic).structured, cx.settings.examples);
+        let (form, examples) = (cx.verdict_form(), cx.settings.examples);
+        let structured = form == VerdictForm::Json;
+        let follow_up = |principle| Ok(tokens(cx.templates.verdict(principle, structured)?.len()));
         let (mut least, mut most, mut verdict) = (f64::MAX, 0.0_f64, 0.0_f64);
         let (mut least_revision, mut revision) = (f64::MAX, 0.0_f64);
         for principle in &applicable {
-            let critique = tokens(cx.templates.critique(principle, examples, structured)?.len());
-            least = least.min(critique);
-            most = most.max(critique);
-            verdict = verdict.max(tokens(cx.templates.verdict(principle, structured)?.len()));
+            let asked = |ask| Ok(tokens(cx.templates.critique(principle, examples, ask)?.len()));
+            let (one, largest, second) = match form {
+                VerdictForm::Choice => {
+                    let letter = tokens(cx.templates.verdict_choice(principle, false)?.len());
+                    (letter, asked(CritiqueAsk::Why)?, letter)
+                }
+                VerdictForm::Json => {
+                    (asked(CritiqueAsk::Json)?, asked(CritiqueAsk::Json)?, follow_up(principle)?)
+                }
+                VerdictForm::Line | VerdictForm::Auto => {
+                    (asked(CritiqueAsk::Line)?, asked(CritiqueAsk::Line)?, follow_up(principle)?)
+                }
+            };
+            (least, most, verdict) = (least.min(one), most.max(largest), verdict.max(second));
             let request = if cx.settings.critique {
                 cx.templates.revision(principle, examples)?
             } else {

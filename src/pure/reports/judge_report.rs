@@ -4,6 +4,7 @@
 //! Pure, over finished transcripts, one at a time: what is kept grows with the number of principles and models, not
 //! with the number of prompts.
 
+use super::examination::Examination;
 use super::statistics::{Mean, Rate, Summing};
 use crate::pure::call::Role;
 use crate::pure::constitution::Constitution;
@@ -27,6 +28,9 @@ const ROUNDS: usize = 16;
 /// The report of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct JudgeReport {
+    /// What the critic made of test cases whose right verdict is known, before the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub examination: Option<Examination>,
     /// Transcripts seen.
     pub transcripts: u64,
     /// The judge's comparisons.
@@ -417,6 +421,7 @@ impl Sums {
         let spoke = principles.iter().map(|principle| principle.spoke).sum();
         let coverage = Rate::new(spoke, self.transcripts * principles.len() as u64);
         JudgeReport {
+            examination: None,
             transcripts: self.transcripts,
             comparisons: self.comparing.finish(),
             agreement: rate(self.agreement),

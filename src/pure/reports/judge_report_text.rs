@@ -2,6 +2,7 @@
 //!
 //! What is counted, and why, is in [`super::judge_report`]. Nothing is counted here.
 
+use super::examination::Examination;
 use super::judge_report::{Comparing, JudgeReport, PrincipleReport, Revising};
 use super::statistics::{Mean, Rate};
 use crate::pure::text::short_count;
@@ -40,7 +41,10 @@ pub fn figures(report: &JudgeReport) -> Value {
         mean.mean.map(|value| json!({ "mean": round(value), "plus_minus": plus_minus, "of": mean.of }))
     };
     let compared = &report.comparisons;
+    let trial = report.examination.as_ref().map(Examination::trial);
     let all = [
+        ("critic_finds_violations", trial.and_then(|trial| rate(&trial.hit_rate()))),
+        ("critic_false_alarms", trial.and_then(|trial| rate(&trial.false_alarm_rate()))),
         ("verdicts_undecided", rate(&report.undecided)),
         ("coverage", rate(&report.coverage)),
         ("needless_revisions", rate(&report.revisions.needless)),
@@ -62,6 +66,9 @@ pub fn figures(report: &JudgeReport) -> Value {
 /// What a user should know of a run's judgements without asking; nothing where they are sound.
 pub fn telling(report: &JudgeReport) -> Vec<String> {
     let mut lines = substitutes(report);
+    if report.examination.as_ref().is_some_and(|examination| !examination.passes()) {
+        lines.push("the critic failed its examination: its verdicts are as good as guesses".into());
+    }
     let Comparing { undecided, flips, position_bias, length_bias, self_preference, .. } = &report.comparisons;
     if report.agreement.of > 0 {
         lines.push(format!("labels agree with the input's own on {}", share(&report.agreement)));
@@ -116,6 +123,7 @@ fn dead(report: &JudgeReport, width: usize) -> Vec<String> {
 /// The report's sections that have something to say: a title and its lines.
 pub fn sections(report: &JudgeReport) -> Vec<(&'static str, Vec<String>)> {
     let sections = [
+        ("examination of the critic", examination(report)),
         ("comparisons", comparisons(report)),
         ("critiques", critiques(report)),
         ("revisions", revisions(&report.revisions)),
@@ -128,6 +136,10 @@ pub fn sections(report: &JudgeReport) -> Vec<(&'static str, Vec<String>)> {
         ("other models than those asked", substitutes(report)),
     ];
     sections.into_iter().filter(|(_, lines)| !lines.is_empty()).collect()
+}
+
+fn examination(report: &JudgeReport) -> Vec<String> {
+    report.examination.as_ref().map_or_else(Vec::new, Examination::lines)
 }
 
 /// Each cause with its count and what to do next.

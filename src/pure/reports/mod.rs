@@ -8,6 +8,7 @@ pub mod ablation;
 mod ablation_tests;
 pub mod comparison;
 pub mod cost_estimate;
+pub mod examination;
 pub mod judge_report;
 pub mod judge_report_text;
 pub mod multiple_choice;

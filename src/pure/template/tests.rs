@@ -61,8 +61,10 @@ fn renderings(
     let pair = Pair { conversation: &conversation, a: turn, b: critique };
     let mut all = Vec::new();
     for flag in [false, true] {
-        all.push(("critique", templates.critique(p, flag, false).unwrap()));
-        all.push(("critique", templates.critique(p, flag, true).unwrap()));
+        all.push(("critique", templates.critique(p, flag, CritiqueAsk::Line).unwrap()));
+        all.push(("critique", templates.critique(p, flag, CritiqueAsk::Json).unwrap()));
+        all.push(("critique", templates.critique(p, flag, CritiqueAsk::Why).unwrap()));
+        all.push(("verdict_choice", templates.verdict_choice(p, flag).unwrap()));
         all.push(("screen", templates.screen(&[p], flag).unwrap()));
         all.push(("verdict", templates.verdict(p, flag).unwrap()));
         all.push(("revision", templates.revision(p, flag).unwrap()));
@@ -155,7 +157,7 @@ fn misspelt_names_are_found_wherever_they_stand() {
             "template-unknown-variable: unknown variable `structurd` @ structurd | did you mean `structured`?",
             "template-unknown-variable: unknown variable `zzz` @ zzz | there are `principle.id`, `principle.text`, \
              `principle.critique`, `principle.revision`, `principle.compare`, `principle.exceptions`, `principle.hard`, \
-             `examples`, `structured`.",
+             `examples`, `structured`, `violates`.",
         ],
     );
     check(
@@ -163,7 +165,7 @@ fn misspelt_names_are_found_wherever_they_stand() {
         &[
             "template-unknown-variable: unknown variable `nope` @ nope | there are `principle.id`, `principle.text`, \
            `principle.critique`, `principle.revision`, `principle.compare`, `principle.exceptions`, `principle.hard`, \
-           `examples`, `structured`.",
+           `examples`, `structured`, `violates`.",
         ],
     );
     check(
@@ -212,7 +214,7 @@ fn what_is_no_text_with_holes_is_refused() {
 fn an_override_renders_and_changes_the_hash() {
     let templates = load("dir/critique.hbs", "{{principle.id}}: {{principle.text}}").unwrap();
     assert_eq!(
-        templates.critique(&principle("p"), true, false).unwrap(),
+        templates.critique(&principle("p"), true, CritiqueAsk::Line).unwrap(),
         "p: The response tells the user where the limits of its knowledge are."
     );
     assert_ne!(templates.sha256(), Templates::built_in().sha256());

@@ -86,6 +86,7 @@ mod tests {
             principle: principle.into(),
             text: String::new(),
             verdict,
+            p_violates: None,
             undecided: None,
             screen: None,
             recheck: false,

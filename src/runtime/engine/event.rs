@@ -4,6 +4,7 @@
 
 use crate::pure::answer::Usage;
 use crate::pure::reason::Reason;
+use crate::pure::reports::examination::Examination;
 use crate::pure::reports::judge_report::JudgeReport;
 use crate::pure::transcript::{Substitute, Transcript};
 use crate::runtime::dataset::prompts::TakenColumns;
@@ -25,6 +26,13 @@ pub enum Event {
         /// Which columns of each prompt file are looked at.
         files: Vec<TakenColumns>,
     },
+    /// The critic is examined on test cases of the constitution before the first prompt.
+    ExaminationBegan {
+        /// How many.
+        cases: u64,
+    },
+    /// What the examination of the critic came to.
+    Examined(Box<Examination>),
     /// Conversations that ended in a reply, which was left out.
     RepliesDropped {
         /// How many.

@@ -6,11 +6,12 @@
 use super::Project;
 use crate::pure::call::Role;
 use crate::pure::digest::Parts;
-use crate::pure::recipe::RoleModels;
+use crate::pure::recipe::{RoleModels, VerdictForm};
 
 impl Project {
-    /// The fingerprint of this project with these models, in hexadecimal.
-    pub fn fingerprint(&self, models: &RoleModels) -> String {
+    /// The fingerprint of this project with these models, in hexadecimal. `asked_by` is the form in which the critic is asked,
+    /// which an examination may have found.
+    pub fn fingerprint(&self, models: &RoleModels, asked_by: VerdictForm) -> String {
         let Self { recipe, constitution, templates, .. } = self;
         let text = |value: Result<String, toml::ser::Error>| value.unwrap_or_default();
         // The name of the hash is the one of version 0.1.0: its journals hold fingerprints made with it.
@@ -28,6 +29,9 @@ impl Project {
         // Transcripts hold the kept columns. The default adds nothing: fingerprints of version 0.1.0 do not have it.
         if let Some(names) = &recipe.input.keep {
             parts = parts.with("keep").with(names.join(","));
+        }
+        if asked_by != recipe.method.verdict {
+            parts = parts.with("asked by").with(asked_by.as_str());
         }
         parts.hex()
     }

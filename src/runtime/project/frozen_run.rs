@@ -6,6 +6,7 @@ use super::{InputFiles, ProjectError, RunDir};
 use crate::pure::call::Role;
 use crate::pure::constitution::Constitution;
 use crate::pure::recipe::{Recipe, is_simulated};
+use crate::pure::reports::examination::Examination;
 use crate::pure::reports::judge_report::{JudgeReport, JudgeReporter};
 use crate::pure::reports::judge_report_text;
 use crate::runtime::dataset::export::{DatasetMeta, Older, Report, Transcripts, export};
@@ -23,6 +24,8 @@ pub struct FrozenRun {
     pub constitution: Constitution,
     /// The constitution's file, word for word.
     pub constitution_text: String,
+    /// What the examination of its critic came to, if there was one.
+    pub examination: Option<Examination>,
 }
 
 impl FrozenRun {
@@ -38,17 +41,24 @@ impl FrozenRun {
                 hint: "restore the file, or run the recipe again with the same `--out`".into(),
             })?;
         let constitution = files.constitution(&constitution)?;
-        Ok(Self { dir, recipe, constitution, constitution_text })
+        let examination = super::examine::kept(&dir);
+        Ok(Self { dir, recipe, constitution, constitution_text, examination })
     }
 
     /// Counts what the run's judgements are worth, and writes `report.json` and `report.md` beside its journal.
     pub fn write_report(&self, reader: &Reader) -> Result<JudgeReport, ProjectError> {
-        let report = judge_report(reader, &self.constitution)?;
+        let report = self.report(reader)?;
         let json = serde_json::to_string_pretty(&report)
             .map_err(|error| ProjectError::Bug(format!("the report cannot be written: {error}")))?;
         self.dir.put(Path::new("report.json"), &(json + "\n"))?;
         self.dir.put(Path::new("report.md"), &judge_report_text::markdown(&report))?;
         Ok(report)
+    }
+
+    /// Counts what the run's judgements are worth.
+    pub fn report(&self, reader: &Reader) -> Result<JudgeReport, ProjectError> {
+        let report = judge_report(reader, &self.constitution)?;
+        Ok(JudgeReport { examination: self.examination.clone(), ..report })
     }
 
     /// Writes the dataset of the run to `out`. A prompt that `older` has in a split keeps its split.

@@ -6,7 +6,7 @@ use super::error::{Findings, ProjectError};
 use crate::pure::constitution::{self, Constitution, built_in, built_in_names};
 use crate::pure::diagnostic::{Diagnostic, Severity, SourceFile, Sources, nearest, sort};
 use crate::pure::recipe::{self, Recipe};
-use crate::pure::template::Templates;
+use crate::pure::template::{SMALL_NAME, Templates};
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
@@ -100,9 +100,13 @@ impl InputFiles {
     /// Reads a directory of templates over the built-in ones; the built-in ones alone without it.
     pub fn templates(&mut self, directory: Option<&str>) -> Result<Templates, ProjectError> {
         let Some(directory) = directory else { return Ok(Templates::built_in()) };
+        if directory == SMALL_NAME {
+            return Ok(Templates::small());
+        }
         let overrides = self.template_files(directory).map_err(|why| {
-            ProjectError::input(format!("cannot read the templates in `{directory}`: {why}"))
-                .hint("give a directory with files such as `critique.hbs`")
+            ProjectError::input(format!("cannot read the templates in `{directory}`: {why}")).hint(
+                "give a directory with files such as `critique.hbs`, or `small` for the built-in short ones",
+            )
         })?;
         if overrides.is_empty() {
             return Err(ProjectError::input(format!("there is no template (`*.hbs`) in `{directory}`"))

@@ -6,6 +6,7 @@
 
 mod definition;
 mod error;
+mod examine;
 mod fingerprint;
 mod frozen_run;
 mod input_files;
@@ -20,6 +21,7 @@ mod workbench;
 
 pub use definition::Project;
 pub use error::{Findings, ProjectError};
+pub use examine::as_examined;
 pub use frozen_run::{FrozenRun, judge_report};
 pub use input_files::{InputFiles, count_by_severity, files_in};
 pub use run::{RereadablePrompts, open_prompts};

@@ -7,7 +7,7 @@ use crate::pure::call::Role;
 use crate::pure::method::MethodContext;
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{LabelSource, ResolvedModel, RoleModels, SIM};
-use crate::pure::reports::cost_estimate::{bounds, total};
+use crate::pure::reports::cost_estimate::{bounds, examination, total};
 use crate::runtime::dataset::prompts::TakenColumns;
 use crate::runtime::engine::{CallBounds, Event, ModelInUse, SentKey};
 use crate::runtime::model::shown_url;
@@ -71,6 +71,10 @@ fn call_bounds(context: &MethodContext, prompts: u64) -> Result<Option<CallBound
     }
     let prompt = Prompt::new(vec![Message::user("a prompt")], None, None);
     let (low, high) = bounds(context, &prompt).map_err(|error| ProjectError::input(error.to_string()))?;
-    let calls = |per_prompt: f64| (per_prompt * prompts as f64).ceil();
-    Ok(Some(CallBounds { low: calls(total(&low).calls), high: calls(total(&high).calls) }))
+    let (least, most) = examination(context).map_err(|error| ProjectError::input(error.to_string()))?;
+    let calls = |first: f64, per_prompt: f64| first + (per_prompt * prompts as f64).ceil();
+    Ok(Some(CallBounds {
+        low: calls(total(&least).calls, total(&low).calls),
+        high: calls(total(&most).calls, total(&high).calls),
+    }))
 }

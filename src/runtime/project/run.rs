@@ -1,12 +1,14 @@
 //! Runs a project: opens its prompts and its journal, freezes its inputs into the run directory, and lets the engine go.
 
+use super::examine::{self, Examiner};
 use super::preflight::preflight;
 use super::{Project, ProjectError, RunDir, Transports, models};
+use crate::pure::ask::Stop;
 use crate::pure::recipe::{LabelSource, Recipe};
 use crate::runtime::dataset::readers::{OpenError, RereadableSources, Source};
 use crate::runtime::dataset::{prompts, readers};
 use crate::runtime::engine::memo::Memo;
-use crate::runtime::engine::{self, Event, EventBus, Finished, Run, Shutdown};
+use crate::runtime::engine::{self, Event, EventBus, Finished, Run, Shutdown, Summary};
 use crate::runtime::journal::{Journal, Options};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,19 +36,33 @@ impl Project {
         dir.freeze(self)?;
         let retries = events.clone();
         let client = models::client(recipe, Arc::new(move |retry| retries.offer(&retry.into())));
-        let fingerprint = self.fingerprint(&models);
+        let width = recipe.limits.concurrency.width();
         let memo: Memo<Transports> =
             Memo::new(journal, client, models, shutdown.clone(), recipe.limits.max_calls);
         let expected = input.expected();
         let expected = expected.map(|rows| recipe.input.limit.map_or(rows, |limit| limit.min(rows)));
         events.tell(preflight(memo.models(), &context, expected, input.taken())?).await;
+        let examiner =
+            Examiner { memo: &memo, context: &context, events: &events, shutdown: &shutdown, width };
+        let context = match examiner.examine().await {
+            Ok(None) => context,
+            Ok(Some(examination)) => {
+                examine::keep(dir, &examination)?;
+                if !examination.passes() && !recipe.method.unqualified {
+                    return Ok(broken_off(&memo, examine::refusal(&examination)));
+                }
+                context.with_verdict_form(examination.trial().form)
+            }
+            Err(stop) => return Ok(broken_off(&memo, stop)),
+        };
+        let fingerprint = self.fingerprint(memo.models(), context.settings.verdict);
         let (dropped, told) = (input.replies_dropped(), events.clone());
         let run = Run {
             memo: Arc::new(memo),
             context: Arc::new(context),
             row_rule: self.row_rule(),
             fingerprint,
-            width: recipe.limits.concurrency.width(),
+            width,
             expected,
             events,
             shutdown,
@@ -60,6 +76,12 @@ impl Project {
         }
         Ok(finished)
     }
+}
+
+/// A run that ends before its first prompt.
+fn broken_off(memo: &Memo<Transports>, stop: Stop) -> Finished {
+    let summary = Summary { calls: memo.counts(), tokens: memo.usage(), ..Summary::default() };
+    Finished { summary, stop: Some(stop) }
 }
 
 /// Opens the prompts that a recipe names, as far as can be told before they are read.

@@ -61,7 +61,8 @@ pub(super) fn choice(
         happens
     };
     // A fault of text for people to read: where an answer has a form to keep, it would be another fault.
-    let is_prose = wanted.schema().is_none() && !matches!(asked.kind, Kind::Comparison | Kind::Choice);
+    let is_prose = wanted.schema().is_none()
+        && !matches!(asked.kind, Kind::Comparison | Kind::Choice | Kind::VerdictChoice);
     if is_prose && fault("hostile", sim.hostile) {
         text.splice(0..0, tokens(super::hostile::TEXT));
     }
@@ -103,7 +104,9 @@ fn write(
         Kind::Revision | Kind::MergedRevision | Kind::DirectRevision => {
             revision(sim, world, asked, draw, faults)
         }
-        Kind::Comparison | Kind::Choice => return judge::answer(sim, world, wanted, asked, draw, faults),
+        Kind::Comparison | Kind::Choice | Kind::VerdictChoice => {
+            return judge::answer(sim, world, wanted, asked, draw, faults);
+        }
     };
     tokens(&text)
 }

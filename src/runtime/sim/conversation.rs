@@ -25,6 +25,7 @@ pub(super) enum Kind {
     DirectRevision,
     Comparison,
     Choice,
+    VerdictChoice,
 }
 
 /// A request, understood.
@@ -57,6 +58,7 @@ impl<'a> Asked<'a> {
             | Kind::Verdict
             | Kind::Revision
             | Kind::MergedRevision
+            | Kind::VerdictChoice
             | Kind::DirectRevision => Reviewed::before(&turns),
             Kind::Draft | Kind::Comparison | Kind::Choice => None,
         };
@@ -68,6 +70,7 @@ impl<'a> Asked<'a> {
                 | Kind::Critique
                 | Kind::Screen
                 | Kind::Verdict
+                | Kind::VerdictChoice
                 | Kind::Revision
                 | Kind::MergedRevision
                 | Kind::DirectRevision => Kind::Draft,
@@ -124,7 +127,7 @@ impl Reviewed {
             }
             let asked = at.checked_sub(1).and_then(|before| turns.get(before));
             match asked.map_or(Kind::Draft, |turn| kind_of(&turn.content, at > 1)) {
-                Kind::Critique | Kind::Verdict | Kind::Screen => {
+                Kind::Critique | Kind::Verdict | Kind::VerdictChoice | Kind::Screen => {
                     critique = critique.or(Some(at));
                     at = at.checked_sub(2)?;
                 }
@@ -145,6 +148,7 @@ fn kind_of(text: &str, has_response: bool) -> Kind {
         Some("critique") => Kind::Critique,
         Some("screen") => Kind::Screen,
         Some("verdict") => Kind::Verdict,
+        Some("verdict by choice") => Kind::VerdictChoice,
         Some("revision") => Kind::Revision,
         Some("merged revision") => Kind::MergedRevision,
         Some("direct revision") => Kind::DirectRevision,
@@ -160,6 +164,9 @@ fn kind_by_form(text: &str, has_response: bool) -> Kind {
     let principles = text.lines().filter_map(principle_id).count();
     if principles > 0 && starts("Response (A):") && starts("Response (B):") {
         return Kind::Comparison;
+    }
+    if has_response && principles == 1 && starts("(A) ") && starts("(B) ") {
+        return Kind::VerdictChoice;
     }
     if !has_response || principles == 0 {
         return Kind::Draft;
@@ -189,9 +196,13 @@ fn keys_of(kind: Kind, text: &str) -> Vec<String> {
     }
     let one = match kind {
         Kind::Screen | Kind::MergedRevision | Kind::DirectRevision => false,
-        Kind::Draft | Kind::Critique | Kind::Verdict | Kind::Revision | Kind::Comparison | Kind::Choice => {
-            true
-        }
+        Kind::Draft
+        | Kind::Critique
+        | Kind::Verdict
+        | Kind::VerdictChoice
+        | Kind::Revision
+        | Kind::Comparison
+        | Kind::Choice => true,
     };
     if one && keys.len() > 1 {
         keys.drain(..keys.len() - 1);

@@ -10,7 +10,7 @@ use super::mark::Mark;
 use super::structure;
 use super::wire::{Token, Wanted, tokens};
 use super::words::Language;
-use super::world::World;
+use super::world::{Seen, World};
 use crate::pure::recipe::{Judge, Sim};
 
 /// An option marked so is the right one, whatever else would decide.
@@ -75,7 +75,19 @@ fn option_odds(sim: &Sim, world: World<'_>, question: &str, options: &[(char, St
     (0..options.len()).map(|n| (1.0 - share) * peak(right, n) + share * peak(target, n)).collect()
 }
 
-/// The judge's answer to a comparison or a multiple choice.
+/// The probability of each letter where one of them says that the response violates the principle. The critic that is asked
+/// so sees what it sees when it writes a critique, and is sure of it.
+fn verdict_odds(world: World<'_>, asked: &Asked<'_>, key: &str) -> Vec<(char, f64)> {
+    let Some((_, mark)) = &asked.response else { return Vec::new() };
+    let says_yes = |letter: char| {
+        let line = asked.text.lines().rfind(|line| line.starts_with(&format!("({letter}) ")));
+        line.is_some_and(|line| line.contains("Yes"))
+    };
+    let violates = world.seen(key, mark) == Seen::Violates;
+    ['A', 'B'].map(|letter| (letter, if says_yes(letter) == violates { 0.999 } else { 0.001 })).into()
+}
+
+/// The answer to a comparison, a multiple choice or a verdict by choice.
 pub(super) fn answer(
     sim: &Sim,
     world: World<'_>,
@@ -90,6 +102,7 @@ pub(super) fn answer(
             let odds = option_odds(sim, world, question, &options);
             options.iter().map(|(letter, _)| *letter).zip(odds).collect()
         }),
+        Kind::VerdictChoice => verdict_odds(world, asked, key),
         Kind::Comparison
         | Kind::Draft
         | Kind::Critique

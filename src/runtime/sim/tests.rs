@@ -6,7 +6,7 @@ use super::*;
 use crate::pure::constitution::{Principle, When};
 use crate::pure::prompt::Message;
 use crate::pure::recipe::{Judge, Models, Sim};
-use crate::pure::template::{Objection, Pair, Templates, screen_schema, verdict_schema};
+use crate::pure::template::{CritiqueAsk, Objection, Pair, Templates, screen_schema, verdict_schema};
 use crate::pure::transcript::Verdict;
 use crate::runtime::model::{Delta, Fault, Reply, Request, Transport as _};
 use proptest::prelude::*;
@@ -106,8 +106,14 @@ fn every_built_in_template_is_recognised_as_its_kind() {
         }
     };
     for flag in [false, true] {
-        check(Kind::Critique, templates.critique(&one, flag, flag).unwrap(), &["be-kind"], true);
+        check(
+            Kind::Critique,
+            templates.critique(&one, flag, if flag { CritiqueAsk::Json } else { CritiqueAsk::Line }).unwrap(),
+            &["be-kind"],
+            true,
+        );
         check(Kind::Screen, templates.screen(&[&one, &two], flag).unwrap(), &["be-kind", "be-brief"], true);
+        check(Kind::VerdictChoice, templates.verdict_choice(&one, flag).unwrap(), &["be-kind"], true);
         check(Kind::Verdict, templates.verdict(&one, flag).unwrap(), &["be-kind"], true);
         check(Kind::Revision, templates.revision(&one, flag).unwrap(), &["be-kind"], true);
         let merged = templates.merged_revision(&objections, flag).unwrap();
@@ -231,7 +237,7 @@ async fn the_chain_ends_with_the_seeded_misses_and_nothing_else() {
         let draft = say(&sim, std::slice::from_ref(&prompt)).await;
         let mut objections = Vec::new();
         for p in &principles {
-            let turn = templates.critique(p, true, false).unwrap();
+            let turn = templates.critique(p, true, CritiqueAsk::Line).unwrap();
             let messages = [prompt.clone(), Message::assistant(&draft), Message::user(turn)];
             let critique = say(&sim, &messages).await;
             if verdict_line(&critique) == "violates" {
@@ -252,7 +258,7 @@ async fn the_chain_ends_with_the_seeded_misses_and_nothing_else() {
         for p in &principles {
             left += usize::from(world.violated(&p.id, &mark));
             expected += usize::from(world.planted(&mark.prompt, &p.id) && world.missed(&mark.prompt, &p.id));
-            let turn = templates.critique(p, true, false).unwrap();
+            let turn = templates.critique(p, true, CritiqueAsk::Line).unwrap();
             let again = say(&sim, &[prompt.clone(), Message::assistant(&last), Message::user(turn)]).await;
             assert_ne!(verdict_line(&again), "violates");
         }
@@ -285,9 +291,10 @@ async fn a_critique_a_screening_and_a_verdict_agree_with_the_world_plain_and_str
             let sim = sim.clone();
             async move { text(&send(&sim, body).await.unwrap()) }
         };
-        let plain = with(templates.critique(&one, true, false).unwrap(), None).await;
+        let plain = with(templates.critique(&one, true, CritiqueAsk::Line).unwrap(), None).await;
         assert_eq!(verdict_line(&plain), truth("be-kind"));
-        let structured = with(templates.critique(&one, true, true).unwrap(), Some(verdict_schema())).await;
+        let structured =
+            with(templates.critique(&one, true, CritiqueAsk::Json).unwrap(), Some(verdict_schema())).await;
         let object: Value = serde_json::from_str(&structured).unwrap();
         assert_eq!(object["verdict"], truth("be-kind"));
         assert!(object["critique"].as_str().unwrap().len() > 20);
@@ -295,7 +302,7 @@ async fn a_critique_a_screening_and_a_verdict_agree_with_the_world_plain_and_str
         let screen = with(templates.screen(&[&one, &two], true).unwrap(), Some(schema)).await;
         assert_eq!(screen, json!({ "be-kind": truth("be-kind"), "be-brief": truth("be-brief") }).to_string());
         let mut followed = messages.clone();
-        followed[2] = Message::user(templates.critique(&one, true, false).unwrap());
+        followed[2] = Message::user(templates.critique(&one, true, CritiqueAsk::Line).unwrap());
         followed.push(Message::assistant("I cannot say."));
         followed.push(Message::user(templates.verdict(&one, false).unwrap()));
         assert_eq!(say(&sim, &followed).await, format!("Verdict: {}", truth("be-kind")));
@@ -308,7 +315,8 @@ async fn a_revision_follows_its_critique() {
     let sim = SimTransport::new(settings);
     let templates = &*BUILT_IN;
     let p = principle("be-kind");
-    let mut messages = reviewed(&sim, "How are you?", templates.critique(&p, true, false).unwrap()).await;
+    let mut messages =
+        reviewed(&sim, "How are you?", templates.critique(&p, true, CritiqueAsk::Line).unwrap()).await;
     let draft = messages[1].content.clone();
     messages.push(Message::assistant("All is well.\n\nVerdict: conforms"));
     messages.push(Message::user(templates.revision(&p, true).unwrap()));
@@ -405,7 +413,8 @@ async fn every_fault_of_an_answer_shows_as_what_it_is() {
     let templates = &*BUILT_IN;
     let p = principle("be-kind");
     let clean = SimTransport::new(Sim::default());
-    let mut revision = reviewed(&clean, "How are you?", templates.critique(&p, true, false).unwrap()).await;
+    let mut revision =
+        reviewed(&clean, "How are you?", templates.critique(&p, true, CritiqueAsk::Line).unwrap()).await;
     let critique = revision.clone();
     revision.push(Message::assistant("It is unkind, as one can see.\n\nVerdict: violates"));
     revision.push(Message::user(templates.revision(&p, true).unwrap()));

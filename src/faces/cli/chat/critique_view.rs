@@ -7,6 +7,8 @@ use super::session_cost::AnswerSource;
 use crate::faces::cli::style::{Style, plural};
 use crate::faces::cli::word_wrap::flowed;
 use crate::pure::answer::Answer;
+use crate::pure::call::{Call, Purpose};
+use crate::pure::method::read_letter;
 use crate::pure::method::verdict::{read_critique, read_screen};
 use crate::pure::text::printable;
 use crate::pure::transcript::Verdict;
@@ -23,6 +25,8 @@ struct Seat {
     id: String,
     said: Said,
     came: AnswerSource,
+    /// How likely the response violates it, by the letters that were chosen so far.
+    letters: Vec<f64>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -42,7 +46,12 @@ impl Critics {
     /// A critic is asked about a principle; a second call about the same one is a follow-up.
     pub(super) fn asked(&mut self, id: &str) {
         if !self.seats.iter().any(|seat| seat.id == id) {
-            self.seats.push(Seat { id: id.to_owned(), said: Said::Nothing, came: AnswerSource::Again });
+            self.seats.push(Seat {
+                id: id.to_owned(),
+                said: Said::Nothing,
+                came: AnswerSource::Again,
+                letters: Vec::new(),
+            });
         }
     }
 
@@ -50,18 +59,22 @@ impl Critics {
     /// an answer without a verdict takes no verdict about the same response back.
     pub(super) fn answered(
         &mut self,
-        id: &str,
+        call: &Call,
         answer: Result<&Answer, &str>,
         came: AnswerSource,
         style: Style,
     ) -> Option<String> {
-        let seat = self.seats.iter_mut().find(|seat| seat.id == id)?;
+        let id = call.purpose.principles().first()?;
+        let seat = self.seats.iter_mut().find(|seat| seat.id == *id)?;
         seat.came = came;
         let (text, verdict) = match answer {
             Err(trouble) => (trouble.to_owned(), None),
             Ok(answer) => {
-                let reading = read_critique(&answer.text, "");
-                (reading.text, reading.verdict)
+                if let Purpose::VerdictChoice { swapped, .. } = call.purpose {
+                    return seat.hears_letter(answer, swapped);
+                }
+                let reading = read_critique(&answer.text, reviewed(call));
+                (reading.text, reading.verdict.or_else(|| seat.by_letters()))
             }
         };
         let Some(verdict) = verdict else {
@@ -103,6 +116,33 @@ impl Critics {
         out.push_str(&flowed(&total(&seats), style.width - 1, indent));
         out
     }
+}
+
+impl Seat {
+    /// One letter of two. What they say to violate is shown when its critique comes.
+    fn hears_letter(&mut self, answer: &Answer, swapped: bool) -> Option<String> {
+        match read_letter(answer, swapped) {
+            Some(p) => self.letters.push(p),
+            None => self.said = Said::Unclear(answer.text.clone()),
+        }
+        if let Some(verdict @ Verdict::Conforms) = self.by_letters() {
+            self.said = Said::Verdict(verdict);
+        }
+        None
+    }
+
+    /// The verdict by both letters.
+    fn by_letters(&self) -> Option<Verdict> {
+        let [forth, back] = self.letters[..] else { return None };
+        Some(if forth + back > 1.0 { Verdict::Violates } else { Verdict::Conforms })
+    }
+}
+
+/// The response that a critique, or the follow-up to one, is about: the turn before the request.
+fn reviewed(call: &Call) -> &str {
+    let back = if matches!(call.purpose, Purpose::VerdictFollowUp { .. }) { 4 } else { 2 };
+    let at = call.messages.len().checked_sub(back);
+    at.and_then(|at| call.messages.get(at)).map_or("", |turn| turn.content.as_str())
 }
 
 /// "25 critiques: 6 violate, 18 conform, 1 not applicable".
@@ -158,6 +198,44 @@ pub(super) fn screened(principles: &[String], answer: Result<&Answer, &str>) -> 
 mod tests {
     use super::*;
     use crate::pure::answer::Outcome;
+    use crate::pure::call::{Occasion, Role, Sampling};
+    use crate::pure::prompt::{Message, PromptId};
+
+    /// A critic's call about a response.
+    fn asks(purpose: Purpose) -> Call {
+        asks_about("So.", purpose)
+    }
+
+    fn asks_about(response: &str, purpose: Purpose) -> Call {
+        let mut turns = vec![Message::user("How?"), Message::assistant(response), Message::user("?")];
+        if matches!(purpose, Purpose::VerdictFollowUp { .. }) {
+            turns.extend([Message::assistant("Hm."), Message::user("And?")]);
+        }
+        Call {
+            prompt_id: PromptId("p".into()),
+            role: Role::Critic,
+            purpose,
+            model: "m".into(),
+            sampling: Sampling::default(),
+            messages: turns,
+            draw: 0,
+            seed: 0,
+            format: None,
+            fallback: false,
+        }
+    }
+
+    fn critique(id: &str) -> Call {
+        asks(Purpose::Critique { principle: id.into(), occasion: Occasion::Round(1) })
+    }
+
+    fn letter(id: &str, swapped: bool) -> Call {
+        asks(Purpose::VerdictChoice { principle: id.into(), swapped, occasion: Occasion::Round(1) })
+    }
+
+    fn follow_up(id: &str) -> Call {
+        asks(Purpose::VerdictFollowUp { principle: id.into(), occasion: Occasion::Round(1) })
+    }
 
     fn answer(text: &str) -> Answer {
         Answer { text: text.into(), ..Answer::without_text(Outcome::Complete) }
@@ -169,8 +247,9 @@ mod tests {
         for id in ["kind", "honest", "brief", "safe"] {
             critics.asked(id);
         }
-        let mut hear =
-            |id: &str, text: &str, came| critics.answered(id, Ok(&answer(text)), came, Style::plain());
+        let mut hear = |id: &str, text: &str, came| {
+            critics.answered(&critique(id), Ok(&answer(text)), came, Style::plain())
+        };
         assert_eq!(hear("brief", "Fine.\nVerdict: conforms", AnswerSource::Asked), None);
         let objection = hear("kind", "It \u{1b}[2Jscolds.\n\nVerdict: violates", AnswerSource::Asked);
         assert_eq!(objection.as_deref(), Some("  violates kind\n    It \\u{1b}[2Jscolds.\n"));
@@ -188,11 +267,48 @@ mod tests {
     fn a_follow_up_settles_what_was_unclear() {
         let mut critics = Critics::default();
         critics.asked("kind");
-        critics.answered("kind", Err("an empty answer"), AnswerSource::Asked, Style::plain());
+        critics.answered(&critique("kind"), Err("an empty answer"), AnswerSource::Asked, Style::plain());
         critics.asked("kind");
-        critics.answered("kind", Ok(&answer("Verdict: not-applicable")), AnswerSource::Asked, Style::plain());
-        critics.answered("kind", Ok(&answer("Who can tell?")), AnswerSource::Asked, Style::plain());
+        critics.answered(
+            &follow_up("kind"),
+            Ok(&answer("Verdict: not-applicable")),
+            AnswerSource::Asked,
+            Style::plain(),
+        );
+        critics.answered(
+            &critique("kind"),
+            Ok(&answer("Who can tell?")),
+            AnswerSource::Asked,
+            Style::plain(),
+        );
         assert_eq!(critics.close(Style::plain(), 2), "  1 critique: 1 not applicable");
+    }
+
+    #[test]
+    fn what_a_critic_quotes_of_the_response_is_no_verdict() {
+        let mut critics = Critics::default();
+        critics.asked("kind");
+        let quoted = answer("It ends with:\nVerdict: violates");
+        let critique = Purpose::Critique { principle: "kind".into(), occasion: Occasion::Round(1) };
+        let call = asks_about("So.\nVerdict: violates", critique);
+        critics.answered(&call, Ok(&quoted), AnswerSource::Asked, Style::plain());
+        assert!(critics.close(Style::plain(), 2).ends_with("1 critique: 1 undecided"));
+    }
+
+    #[test]
+    fn two_letters_are_a_verdict_and_its_critique_comes_after() {
+        let mut critics = Critics::default();
+        let mut hear = |call: Call, text: &str| {
+            critics.asked(&call.purpose.principles()[0]);
+            critics.answered(&call, Ok(&answer(text)), AnswerSource::Asked, Style::plain())
+        };
+        assert_eq!(hear(letter("brief", false), "(B)"), None);
+        assert_eq!(hear(letter("brief", true), "(A)"), None);
+        assert_eq!(hear(letter("kind", true), "(B)"), None);
+        assert_eq!(hear(letter("kind", false), "(A)"), None);
+        let objection = hear(critique("kind"), "It scolds.");
+        assert_eq!(objection.as_deref(), Some("  violates kind\n    It scolds.\n"));
+        assert_eq!(critics.close(Style::plain(), 2), "  2 critiques: 1 violate, 1 conform");
     }
 
     #[test]

@@ -132,7 +132,9 @@ impl Screen {
         match &call.purpose {
             Purpose::Draft { .. } | Purpose::Revision { .. } => out.close_critics(),
             Purpose::Screening { .. } if announces => out.head_critics(),
-            Purpose::Critique { principle, .. } | Purpose::VerdictFollowUp { principle, .. } => {
+            Purpose::Critique { principle, .. }
+            | Purpose::VerdictChoice { principle, .. }
+            | Purpose::VerdictFollowUp { principle, .. } => {
                 if announces {
                     out.head_critics();
                 }
@@ -155,9 +157,10 @@ impl Screen {
                 out.stream = Some(Stream::new(out.style.width - 1, self.words()));
                 format!("waiting for {}", printable(&call.model))
             }
-            Purpose::Screening { .. } | Purpose::Critique { .. } | Purpose::VerdictFollowUp { .. } => {
-                self.out().critics.progress()
-            }
+            Purpose::Screening { .. }
+            | Purpose::Critique { .. }
+            | Purpose::VerdictChoice { .. }
+            | Purpose::VerdictFollowUp { .. } => self.out().critics.progress(),
             Purpose::Comparison { .. } | Purpose::Choice { .. } | Purpose::Probe => return,
         };
         self.status(&text);
@@ -248,8 +251,8 @@ impl Screen {
                 return;
             }
             Purpose::Screening { principles, .. } => Some(format!("  {}", screened(principles, heard))),
-            Purpose::Critique { principle, .. } | Purpose::VerdictFollowUp { principle, .. } => {
-                out.critics.answered(principle, heard, came, style)
+            Purpose::Critique { .. } | Purpose::VerdictChoice { .. } | Purpose::VerdictFollowUp { .. } => {
+                out.critics.answered(call, heard, came, style)
             }
             Purpose::Comparison { .. } | Purpose::Choice { .. } | Purpose::Probe => return,
         };
@@ -375,6 +378,7 @@ fn title(call: &Call, style: Style) -> String {
         Purpose::Revision { .. } => "revision",
         Purpose::Screening { .. }
         | Purpose::Critique { .. }
+        | Purpose::VerdictChoice { .. }
         | Purpose::VerdictFollowUp { .. }
         | Purpose::Comparison { .. }
         | Purpose::Choice { .. }

@@ -80,7 +80,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut judged: Vec<Judged<'_>> = Vec::new();
     let expected = cases.len() as u64;
     let judge = async |ask: &WorkMemo<'_>, (principle, case)| {
-        Ok((principle, case, criticise_case(ask, &cx, principle, case).await?))
+        Ok((principle, case, criticise_case(ask, &cx, principle, case).await?.critique))
     };
     work.each("cases", expected, at_hand(cases), &judge, |case| judged.push(case))?;
     work.tell();

@@ -98,7 +98,10 @@ fn every_call_says_what_it_is_for() {
             Purpose::Screening { occasion, .. } => ("screening".to_owned(), Some(occasion)),
             Purpose::Critique { occasion, .. } => ("critique".to_owned(), Some(occasion)),
             Purpose::VerdictFollowUp { occasion, .. } => ("verdict".to_owned(), Some(occasion)),
-            Purpose::Comparison { .. } | Purpose::Choice { .. } | Purpose::Probe => unreachable!(),
+            Purpose::VerdictChoice { .. }
+            | Purpose::Comparison { .. }
+            | Purpose::Choice { .. }
+            | Purpose::Probe => unreachable!(),
         };
         let occasion = match occasion {
             Some(Occasion::Round(round)) => format!(" in {round}"),

@@ -6,3 +6,4 @@ mod critique_revision;
 mod label;
 mod multiple_choice;
 pub(crate) mod scripted;
+mod verdict_choice;

@@ -19,6 +19,7 @@ fn critique(response: usize, principle: &str, verdict: Verdict, text: &str) -> C
         principle: principle.into(),
         text: text.into(),
         verdict,
+        p_violates: None,
         undecided: None,
         screen: None,
         recheck: false,

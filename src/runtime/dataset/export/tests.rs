@@ -65,6 +65,7 @@ fn critique(round: u32, response: usize, principle: &str, verdict: Verdict) -> C
         principle: principle.into(),
         text: format!("About {principle}: it was read twice."),
         verdict,
+        p_violates: None,
         undecided: None,
         screen: None,
         recheck: false,

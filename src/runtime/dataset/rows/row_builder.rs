@@ -211,6 +211,8 @@ impl Maker<'_> {
                 original: original.map(|o| o.text.as_str()),
                 critiques: &critiques,
                 examples: &examples,
+                // What was asked is not kept in a transcript; the method looked when the answer came.
+                request: None,
             };
             match check_response(&candidate, self.context.gates) {
                 Gate::Pass => Ok(response.text.trim().to_owned()),
