@@ -16,6 +16,8 @@ mod support;
 mod ablate;
 #[path = "main/architecture.rs"]
 mod architecture;
+#[path = "main/audit.rs"]
+mod audit;
 #[path = "main/chat.rs"]
 mod chat;
 #[path = "main/check.rs"]

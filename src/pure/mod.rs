@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod ask;
+pub mod audit;
 pub mod call;
 pub mod constitution;
 pub mod diagnostic;

@@ -293,7 +293,9 @@ boilerplate-phrase repeat between-splits missing bug";
             let hint = reason.hint();
             assert!(!hint.is_empty() && !hint.ends_with('.') && hint.len() <= 100, "{name}: {hint}");
         }
-        assert!(Reason::GATES.iter().eq(Reason::known().take(Reason::GATES.len()).collect::<Vec<_>>().iter()));
+        assert!(
+            Reason::GATES.iter().eq(Reason::known().take(Reason::GATES.len()).collect::<Vec<_>>().iter())
+        );
     }
 
     #[test]

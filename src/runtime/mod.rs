@@ -3,6 +3,7 @@
 //! It carries out what [`crate::pure`] decides. It knows no command, no flag and no exit code: those are above, in
 //! [`crate::faces`].
 
+pub mod audit;
 pub mod dataset;
 pub mod engine;
 mod http_server;

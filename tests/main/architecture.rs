@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may import the rooms above it in this list, and nothing below it.
-const ROOMS: [&str; 32] = [
+const ROOMS: [&str; 34] = [
     "pure::digest",
     "pure::diagnostic",
     "pure::text",
@@ -30,10 +30,12 @@ const ROOMS: [&str; 32] = [
     "pure::ask",
     "pure::method",
     "pure::reports",
+    "pure::audit",
     "runtime::private_files",
     "runtime::http_server",
     "runtime::journal",
     "runtime::dataset",
+    "runtime::audit",
     "runtime::model",
     "runtime::sim",
     "runtime::engine",

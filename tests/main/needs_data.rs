@@ -206,3 +206,37 @@ fn anthropics_own_pairs_are_read_and_labelled() {
     assert!(rows.iter().all(|row| row["given_label"].is_string() && row["prompt"][0]["role"] == "user"));
     assert!(rows.iter().any(|row| row["prompt"].as_array().is_some_and(|turns| turns.len() > 2)));
 }
+
+/// What is known of a public preference set, counted by others.
+#[test]
+#[ignore = "needs shared/data beside the repository"]
+fn an_audit_of_real_pairs_counts_what_is_known_of_them() {
+    let scratch = Scratch::new();
+    let file = data("hh-rlhf-harmless/test.jsonl.gz");
+    let done = scratch.run(&["audit", &file.display().to_string(), "--json"]).code(0);
+    let report: Value = serde_json::from_str(&done.out).expect("JSON");
+    let count = |code: &str| {
+        let codes = report["codes"].as_array().expect("codes");
+        codes
+            .iter()
+            .find(|entry| entry["code"] == code)
+            .and_then(|entry| entry["count"].as_u64())
+            .expect("a count")
+    };
+    assert_eq!(report["rows"], 2312);
+    for (code, expected, within) in [
+        ("prompts-differ", 5, 0),
+        ("empty", 4, 0),
+        ("equal", 0, 0),
+        ("cut-equal@512", 31, 0),
+        ("cut-equal@1024", 0, 0),
+        ("chosen-refuses", 205, 2),
+        ("rejected-refuses", 97, 2),
+        ("both-refuse", 22, 2),
+    ] {
+        assert!(count(code).abs_diff(expected) <= within, "{code}: {}", count(code));
+    }
+    let auroc = report["shortcut"]["auroc"].as_f64().expect("a number");
+    assert!((auroc - 0.61).abs() <= 0.02, "{auroc}");
+    assert_eq!(report["length_bias"]["chosen_longer"]["count"], 1021);
+}

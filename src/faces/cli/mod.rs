@@ -4,6 +4,7 @@
 //! knows exit codes.
 
 mod ablate;
+mod audit;
 mod chat;
 mod check;
 mod completions;
@@ -78,6 +79,7 @@ enum Command {
     /// Measure a judge, refusals on safe and unsafe prompts, stored responses.
     Eval(eval::Args),
     Ablate(Box<ablate::Args>),
+    Audit(Box<audit::Args>),
     Import(import::Args),
     Constitutions(constitutions::Args),
     Doctor(doctor::Args),
@@ -108,6 +110,7 @@ fn carry_out() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Show(args) => show::run(args),
         Command::Export(args) => export::run(args),
+        Command::Audit(args) => audit::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Repair(args) => repair::run(args),
         Command::Label(args) => label::run(args),

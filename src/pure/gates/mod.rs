@@ -141,6 +141,29 @@ fn objection_to(text: &str, candidate: &Candidate<'_>, gates: &Gates) -> Option<
     objections.iter().find(|(code, objects)| gates.runs(code) && objects()).map(|(code, _)| code.clone())
 }
 
+/// Every artefact of a reply that stands alone, without what was around it when it was made.
+pub fn artefacts(text: &str) -> Vec<Reason> {
+    let spoken = words(text);
+    let repeats = || {
+        spoken.len() >= 60 && repeats_more_than(&spoken, 8, Gates::default().max_repeated_share)
+            || looping_tail(&spoken, 6) >= 24
+            || has_long_run_of_one_character(text)
+    };
+    let checks: [(Reason, &dyn Fn() -> bool); 7] = [
+        (Reason::ErrorText, &|| artefacts::is_error_text(text)),
+        (Reason::ThinkTag, &|| artefacts::think_tags(text) != Mark::None),
+        (Reason::RoleTag, &|| artefacts::role_tags(text) != Mark::None),
+        (Reason::Preamble, &|| repair_preamble(text).is_some()),
+        (Reason::Sentinel, &|| artefacts::is_sentinel(text, false)),
+        (Reason::Repetition, &repeats),
+        (Reason::TruncationSigns, &|| artefacts::looks_truncated(text)),
+    ];
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+    checks.into_iter().filter(|(_, found)| found()).map(|(code, _)| code).collect()
+}
+
 /// Whether a text repeats the request that it answers instead of answering it: its instruction, a placeholder of it, or an
 /// example. What the request is about is `known`, and may be quoted freely.
 pub fn repeats_request(text: &str, request: &str, known: &[&str]) -> bool {

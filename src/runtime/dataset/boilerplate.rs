@@ -22,14 +22,14 @@ const REPORTED: usize = 20;
 
 /// Counts of phrases.
 #[derive(Debug, Default)]
-pub(super) struct Phrases {
+pub(in crate::runtime) struct Phrases {
     pairs: u64,
     counts: BTreeMap<String, [u64; 2]>,
 }
 
 impl Phrases {
     /// Counts one pair.
-    pub(super) fn add(&mut self, chosen: &str, rejected: &str) {
+    pub(in crate::runtime) fn add(&mut self, chosen: &str, rejected: &str) {
         if self.pairs >= PAIRS {
             return;
         }
@@ -84,8 +84,9 @@ impl Phrases {
         found
     }
 
-    /// The phrases found, the commonest first; of those that overlap, the first.
-    pub(super) fn to_json(&self) -> Json {
+    /// The phrases found, the commonest first; of those that overlap, the first. Each with the pairs whose chosen reply has
+    /// it, and those whose rejected one has.
+    pub(in crate::runtime) fn distinct(&self) -> Vec<(String, u64, u64)> {
         let mut said: Vec<BTreeSet<&str>> = Vec::new();
         let mut out = Vec::new();
         for (phrase, [chosen, rejected]) in self.found() {
@@ -93,10 +94,17 @@ impl Phrases {
             let overlaps = said.iter().any(|other| other.intersection(&spoken).count() + 2 >= WORDS);
             said.push(spoken);
             if !overlaps && out.len() < REPORTED {
-                out.push(json!({ "phrase": phrase, "chosen": chosen, "rejected": rejected }));
+                out.push((phrase.clone(), *chosen, *rejected));
             }
         }
-        json!({ "pairs": self.pairs, "phrases": out })
+        out
+    }
+
+    /// The same as the statistics of a dataset have it.
+    pub(super) fn to_json(&self) -> Json {
+        let phrase =
+            |(phrase, chosen, rejected)| json!({ "phrase": phrase, "chosen": chosen, "rejected": rejected });
+        json!({ "pairs": self.pairs, "phrases": self.distinct().into_iter().map(phrase).collect::<Vec<_>>() })
     }
 }
 

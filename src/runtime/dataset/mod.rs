@@ -1,6 +1,6 @@
 //! Prompts in; rows, splits, exports, card out.
 
-mod boilerplate;
+pub(in crate::runtime) mod boilerplate;
 pub mod choice_columns;
 pub mod export;
 pub mod multiple_choice;

@@ -116,33 +116,13 @@ impl Gather {
         is_new.then_some(me)
     }
 
-    /// Whether two prompts are of one family already.
-    pub fn is_joined(&mut self, a: u32, b: u32) -> bool {
-        self.find(a) == self.find(b)
-    }
-
-    /// Makes the families of two prompts one.
-    pub fn unite(&mut self, a: u32, b: u32) {
-        let (a, b) = (self.find(a), self.find(b));
-        if let Some(slot) = self.parent.get_mut(a.max(b) as usize) {
-            *slot = a.min(b);
-        }
-    }
-
     fn join(&mut self, me: u32, key: u64) {
         let other = *self.seen.entry(key).or_insert(me);
-        self.unite(me, other);
+        unite(&mut self.parent, me, other);
     }
 
-    fn find(&mut self, mut at: u32) -> u32 {
-        while let Some(up) = self.parent.get(at as usize).copied().filter(|up| *up != at) {
-            let grand = self.parent.get(up as usize).copied().unwrap_or(up);
-            if let Some(slot) = self.parent.get_mut(at as usize) {
-                *slot = grand;
-            }
-            at = grand;
-        }
-        at
+    fn find(&mut self, at: u32) -> u32 {
+        find(&mut self.parent, at)
     }
 
     /// Decides the splits. `holdout` is the share of families in `validation`, and again in `test`; families of the
@@ -189,6 +169,73 @@ impl Gather {
             .collect();
         draw_splits(&mut free, holdout, &mut families.split);
         families
+    }
+}
+
+/// Families in the making: things that are made one, two at a time.
+pub trait Unite {
+    /// Whether two things are of one family already.
+    fn is_joined(&mut self, a: u32, b: u32) -> bool;
+
+    /// Makes the families of two things one.
+    fn unite(&mut self, a: u32, b: u32);
+}
+
+impl Unite for Gather {
+    fn is_joined(&mut self, a: u32, b: u32) -> bool {
+        self.find(a) == self.find(b)
+    }
+
+    fn unite(&mut self, a: u32, b: u32) {
+        unite(&mut self.parent, a, b);
+    }
+}
+
+/// Families of things that have nothing but a number: four bytes for each.
+#[derive(Debug, Default)]
+pub struct NumberFamilies {
+    parent: Vec<u32>,
+}
+
+impl NumberFamilies {
+    /// So many things, each a family of its own.
+    pub fn new(count: u32) -> Self {
+        Self { parent: (0..count).collect() }
+    }
+
+    /// The first thing of the family.
+    pub fn first_of(&mut self, at: u32) -> u32 {
+        find(&mut self.parent, at)
+    }
+}
+
+impl Unite for NumberFamilies {
+    fn is_joined(&mut self, a: u32, b: u32) -> bool {
+        find(&mut self.parent, a) == find(&mut self.parent, b)
+    }
+
+    fn unite(&mut self, a: u32, b: u32) {
+        unite(&mut self.parent, a, b);
+    }
+}
+
+/// The first thing of a family; the way to it is made shorter.
+fn find(parent: &mut [u32], mut at: u32) -> u32 {
+    while let Some(up) = parent.get(at as usize).copied().filter(|up| *up != at) {
+        let grand = parent.get(up as usize).copied().unwrap_or(up);
+        if let Some(slot) = parent.get_mut(at as usize) {
+            *slot = grand;
+        }
+        at = grand;
+    }
+    at
+}
+
+/// Makes two families one; its first thing is the first of both.
+fn unite(parent: &mut [u32], a: u32, b: u32) {
+    let (a, b) = (find(parent, a), find(parent, b));
+    if let Some(slot) = parent.get_mut(a.max(b) as usize) {
+        *slot = a.min(b);
     }
 }
 

@@ -12,20 +12,20 @@ use std::path::{Path, PathBuf};
 
 /// A finished file, as the manifest lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Written {
+pub(in crate::runtime) struct Written {
     /// Path within the dataset, with `/` between parts.
-    pub(super) path: String,
+    pub(in crate::runtime) path: String,
     /// SHA-256 of its bytes.
-    pub(super) sha256: String,
+    pub(in crate::runtime) sha256: String,
     /// Its size.
-    pub(super) bytes: u64,
+    pub(in crate::runtime) bytes: u64,
     /// Rows in it, where it holds rows.
-    pub(super) rows: Option<u64>,
+    pub(in crate::runtime) rows: Option<u64>,
 }
 
 /// A file that is hashed as it is written.
 #[derive(Debug)]
-pub(super) struct Hashed {
+pub(in crate::runtime) struct Hashed {
     out: BufWriter<File>,
     hash: Sha256,
     bytes: u64,
@@ -33,7 +33,7 @@ pub(super) struct Hashed {
 
 impl Hashed {
     /// Creates the file and the folders above it.
-    pub(super) fn create(path: &Path) -> Result<Self, ExportError> {
+    pub(in crate::runtime) fn create(path: &Path) -> Result<Self, ExportError> {
         let at = |source| ExportError::io("create", path, source);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(at)?;
@@ -42,7 +42,11 @@ impl Hashed {
     }
 
     /// Makes the file durable, and gives its entry.
-    pub(super) fn finish(mut self, path: String, rows: Option<u64>) -> Result<Written, ExportError> {
+    pub(in crate::runtime) fn finish(
+        mut self,
+        path: String,
+        rows: Option<u64>,
+    ) -> Result<Written, ExportError> {
         let at = |source| ExportError::io("write", Path::new(&path), source);
         self.out.flush().map_err(at)?;
         self.out.get_ref().sync_all().map_err(at)?;
@@ -64,7 +68,7 @@ impl Write for Hashed {
 }
 
 /// Writes a small text file whole.
-pub(super) fn write_text(root: &Path, path: &str, text: &str) -> Result<Written, ExportError> {
+pub(in crate::runtime) fn write_text(root: &Path, path: &str, text: &str) -> Result<Written, ExportError> {
     let mut file = Hashed::create(&root.join(path))?;
     file.write_all(text.as_bytes()).map_err(|source| ExportError::io("write", Path::new(path), source))?;
     file.finish(path.to_owned(), None)

@@ -12,7 +12,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 /// The manifest's file name.
-pub(super) const MANIFEST: &str = "manifest.json";
+pub(in crate::runtime) const MANIFEST: &str = "manifest.json";
 
 /// The field that says that prompts of the run were still to be worked on.
 pub(super) const PARTIAL: &str = "partial";
@@ -27,7 +27,7 @@ pub(super) fn is_finished(dataset: &Path) -> bool {
 const UNSEALED: &str = "\"manifest_sha256\": \"\"";
 
 /// The manifest's text.
-pub(super) fn manifest(about: Map<String, Json>, files: &[Written]) -> String {
+pub(in crate::runtime) fn manifest(about: Map<String, Json>, files: &[Written]) -> String {
     let sorted: BTreeMap<&str, &Written> = files.iter().map(|file| (file.path.as_str(), file)).collect();
     let list: Map<String, Json> = sorted
         .into_iter()

@@ -9,14 +9,14 @@
 
 mod card;
 mod config_writer;
-mod files;
+pub(in crate::runtime) mod files;
 mod forms;
-mod manifest;
-mod near_duplicates;
+pub(in crate::runtime) mod manifest;
+pub(in crate::runtime) mod near_duplicates;
 mod parquet;
 mod pipeline;
 mod previous_splits;
-mod staging;
+pub(in crate::runtime) mod staging;
 mod stats;
 
 pub use manifest::{Finding, Verified, verify};
@@ -77,7 +77,7 @@ pub enum ExportError {
 }
 
 impl ExportError {
-    pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
+    pub(in crate::runtime) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { doing, path: path.to_owned(), source }
     }
 }

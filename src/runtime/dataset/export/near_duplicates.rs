@@ -4,7 +4,7 @@
 
 use super::ExportError;
 use crate::pure::text::minhash::{BANDS, Signature};
-use crate::runtime::dataset::splits::Gather;
+use crate::runtime::dataset::splits::Unite;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const FOLLOWED: usize = 64;
 
 /// Signatures of distinct prompts, on disk.
-pub(super) struct Near {
+pub(in crate::runtime) struct Near {
     dir: PathBuf,
     signatures: BufWriter<File>,
     bands: Vec<BufWriter<File>>,
@@ -22,7 +22,7 @@ pub(super) struct Near {
 
 impl Near {
     /// No prompt yet; the files go into a folder of their own in `staging`.
-    pub(super) fn create(staging: &Path) -> Result<Self, ExportError> {
+    pub(in crate::runtime) fn create(staging: &Path) -> Result<Self, ExportError> {
         let dir = staging.join("near");
         std::fs::create_dir(&dir).map_err(|e| ExportError::io("create", &dir, e))?;
         let create = |path: PathBuf| {
@@ -35,8 +35,16 @@ impl Near {
     }
 
     /// Adds a prompt by its number and its words. A prompt without words is near to none.
-    pub(super) fn add(&mut self, number: u32, text: &str) -> Result<(), ExportError> {
-        let Some(signature) = Signature::of(text) else { return Ok(()) };
+    pub(in crate::runtime) fn add(&mut self, number: u32, text: &str) -> Result<(), ExportError> {
+        Signature::of(text).map_or(Ok(()), |signature| self.add_signature(number, &signature))
+    }
+
+    /// Adds a text by its number and its signature.
+    pub(in crate::runtime) fn add_signature(
+        &mut self,
+        number: u32,
+        signature: &Signature,
+    ) -> Result<(), ExportError> {
         let at = |e| ExportError::io("write", &self.dir, e);
         self.signatures.write_all(&signature.to_bytes()).map_err(at)?;
         for (band, key) in self.bands.iter_mut().zip(signature.band_keys()) {
@@ -47,7 +55,11 @@ impl Near {
     }
 
     /// Unites the families of prompts that are at least so similar, and removes the files.
-    pub(super) fn unite(self, threshold: f64, gather: &mut Gather) -> Result<(), ExportError> {
+    pub(in crate::runtime) fn unite(
+        self,
+        threshold: f64,
+        families: &mut impl Unite,
+    ) -> Result<(), ExportError> {
         let Self { dir, mut signatures, bands, numbers } = self;
         let at = |e| ExportError::io("read", &dir, e);
         signatures.flush().map_err(at)?;
@@ -56,7 +68,7 @@ impl Near {
             file.flush().map_err(at)?;
             let keys = read_keys(&dir.join(format!("band-{band}"))).map_err(at)?;
             for run in keys.chunk_by(|(a, _), (b, _)| a == b).filter(|run| run.len() > 1) {
-                unite_run(run, &numbers, threshold, gather, &mut signatures).map_err(at)?;
+                unite_run(run, &numbers, threshold, families, &mut signatures).map_err(at)?;
             }
         }
         std::fs::remove_dir_all(&dir).map_err(|e| ExportError::io("remove", &dir, e))
@@ -86,7 +98,7 @@ fn unite_run(
     run: &[(u64, u32)],
     numbers: &[u32],
     threshold: f64,
-    gather: &mut Gather,
+    families: &mut impl Unite,
     signatures: &mut File,
 ) -> std::io::Result<()> {
     let mut met: Vec<Met> = Vec::new();
@@ -94,13 +106,13 @@ fn unite_run(
         let Some(number) = numbers.get(*slot as usize).copied() else { continue };
         let mut new = Met { number, slot: *slot, signature: None };
         for other in &mut met {
-            if gather.is_joined(other.number, number) {
+            if families.is_joined(other.number, number) {
                 continue;
             }
             if let (Some(a), Some(b)) = (other.signature(signatures)?, new.signature(signatures)?)
                 && a.similarity(b) >= threshold
             {
-                gather.unite(other.number, number);
+                families.unite(other.number, number);
             }
         }
         if met.len() < FOLLOWED {
@@ -133,7 +145,7 @@ impl Met {
 mod tests {
     use super::*;
     use crate::pure::prompt::Prompt;
-    use crate::runtime::dataset::splits::{Pins, Place, said};
+    use crate::runtime::dataset::splits::{Gather, Pins, Place, said};
     use proptest::prelude::*;
     use std::collections::{BTreeSet, HashMap};
 

@@ -10,7 +10,7 @@ use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as 
 use std::path::{Path, PathBuf};
 
 /// A folder that becomes the target when everything in it is durable.
-pub(super) struct Staging {
+pub(in crate::runtime) struct Staging {
     target: PathBuf,
     new: PathBuf,
     old: PathBuf,
@@ -21,7 +21,16 @@ pub(super) struct Staging {
 
 impl Staging {
     /// Makes an empty folder beside the target. What a crash left there is cleaned up first.
-    pub(super) fn begin(target: &Path, is_partial: bool) -> Result<Self, ExportError> {
+    pub(in crate::runtime) fn begin(target: &Path, is_partial: bool) -> Result<Self, ExportError> {
+        Self::begin_where(target, is_partial, replaceable)
+    }
+
+    /// The same, where `may_replace` says what may be replaced.
+    pub(in crate::runtime) fn begin_where(
+        target: &Path,
+        is_partial: bool,
+        may_replace: impl Fn(&Path) -> bool,
+    ) -> Result<Self, ExportError> {
         let name = target.file_name().map(|n| n.to_string_lossy().into_owned());
         let Some(name) = name else { return Err(ExportError::Occupied(target.to_owned())) };
         let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -38,7 +47,7 @@ impl Staging {
             // The last export stopped between its two renames.
             std::fs::rename(&staging.old, target).map_err(|e| ExportError::io("restore", target, e))?;
         }
-        if target.exists() && !replaceable(target) {
+        if target.exists() && !may_replace(target) {
             return Err(ExportError::Occupied(target.to_owned()));
         }
         if is_partial && is_finished(target) {
@@ -51,12 +60,12 @@ impl Staging {
     }
 
     /// The folder to write into.
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::runtime) fn path(&self) -> &Path {
         &self.new
     }
 
     /// Puts the folder in the target's place.
-    pub(super) fn commit(mut self) -> Result<(), ExportError> {
+    pub(in crate::runtime) fn commit(mut self) -> Result<(), ExportError> {
         let rename =
             |from: &Path, to: &Path| std::fs::rename(from, to).map_err(|e| ExportError::io("rename", to, e));
         if self.target.exists() {

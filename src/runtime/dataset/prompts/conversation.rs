@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 /// Why a value is not a prompt: a reason code and what happened, without the prompt's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::runtime::dataset) struct BadPrompt {
+pub(in crate::runtime) struct BadPrompt {
     pub(in crate::runtime::dataset) reason: Reason,
-    pub(in crate::runtime::dataset) detail: String,
+    pub(in crate::runtime) detail: String,
 }
 
 impl BadPrompt {
@@ -112,7 +112,7 @@ fn first_turn(column: &str, items: &[Value]) -> Result<Message, BadPrompt> {
     }
 }
 
-pub(super) fn message(value: &Value) -> Result<Message, BadPrompt> {
+pub(in crate::runtime) fn message(value: &Value) -> Result<Message, BadPrompt> {
     let bad = |detail: String| BadPrompt::new(Reason::BadMessage, detail);
     let Value::Object(fields) = value else {
         return Err(bad(format!("a message is {}, not an object", type_name(value))));
@@ -169,7 +169,7 @@ fn text_of(fields: &Map<String, Value>, name: &str) -> Result<String, BadPrompt>
 
 /// The turns of a text in the form `\n\nHuman: … \n\nAssistant: …`; `None` when it is not in that form. A question
 /// that merely begins with the word "Human:" is not.
-pub(super) fn transcript(text: &str) -> Option<Vec<Message>> {
+pub(in crate::runtime) fn transcript(text: &str) -> Option<Vec<Message>> {
     const HUMAN: &str = "\n\nHuman:";
     const ASSISTANT: &str = "\n\nAssistant:";
     let body = text.trim_start().strip_prefix("Human:")?;

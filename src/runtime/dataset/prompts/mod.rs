@@ -30,6 +30,7 @@ mod sample;
 pub(crate) use column::Columns;
 pub use column::PROMPT_COLUMNS;
 pub(super) use conversation::{BadPrompt, of_value};
+pub(in crate::runtime) use conversation::{message, transcript};
 pub use responses::RESPONSE_COLUMNS;
 pub(crate) use sample::{Picked, RepeatFilter};
 

@@ -10,26 +10,45 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 pub(super) struct Plain {
     pub(super) read: Box<dyn BufRead + Send>,
     pub(super) head: Vec<u8>,
-    /// Whether the stream was compressed.
-    pub(super) compressed: bool,
+    /// How the stream was compressed.
+    pub(super) compression: Compression,
+}
+
+/// How a file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// It is not.
+    None,
+    /// gzip.
+    Gzip,
+    /// zstd.
+    Zstd,
+}
+
+/// The bytes of a file, decompressed and without a byte order mark, and how they were compressed.
+pub(in crate::runtime) fn raw_lines(
+    read: Box<dyn Read + Send>,
+) -> io::Result<(Box<dyn BufRead + Send>, Compression)> {
+    plain(read).map(|plain| (plain.read, plain.compression))
 }
 
 /// Undoes compression and a byte order mark.
 pub(super) fn plain(read: Box<dyn Read + Send>) -> io::Result<Plain> {
     let (head, read) = peek(read)?;
-    let (read, compressed): (Box<dyn Read + Send>, bool) = if head.starts_with(b"\x1f\x8b") {
-        (Box::new(flate2::read::MultiGzDecoder::new(read)), true)
+    let (read, compression): (Box<dyn Read + Send>, Compression) = if head.starts_with(b"\x1f\x8b") {
+        (Box::new(flate2::read::MultiGzDecoder::new(read)), Compression::Gzip)
     } else if head.starts_with(b"\x28\xb5\x2f\xfd") {
-        (Box::new(zstd::stream::read::Decoder::new(read)?), true)
+        (Box::new(zstd::stream::read::Decoder::new(read)?), Compression::Zstd)
     } else {
-        (read, false)
+        (read, Compression::None)
     };
-    let (mut head, mut read) = if compressed { peek(read)? } else { (head, read) };
+    let is_plain = compression == Compression::None;
+    let (mut head, mut read) = if is_plain { (head, read) } else { peek(read)? };
     if head.starts_with(BOM) {
         head.drain(..BOM.len());
         read.read_exact(&mut [0; BOM.len()])?;
     }
-    Ok(Plain { read: Box::new(BufReader::with_capacity(HEAD, read)), head, compressed })
+    Ok(Plain { read: Box::new(BufReader::with_capacity(HEAD, read)), head, compression })
 }
 
 fn peek(mut read: Box<dyn Read + Send>) -> io::Result<(Vec<u8>, Box<dyn Read + Send>)> {

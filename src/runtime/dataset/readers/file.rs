@@ -1,6 +1,6 @@
 //! One file of rows: found, looked into, then read.
 
-use super::bytes::{Plain, plain};
+use super::bytes::{Compression, Plain, plain};
 use super::delimited::Delimited;
 use super::detect_format::{Kind, decide};
 use super::json_array::JsonArray;
@@ -362,7 +362,9 @@ fn reader(
         }
         Kind::Parquet => {
             let file = match path {
-                Some(path) if !plain.compressed => fs::File::open(path).map_err(broken)?,
+                Some(path) if plain.compression == Compression::None => {
+                    fs::File::open(path).map_err(broken)?
+                }
                 _ => spool(plain.read).map_err(broken)?,
             };
             let rows = ParquetRows::open(file, max_bytes)

@@ -16,6 +16,8 @@ mod lines;
 mod parquet;
 mod source;
 
+pub use bytes::Compression;
+pub(in crate::runtime) use bytes::raw_lines;
 pub use detect_format::Kind;
 pub use error::OpenError;
 pub use file::{File, FileRows};

@@ -1,0 +1,17 @@
+//! What is wrong with the rows of a dataset, whoever made it: codes for single rows, and figures of the whole set.
+//!
+//! Pure: it reads no file and asks no model. `runtime::audit` reads the rows and says what they are rows of.
+
+mod code;
+mod item;
+mod report;
+mod secrets;
+mod shape;
+mod shortcut;
+
+pub use code::{Code, CodeSet, Cuts, Name};
+pub use item::{Cut, Found, Item, Reply, findings, findings_detail};
+pub use report::{AuditReport, CodeReport, PLACES, Tallies};
+pub use secrets::{Secret, secrets_in};
+pub use shape::Shape;
+pub use shortcut::{Shortcut, ShortcutSample};

@@ -1,0 +1,241 @@
+//! `amend audit` over planted faults: each is found, clean rows are left in peace, kept rows keep their bytes.
+
+use crate::support::Scratch;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+
+/// A clean pair, different for every number.
+fn pair(n: usize) -> Value {
+    let things = ["bread", "soap", "paper", "cheese", "glass", "bricks", "rope", "candles", "ink", "felt"];
+    let places = [
+        "at home",
+        "in a village",
+        "on a boat",
+        "by hand",
+        "in the old days",
+        "without machines",
+        "for a fair",
+    ];
+    let (thing, place) = (things[n % 10], places[n / 10 % 7]);
+    let steps = [
+        "weigh what you need",
+        "heat the water",
+        "stir until it is even",
+        "let it rest",
+        "press out the air",
+        "dry it in the shade",
+    ];
+    let step = |at: usize| steps[(n / 70 + at) % 6];
+    json!({
+        "prompt": format!("How was {thing} number {n} made {place}?"),
+        "chosen": format!("For {thing} {n} you first {}, then you {} and {}, and in the end you {} {place}.", step(0), step(1), step(2), step(3)),
+        "rejected": format!("People had {thing} {n} {place}; nobody wrote down how, but they {} and hoped for the best.", step(4)),
+    })
+}
+
+/// So many clean pairs; each fault replaces the pair at its place.
+fn lines(count: usize, faults: &[(usize, Value)]) -> String {
+    let mut out = String::new();
+    for n in 0..count {
+        let row = faults.iter().find(|(at, _)| *at == n).map_or_else(|| pair(n), |(_, row)| row.clone());
+        let _ = writeln!(out, "{row}");
+    }
+    out
+}
+
+fn with(n: usize, column: &str, text: &str) -> (usize, Value) {
+    let mut row = pair(n);
+    row[column] = json!(text);
+    (n, row)
+}
+
+fn rows(out: &str) -> Vec<Value> {
+    let parsed = out.lines().filter(|line| line.starts_with("{\"place\"")).map(serde_json::from_str);
+    parsed.collect::<Result<_, _>>().expect("JSON lines")
+}
+
+#[test]
+fn every_planted_fault_is_found_at_its_place_and_nothing_else() {
+    let scratch = Scratch::new();
+    let refusal = "I'm sorry, but I can't help with that request.";
+    let long = "word ".repeat(40);
+    let key = format!("The key is ghp_{}.", "aB3".chars().cycle().take(36).collect::<String>());
+    let text = |n: usize, column: &str| pair(n)[column].as_str().expect("a text").to_owned();
+    let faults = vec![
+        ("empty", with(3, "chosen", "")),
+        ("equal", with(10, "rejected", &text(10, "chosen"))),
+        ("too-close", with(17, "rejected", &text(17, "chosen").to_uppercase())),
+        ("chosen-refuses", with(24, "chosen", refusal)),
+        ("rejected-refuses", with(31, "rejected", refusal)),
+        ("length-ratio", with(38, "rejected", "No.")),
+        ("error-text", with(45, "chosen", "Error code: 429 - {'error': {'message': 'Rate limit reached'}}")),
+        ("preamble", with(52, "chosen", &format!("Here is the revised response:\n\n{}", text(52, "chosen")))),
+        ("sentinel", with(59, "chosen", "N/A")),
+        ("think-tag", with(66, "chosen", &format!("<think>let me see</think>{}", text(66, "chosen")))),
+        ("role-tag", with(73, "chosen", &format!("{}<|im_end|>", text(73, "chosen")))),
+        (
+            "truncation-signs",
+            with(80, "chosen", "For bread 80 you first weigh what you need, then you heat the"),
+        ),
+        (
+            "language-change",
+            with(
+                87,
+                "chosen",
+                "Zuerst wiegt man das Mehl ab, dann gibt man warmes Wasser dazu und knetet alles gut durch.",
+            ),
+        ),
+        ("secret", with(94, "chosen", &format!("{} {key}", text(94, "chosen")))),
+        ("control", with(101, "chosen", &format!("{}\u{202e}", text(101, "chosen")))),
+        ("duplicate", (115, pair(108))),
+        (
+            "cut-equal@512",
+            (122, {
+                let same = "The same beginning stands in both. ".repeat(80);
+                json!({ "prompt": text(122, "prompt"), "chosen": format!("{same} One end, of bread and of butter. {long}"), "rejected": format!("{same} Another end, without any of it.") })
+            }),
+        ),
+    ];
+    let planted: Vec<(usize, Value)> = faults.iter().map(|(_, fault)| fault.clone()).collect();
+    scratch.write("pairs.jsonl", lines(700, &planted));
+    let done = scratch.run(&["audit", "pairs.jsonl", "--rows"]).code(0);
+    let found = rows(&done.out);
+    for (code, (at, _)) in &faults {
+        let place = format!("pairs.jsonl:{}", at + 1);
+        let row = found.iter().find(|row| row["place"] == place.as_str());
+        let codes = row.map_or(Value::Null, |row| row["codes"].clone());
+        assert!(
+            codes.as_array().is_some_and(|codes| codes.contains(&json!(code))),
+            "{code} at {place}: {codes}"
+        );
+    }
+    // The clean rows are made by one pattern, so some of them are near to others.
+    let is_near = |row: &&Value| row["codes"] == json!(["near-duplicate"]);
+    let line = |row: &Value| {
+        let place = row["place"].as_str().expect("a place");
+        place.rsplit(':').next().unwrap_or_default().parse::<usize>().expect("a line")
+    };
+    let found_at = found.iter().filter(|row| !is_near(row)).map(line);
+    let others: Vec<usize> =
+        found_at.filter(|found| !planted.iter().any(|(at, _)| at + 1 == *found)).collect();
+    assert!(others.is_empty(), "clean rows with a finding: {others:?}");
+    let secret = found.iter().find(|row| row["place"] == "pairs.jsonl:95").expect("a key");
+    assert_eq!(secret["detail"]["secret"][0]["kind"], "GitHub token");
+    assert!(!done.out.contains("ghp_") && !done.out.contains('\u{202e}'), "raw text on the screen");
+}
+
+#[test]
+fn dropped_and_kept_rows_add_up_and_kept_ones_keep_their_bytes() {
+    let scratch = Scratch::new();
+    let text = lines(60, &[with(5, "chosen", ""), (20, pair(10))]) + "not json\n\n";
+    // Bytes that a writer would not give back: spaces, an escape, a number in another form.
+    let odd = "{ \"prompt\" : \"A \\u00e9 \",  \"chosen\": \"Yes, with \\/ of it all, and more.\", \"rejected\": \"No idea of any of it.\", \"n\": 1.50e1 }\n";
+    let whole = format!("{odd}{text}");
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gz.write_all(whole.as_bytes()).expect("bytes");
+    scratch.write("p.jsonl.gz", gz.finish().expect("a file"));
+    let args = ["audit", "p.jsonl.gz", "--drop", "empty,duplicate", "--out", "kept"];
+    let done = scratch.run(&args).code(1);
+    assert!(done.err.contains("59 rows kept, 3 dropped"), "{}", done.err);
+    let mut kept = String::new();
+    let bytes = std::fs::read(scratch.path("kept/p.jsonl.gz")).expect("a file");
+    flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut kept).expect("text");
+    let expected: Vec<&str> =
+        whole.lines().enumerate().filter(|(n, _)| ![6, 21, 61].contains(n)).map(|(_, line)| line).collect();
+    assert_eq!(
+        kept.lines().collect::<Vec<_>>(),
+        expected.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>()
+    );
+    let dropped = std::fs::read_to_string(scratch.path("kept/dropped.jsonl")).expect("a list");
+    let codes: Vec<String> = dropped
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["codes"].to_string())
+        .collect();
+    assert_eq!(codes, ["[\"empty\"]", "[\"duplicate\"]", "[\"bad-row\"]"]);
+    scratch.run(&["verify", "kept"]).code(0);
+
+    // The same again replaces it, and gives the same bytes; a folder of somebody's is left alone.
+    let before = std::fs::read(scratch.path("kept/audit.json")).expect("a report");
+    scratch.run(&args).code(1);
+    assert_eq!(std::fs::read(scratch.path("kept/audit.json")).expect("a report"), before);
+    scratch.write("mine/letter.txt", "dear");
+    let done = scratch.run(&["audit", "p.jsonl.gz", "--drop", "empty", "--out", "mine"]).code(2);
+    assert!(done.err.contains("left alone"), "{}", done.err);
+    assert!(scratch.path("mine/letter.txt").exists());
+}
+
+#[test]
+fn csv_rows_of_several_lines_are_kept_as_they_are() {
+    let scratch = Scratch::new();
+    let csv = "prompt,response\r\n\"Two\nlines?\",\"Yes, \"\"two\"\" of them, as you see.\"\r\nEmpty?,\r\nLast one?,It is the last one of them all.\r\n";
+    scratch.write("q.csv", csv);
+    scratch.run(&["audit", "q.csv", "--drop", "empty", "--out", "kept"]).code(0);
+    let kept = std::fs::read_to_string(scratch.path("kept/q.csv")).expect("a file");
+    assert_eq!(kept, csv.replace("Empty?,\r\n", ""));
+}
+
+#[test]
+fn leaks_contradictions_and_many_answers_are_between_rows() {
+    let scratch = Scratch::new();
+    let mut swapped = pair(4);
+    swapped["chosen"] = pair(4)["rejected"].clone();
+    swapped["rejected"] = pair(4)["chosen"].clone();
+    scratch.write("train.jsonl", lines(30, &[(9, swapped)]));
+    scratch.write("test.jsonl", format!("{}\n{}\n", pair(7), pair(500)));
+    scratch.write("bench.jsonl", json!({ "prompt": pair(12)["prompt"] }).to_string() + "\n");
+    let done =
+        scratch.run(&["audit", "train.jsonl", "test.jsonl", "--holdout", "bench.jsonl", "--rows"]).code(0);
+    let named = |code: &str| {
+        let has = |row: &&Value| row["codes"].as_array().is_some_and(|codes| codes.contains(&json!(code)));
+        rows(&done.out)
+            .iter()
+            .filter(has)
+            .map(|row| row["place"].as_str().expect("a place").to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(named("contradicts"), ["train.jsonl:5", "train.jsonl:10"]);
+    assert_eq!(named("split-leak"), ["train.jsonl:8", "test.jsonl:1"]);
+    assert_eq!(named("duplicate"), ["test.jsonl:1"]);
+    assert_eq!(named("holdout-leak"), ["train.jsonl:13"]);
+}
+
+#[test]
+fn what_is_asked_wrongly_is_said() {
+    let scratch = Scratch::new();
+    scratch.write("p.jsonl", lines(5, &[]));
+    let says = |args: &[&str], words: &str| {
+        let done = scratch.run(&[&["audit", "p.jsonl"], args].concat()).code(2);
+        assert!(done.err.contains(words), "{args:?}: {}", done.err);
+    };
+    says(&["--drop", "equals", "--out", "o"], "did you mean `equal`?");
+    says(&["--drop", "shortcut", "--out", "o"], "a figure of the whole set");
+    says(&["--drop", "equal"], "give `--out DIR`");
+    says(&["--fail-on", "equal"], "CODE>SHARE");
+    says(&["--hazard", "topic"], "no column `topic`");
+    scratch.write("odd.jsonl", "{\"a\": 1, \"b\": \"x\"}\n");
+    let done = scratch.run(&["audit", "odd.jsonl"]).code(2);
+    assert!(done.err.contains("there are `a`, `b`"), "{}", done.err);
+    // A limit that is met, and one that is not.
+    let done = scratch.run(&["audit", "p.jsonl", "--fail-on", "empty>0"]).code(0);
+    assert!(done.out.contains("nothing was found in any row"), "{}", done.out);
+    scratch.write("e.jsonl", lines(5, &[with(1, "chosen", "")]));
+    scratch.run(&["audit", "e.jsonl", "--fail-on", "empty>0.1"]).code(1);
+}
+
+#[test]
+fn hostile_rows_are_counted_and_reach_no_terminal() {
+    let scratch = Scratch::new();
+    let mut bytes = lines(3, &[]).into_bytes();
+    bytes.extend_from_slice(b"{\"prompt\": \"a\x1b]0;x\x07\", \"chosen\": \"b \\u001b[2J of it all\", \"rejected\": \"c of something else\"}\n");
+    bytes.extend_from_slice(b"{\"prompt\": \"\xff\xfe\", \"chosen\": \"b\", \"rejected\": \"c\"}\n");
+    bytes.extend_from_slice(b"{\"prompt\": \"x\", \"chosen\": \"lone \\ud800 half of a sign\", \"rejected\": \"c of something else\"}\n");
+    bytes.extend_from_slice(format!("{{\"prompt\": \"{}\"}}\n", "y".repeat(17 << 20)).as_bytes());
+    scratch.write("h.jsonl", bytes);
+    let done = scratch.run(&["audit", "h.jsonl", "--rows"]).code(1);
+    assert!(!done.out.contains('\u{1b}') && !done.err.contains('\u{1b}'));
+    let report: Vec<&str> =
+        done.out.lines().filter(|line| line.starts_with("bad-row") || line.starts_with("control")).collect();
+    assert_eq!(report.len(), 2, "{}", done.out);
+    assert!(done.out.contains("h.jsonl:5") && done.out.contains("h.jsonl:7"), "{}", done.out);
+}
