@@ -16,8 +16,8 @@ use crate::pure::text::short_count;
 use crate::runtime::dataset::export::{ExportError, Report};
 use crate::runtime::engine::{self, Event, EventBus, Finished, Summary};
 use crate::runtime::journal::Reader;
-use crate::runtime::project::FrozenRun;
 use crate::runtime::project::Project;
+use crate::runtime::project::{FrozenRun, rejects_by_reason};
 use crate::runtime::project::{ProjectError, RunDir};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -190,7 +190,7 @@ fn told(finished: &Finished, made: Option<&Made>, reader: &Reader, dir: &RunDir,
         let _ =
             writeln!(out, "  {} of {} verdicts undecided ({share:.0} %)", verdicts.undecided, verdicts.asked);
     }
-    for (reason, n) in reject_reasons::counted(reader).unwrap_or_default() {
+    for (reason, n) in rejects_by_reason(reader).unwrap_or_default() {
         let _ = writeln!(out, "  {n:>7} rejected: {}", crate::pure::text::printable(reason.as_str()));
         let _ = writeln!(out, "{}", reject_reasons::next_step(&reason, 10, style));
     }
@@ -246,7 +246,7 @@ fn outcome(finished: &Finished, dir: &RunDir) -> Result<ExitCode, Failure> {
         return Err(if failure.kind == Kind::Usage { failure } else { failure.hint(hint) });
     }
     let reader = Reader::open(&dir.path).map_err(|error| journal_failure(&error))?;
-    let reasons = reject_reasons::counted(&reader).map_err(|error| journal_failure(&error))?;
+    let reasons = rejects_by_reason(&reader).map_err(|error| journal_failure(&error))?;
     let failed = reasons.into_keys().any(|reason| reason != Reason::Duplicate);
     Ok(ExitCode::from(u8::from(failed)))
 }

@@ -13,7 +13,7 @@ use crate::pure::text::short_count;
 use crate::pure::text::{one_line, printable, printable_json};
 use crate::runtime::journal::{Found, OutlineRow, Reader};
 use crate::runtime::journal::{Outline, Row};
-use crate::runtime::project::{FrozenRun, RunDir};
+use crate::runtime::project::{FrozenRun, RunDir, rejects_by_reason};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -167,7 +167,7 @@ fn show_run(reader: &Reader, dir: &RunDir, as_json: bool, style: Style) -> Resul
     let counts = reader.counts().map_err(|error| journal_failure(&error))?;
     let mut totals = Totals::default();
     for_each_outline(reader, |row| totals.add(&row.outline))?;
-    let reasons = reject_reasons::counted(reader).map_err(|error| journal_failure(&error))?;
+    let reasons = rejects_by_reason(reader).map_err(|error| journal_failure(&error))?;
     // Made anew rather than read: what is stored may be of before the last change.
     let judged = FrozenRun::open(&dir.path)?.report(reader)?;
     if as_json {

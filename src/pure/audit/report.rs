@@ -4,6 +4,7 @@ use super::code::{Cuts, Name};
 use super::item::{Found, Item};
 use super::shape::Shape;
 use super::shortcut::Shortcut;
+use crate::pure::reports::page::{Bar, Bars, Body, Page, percent};
 use crate::pure::reports::statistics::{Mean, Rate, Summing};
 use crate::pure::text::{one_line, printable};
 use serde::Serialize;
@@ -251,12 +252,12 @@ impl AuditReport {
         let found: Vec<&CodeReport> = self.codes.iter().filter(|report| report.rate.count > 0).collect();
         for report in &found {
             let Rate { count, share, low, high, .. } = report.rate;
-            let percent = |share: f64| 100.0 * share;
-            let interval = format!("({:.1}–{:.1})", percent(low), percent(high));
+            let hundred = |share: f64| 100.0 * share;
+            let interval = format!("({:.1}–{:.1})", hundred(low), hundred(high));
             let figures = format!(
                 "{:<17}{count:>8}{:>7.1} %  {interval:<13}",
                 report.code,
-                percent(share.unwrap_or_default())
+                hundred(share.unwrap_or_default())
             );
             let place = report.places.first().map_or("", String::as_str);
             out.push(format!(
@@ -273,7 +274,7 @@ impl AuditReport {
 
     /// What is to be said of the whole set.
     fn whole(&self) -> Vec<String> {
-        let percent = |rate: &Rate| {
+        let told = |rate: &Rate| {
             let share = rate.share.unwrap_or_default();
             format!(
                 "{:.1} % of {} ({:.1}–{:.1})",
@@ -286,11 +287,11 @@ impl AuditReport {
         let mut out = Vec::new();
         for report in &self.refusals {
             let partly = 100.0 * report.partial.share.unwrap_or_default();
-            out.push(format!("refusals, {}: {}, {partly:.1} % partly", report.of, percent(&report.full)));
+            out.push(format!("refusals, {}: {}, {partly:.1} % partly", report.of, told(&report.full)));
         }
         if let Some(bias) = self.length_bias.as_ref().filter(|bias| bias.chosen_longer.of > 0) {
             let telling = if bias.cohens_d.abs() >= LONGER { ": length-bias" } else { "" };
-            out.push(format!("the longer reply is chosen in {}", percent(&bias.chosen_longer)));
+            out.push(format!("the longer reply is chosen in {}", told(&bias.chosen_longer)));
             out.push(format!("  Cohen's d of the lengths {:+.2}{telling}", bias.cohens_d));
         }
         if let Some(shortcut) = &self.shortcut {
@@ -313,6 +314,38 @@ impl AuditReport {
             out.push(one_line(&printable(&line), 80));
         }
         out
+    }
+
+    /// The report as a page.
+    pub fn page(&self) -> Page {
+        let lead = vec![format!("{} rows, read as {}. Intervals are at 95 %.", self.rows, self.shape)];
+        let mut page = Page { title: "Audit".into(), lead, sections: Vec::new() };
+        let found = self.codes.iter().filter(|report| report.rate.count > 0);
+        let bars = |report: &CodeReport| Bars {
+            label: report.code.clone(),
+            bars: vec![Bar::of_rate("", &report.rate)],
+        };
+        page.add(
+            "Rows with a finding",
+            "The share of the rows that have each code.",
+            Body::Bars(found.clone().map(bars).collect()),
+        );
+        let refusals = self.refusals.iter().map(|report| Bars {
+            label: report.of.to_owned(),
+            bars: vec![Bar::of_rate("wholly", &report.full), Bar::of_rate("in part", &report.partial)],
+        });
+        page.add("Refusals", "Replies that refuse, by their words.", Body::Bars(refusals.collect()));
+        page.add("The whole set", "", Body::Lines(self.whole()));
+        let cells = self.cells.iter().map(|cell| {
+            let refused = cell.refused.share.map_or_else(String::new, percent);
+            vec![cell.hazard.clone(), cell.language.clone(), cell.rows.to_string(), refused]
+        });
+        let head = ["hazard", "language", "rows", "refused"].map(str::to_owned).to_vec();
+        page.add("Rows by hazard and language", "", Body::Table(head, cells.collect(), 2));
+        let places = found.map(|report| vec![report.code.clone(), report.places.join(", ")]);
+        let head = ["code", "first places"].map(str::to_owned).to_vec();
+        page.add("Where to look", "", Body::Table(head, places.collect(), 2));
+        page
     }
 
     /// The report in Markdown.

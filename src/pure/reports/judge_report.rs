@@ -5,6 +5,7 @@
 //! with the number of prompts.
 
 use super::examination::Examination;
+use super::refusals_seen::{RefusalSums, RefusalsSeen};
 use super::statistics::{Mean, Rate, Summing};
 use crate::pure::call::Role;
 use crate::pure::constitution::Constitution;
@@ -53,6 +54,8 @@ pub struct JudgeReport {
     pub screening: Screening,
     /// Drafts first, then the response of each round.
     pub by_round: Vec<RoundReport>,
+    /// How often drafts and final responses refuse.
+    pub refusals: RefusalsSeen,
     /// Calls that gave nothing usable, by role and cause, most often first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<CallFailure>,
@@ -180,6 +183,7 @@ struct Sums {
     screen_missed: (u64, u64),
     screen_needless: (u64, u64),
     rounds: Vec<RoundSums>,
+    refusals: RefusalSums,
     failures: BTreeMap<(Role, Reason, String), u64>,
     substitutes: BTreeSet<Substitute>,
 }
@@ -269,6 +273,7 @@ impl Sums {
         self.add_screening(transcript);
         transcript.revisions.iter().for_each(|revision| self.add_revision(revision, transcript));
         self.add_rounds(transcript);
+        self.refusals.add(transcript);
         transcript.failures.iter().for_each(|failure| self.add_failure(failure));
         self.substitutes.extend(transcript.substitutes.iter().cloned());
     }
@@ -433,6 +438,7 @@ impl Sums {
             undoes,
             screening: Screening { missed: rate(self.screen_missed), needless: rate(self.screen_needless) },
             by_round: self.rounds.into_iter().map(RoundSums::finish).collect(),
+            refusals: self.refusals.finish(),
             failures: most_frequent(self.failures),
             substitutes: self.substitutes.into_iter().collect(),
         }

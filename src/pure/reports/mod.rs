@@ -12,5 +12,8 @@ pub mod examination;
 pub mod judge_report;
 pub mod judge_report_text;
 pub mod multiple_choice;
+pub mod page;
 pub mod refusal_rates;
+pub mod refusals_seen;
+pub mod run_page;
 pub mod statistics;

@@ -69,6 +69,7 @@ pub fn write_kept(
     let report = serde_json::to_string_pretty(&audited.report).unwrap_or_default() + "\n";
     written.push(write_text(root, "audit.json", &report)?);
     written.push(write_text(root, "audit.md", &audited.report.markdown())?);
+    written.push(write_text(root, "audit.html", &audited.report.page().to_html())?);
     let about = Map::from_iter([
         ("made_by".to_owned(), json!(format!("amend audit {}", env!("CARGO_PKG_VERSION")))),
         ("audit".to_owned(), json!({ "kept": kept, "dropped": dropped.len() })),
@@ -98,7 +99,7 @@ fn free_name(name: &str, taken: &mut BTreeSet<String>) -> String {
     let own = Path::new(name)
         .file_name()
         .map_or_else(|| "rows".to_owned(), |name| name.to_string_lossy().replace(' ', "-"));
-    let ours = ["dropped.jsonl", "audit.json", "audit.md", MANIFEST];
+    let ours = ["dropped.jsonl", "audit.json", "audit.md", "audit.html", MANIFEST];
     let numbered = (2..).map(|n| format!("{n}-{own}"));
     let free = std::iter::once(own.clone())
         .chain(numbered)

@@ -5,12 +5,15 @@
 use super::{InputFiles, ProjectError, RunDir};
 use crate::pure::call::Role;
 use crate::pure::constitution::Constitution;
+use crate::pure::reason::Reason;
 use crate::pure::recipe::{Recipe, is_simulated};
 use crate::pure::reports::examination::Examination;
 use crate::pure::reports::judge_report::{JudgeReport, JudgeReporter};
 use crate::pure::reports::judge_report_text;
+use crate::pure::reports::run_page::run_page;
 use crate::runtime::dataset::export::{DatasetMeta, Older, Report, Transcripts, export};
-use crate::runtime::journal::Reader;
+use crate::runtime::journal::{JournalError, Reader};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What a run directory holds besides its journal.
@@ -45,13 +48,18 @@ impl FrozenRun {
         Ok(Self { dir, recipe, constitution, constitution_text, examination })
     }
 
-    /// Counts what the run's judgements are worth, and writes `report.json` and `report.md` beside its journal.
+    /// Counts what the run's judgements are worth, and writes `report.json`, `report.md` and `report.html` beside its journal.
     pub fn write_report(&self, reader: &Reader) -> Result<JudgeReport, ProjectError> {
         let report = self.report(reader)?;
         let json = serde_json::to_string_pretty(&report)
             .map_err(|error| ProjectError::Bug(format!("the report cannot be written: {error}")))?;
         self.dir.put(Path::new("report.json"), &(json + "\n"))?;
         self.dir.put(Path::new("report.md"), &judge_report_text::markdown(&report))?;
+        let name = self.dir.path.display().to_string();
+        self.dir.put(
+            Path::new("report.html"),
+            &run_page(&name, &report, &rejects_by_reason(reader)?).to_html(),
+        )?;
         Ok(report)
     }
 
@@ -91,6 +99,15 @@ pub fn judge_report(reader: &Reader, constitution: &Constitution) -> Result<Judg
         reporter.add(&transcript?);
     }
     Ok(reporter.finish())
+}
+
+/// How often each reason for a reject was met.
+pub fn rejects_by_reason(reader: &Reader) -> Result<BTreeMap<Reason, u64>, JournalError> {
+    let mut reasons = BTreeMap::new();
+    for reject in reader.rejects() {
+        *reasons.entry(reject?.reason).or_default() += 1;
+    }
+    Ok(reasons)
 }
 
 /// Whether any role is played by the simulated model, in process or served.

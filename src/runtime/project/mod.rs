@@ -22,7 +22,7 @@ mod workbench;
 pub use definition::Project;
 pub use error::{Findings, ProjectError};
 pub use examine::as_examined;
-pub use frozen_run::{FrozenRun, judge_report};
+pub use frozen_run::{FrozenRun, judge_report, rejects_by_reason};
 pub use input_files::{InputFiles, count_by_severity, files_in};
 pub use run::{RereadablePrompts, open_prompts};
 pub use run_dir::{CONSTITUTION, RECIPE, RunDir};

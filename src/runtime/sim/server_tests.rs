@@ -168,6 +168,17 @@ async fn what_is_wrong_with_a_request_is_said_as_openai_says_it() {
     check("right", "POST", path, "{", 400, "not JSON").await;
     check("right", "POST", path, "{}", 400, "missing field `messages`").await;
     check("right", "POST", path, r#"{"model":"small","messages":[]}"#, 400, "`messages` is empty").await;
+    for (field, value, says) in [
+        ("temperature", "9", "between 0 and 2"),
+        ("temperature", "-0.5", "between 0 and 2"),
+        ("max_tokens", "0", "at least 1"),
+        ("top_logprobs", "3", "needs `logprobs`"),
+        ("n", "0", "between 1 and 128"),
+    ] {
+        let body =
+            format!(r#"{{"model":"small","messages":[{{"role":"user","content":"Hi"}}],"{field}":{value}}}"#);
+        check("right", "POST", path, &body, 400, says).await;
+    }
     check("right", "POST", path, &question(1).to_string(), 404, "model_not_found").await;
     check("right", "GET", "/v1/models", "", 200, r#""id":"large""#).await;
     check("right", "GET", "/v1/nothing", "", 404, "nothing at this path").await;

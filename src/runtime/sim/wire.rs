@@ -58,6 +58,15 @@ impl Wanted {
         if wanted.top_logprobs.is_some_and(|n| n > 20) {
             return Err("`top_logprobs` must be at most 20".into());
         }
+        if wanted.top_logprobs.is_some() && wanted.logprobs != Some(true) {
+            return Err("`top_logprobs` needs `logprobs` to be true".into());
+        }
+        if wanted.temperature.is_some_and(|t| !(0.0..=2.0).contains(&t)) {
+            return Err("`temperature` must be between 0 and 2".into());
+        }
+        if wanted.max_completion_tokens.or(wanted.max_tokens) == Some(0) {
+            return Err("`max_tokens` must be at least 1".into());
+        }
         Ok(wanted)
     }
 

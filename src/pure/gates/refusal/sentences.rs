@@ -102,7 +102,8 @@ fn is_cue(line: &str) -> bool {
 
 /// Which lines belong to a letter: from a subject or salutation to the line after the closing one.
 fn letters(lines: &[&str]) -> Vec<bool> {
-    let plain: Vec<String> = lines.iter().map(|line| plain(line)).collect();
+    // A letter begins and ends with short lines; of a long one its beginning tells whether it is a subject.
+    let plain: Vec<String> = lines.iter().map(|line| plain(beginning(line))).collect();
     let mut within = vec![false; lines.len()];
     // From the end, so that the next closing line is known without a search.
     let mut closing = None;
@@ -128,6 +129,12 @@ fn letters(lines: &[&str]) -> Vec<bool> {
         at = end + 1;
     }
     within
+}
+
+/// The beginning of a line, longer than any salutation.
+fn beginning(line: &str) -> &str {
+    const LONGER_THAN_ANY: usize = 200;
+    line.char_indices().nth(LONGER_THAN_ANY).and_then(|(end, _)| line.get(..end)).unwrap_or(line)
 }
 
 fn salutes(plain: &str, line: &str) -> bool {
@@ -258,7 +265,8 @@ fn split(line: &str, item: bool, out: &mut Vec<Sentence>) {
 
 /// The plain form of a sentence. Cheap, and the same for every way of typing the same words.
 pub(super) fn plain(text: &str) -> String {
-    let folded = normalise(text);
+    // Blanks are gone either way, so ASCII needs no more than lower case.
+    let folded = if text.is_ascii() { text.to_ascii_lowercase() } else { normalise(text) };
     let mut out = String::with_capacity(folded.len() + 8);
     out.push(' ');
     for word in folded.split(|c: char| c.is_whitespace() || is_punctuation(c)) {

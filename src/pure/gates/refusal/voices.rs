@@ -16,8 +16,20 @@ static MARK: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// Whether a line can begin with a mark: most texts have none, and the pattern is dear.
+fn may_have_marks(text: &str) -> bool {
+    const LONGEST: usize = 64;
+    text.lines().any(|line| {
+        let line = line.trim_start_matches([' ', '\t', '>', '*', '_', '[', '(']);
+        line.chars().take(LONGEST).any(|c| matches!(c, ':' | '：' | '\u{1F512}' | '\u{1F513}'))
+    })
+}
+
 /// What each voice says; the whole text where no mark tells voices apart.
 pub(super) fn voices(text: &str) -> Vec<&str> {
+    if !may_have_marks(text) {
+        return vec![text];
+    }
     let starts: Vec<usize> = MARK.find_iter(text).map(|mark| mark.start()).collect();
     let bounds = std::iter::once(0).chain(starts.iter().copied());
     let ends = starts.iter().copied().chain([text.len()]);
