@@ -144,7 +144,7 @@ fn draft(
         faults.push("long");
         long_prose(language, draw)
     } else if let Some(scene) = demo::scene(&asked.prompt) {
-        scene.text(world.flaw(&asked.prompt), false, draw, "")
+        scene.draft(world.flaw(&asked.prompt), draw)
     } else {
         language.prose(draw, 4 + draw.below("length", 7))
     };
@@ -213,13 +213,7 @@ fn review(
     format!("{said}{gap}Verdict: {}", verdict(key))
 }
 
-fn critique(
-    key: &str,
-    verdict: &str,
-    (response, mark): (&str, &Mark),
-    draw: &Draw,
-    long: bool,
-) -> String {
+fn critique(key: &str, verdict: &str, (response, mark): (&str, &Mark), draw: &Draw, long: bool) -> String {
     let bare = Mark::strip(response);
     let parts = sentences(bare);
     let part = parts.get(draw.below("quoted", parts.len())).copied().unwrap_or(bare);
@@ -282,7 +276,7 @@ fn revision(
             language.decline().to_owned()
         } else if let Some(scene) = demo::scene(&mark.prompt) {
             let previous = Mark::strip(response);
-            scene.text(world.flaw(&mark.prompt), world.flaw_is_mended(&next), draw, previous)
+            scene.revision(world.flaw(&mark.prompt), world.flaw_is_mended(&next), previous)
         } else {
             rewrite(Mark::strip(response), language, draw, changes)
         };

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// Which side of the line a prompt stands on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Side {
     /// An ordinary request.
@@ -75,15 +75,17 @@ struct Principle {
 #[serde(deny_unknown_fields)]
 struct File {
     principle: Vec<Principle>,
-    /// Sentences that may follow a text, by language: they tell several draws of one prompt apart.
-    closings: BTreeMap<String, Vec<String>>,
+    closings: Closings,
     scene: Vec<Scene>,
 }
+
+/// Sentences that may follow a text, by side and language: they tell several draws of one prompt apart.
+type Closings = BTreeMap<Side, BTreeMap<String, Vec<String>>>;
 
 #[derive(Debug)]
 struct Demo {
     principles: BTreeMap<String, Principle>,
-    closings: BTreeMap<String, Vec<String>>,
+    closings: Closings,
     /// By the hash of their conversation.
     scenes: BTreeMap<String, Scene>,
 }
@@ -91,7 +93,10 @@ struct Demo {
 static DEMO: LazyLock<Demo> = LazyLock::new(Demo::read);
 
 impl Demo {
-    #[expect(clippy::expect_used, reason = "the file is a constant, and the first test to touch it shows a mistake")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the file is a constant, and the first test to touch it shows a mistake"
+    )]
     fn read() -> Self {
         let file: File = toml::from_str(include_str!("demo.toml")).expect("the demo is well formed");
         Self {
@@ -110,6 +115,11 @@ pub(super) fn scene(prompt: &str) -> Option<&'static Scene> {
 /// Whether there are words about the principle, so that it is broken only where a flaw names it.
 pub(super) fn knows(principle: &str) -> bool {
     DEMO.principles.contains_key(principle)
+}
+
+/// A text, with a closing or without.
+fn closed(text: &str, closing: Option<&String>) -> String {
+    closing.map_or_else(|| text.to_owned(), |closing| format!("{text}\n\n{closing}"))
 }
 
 impl Scene {
@@ -138,24 +148,31 @@ impl Scene {
         Some(self.flaw(principle).is_some() || on.iter().any(fits))
     }
 
-    /// A text of the scene: with the flaw, with the flaw mended, or good from the start. Where it would repeat `previous`
-    /// word for word, it ends in another way.
-    pub(super) fn text(&self, flaw: Option<&Flaw>, mended: bool, draw: &Draw, previous: &str) -> String {
+    /// The closings that fit the scene.
+    fn closings(&self) -> &'static [String] {
+        let closings = DEMO.closings.get(&self.side).and_then(|by_language| by_language.get(&self.language));
+        closings.filter(|_| !self.bare).map_or(&[], Vec::as_slice)
+    }
+
+    /// The words of a draft, with the flaw or good. Most end where they end; some have a closing.
+    pub(super) fn draft(&self, flaw: Option<&Flaw>, draw: &Draw) -> String {
+        let closings = self.closings();
+        let drawn = draw.below("closing", 2 * closings.len() + 1);
+        closed(flaw.map_or(&self.draft, |flaw| &flaw.draft), closings.get(drawn))
+    }
+
+    /// The words of a revision of `previous`, which still has the flaw or is mended. They close as those before, and in
+    /// another way only where nothing else would change.
+    pub(super) fn revision(&self, flaw: Option<&Flaw>, mended: bool, previous: &str) -> String {
         let text = match flaw {
             Some(flaw) if !mended => &flaw.draft,
             Some(Flaw { revision: Some(revision), .. }) => revision,
             Some(_) | None => &self.draft,
         };
-        let none = Vec::new();
-        let closings = if self.bare { &none } else { DEMO.closings.get(&self.language).unwrap_or(&none) };
-        // The text alone is the likeliest.
-        let ways = closings.len() + 1;
-        let first = draw.below("closing", 2 * ways).saturating_sub(ways);
-        let way = |n: usize| {
-            let closing = n.checked_sub(1).and_then(|n| closings.get(n));
-            closing.map_or_else(|| text.clone(), |closing| format!("{text}\n\n{closing}"))
-        };
-        (0..ways).map(|n| way((first + n) % ways)).find(|text| text != previous).unwrap_or_else(|| way(0))
+        let closings = self.closings();
+        let now = closings.iter().position(|closing| previous.ends_with(closing.as_str()));
+        let same = closed(text, now.and_then(|now| closings.get(now)));
+        if same == previous { closed(text, closings.get(now.map_or(0, |now| now + 1))) } else { same }
     }
 
     /// What the critic says about a response to this prompt; `quote` is how a passage of it begins.
@@ -185,5 +202,137 @@ impl Scene {
                 |known| known.silent.clone(),
             ),
         }
+    }
+}
+
+/// All scenes.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = &'static Scene> {
+    DEMO.scenes.values()
+}
+
+#[cfg(test)]
+impl Scene {
+    /// The conversation.
+    pub(super) fn messages(&self) -> Vec<crate::pure::prompt::Message> {
+        use crate::pure::prompt::Message;
+        let turns = self.before.iter().chain([&self.prompt]).enumerate();
+        turns
+            .map(|(n, turn)| if n % 2 == 0 { Message::user(turn) } else { Message::assistant(turn) })
+            .collect()
+    }
+
+    /// The good draft.
+    pub(super) fn good(&self) -> &str {
+        &self.draft
+    }
+}
+
+#[cfg(test)]
+impl Flaw {
+    /// The flawed draft, the critique of it, and the revision that mends it.
+    pub(super) fn words<'a>(&'a self, scene: &'a Scene) -> [&'a str; 3] {
+        [&self.draft, &self.critique, self.revision.as_ref().unwrap_or(&scene.draft)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pure::constitution::read_built_in;
+    use crate::pure::gates::{Candidate, Verdict, changes_language, check_response, repeats_request};
+    use crate::pure::recipe::Gates;
+    use crate::pure::template::{CritiqueAsk, Templates};
+    use serde_json::Value;
+
+    #[test]
+    fn a_scene_is_labelled_as_its_seed() {
+        let seeds = |side: &str| {
+            let path = format!("{}/prompts/seeds/{side}.jsonl", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(path).unwrap();
+            text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
+        };
+        let (harmless, harmful) = (seeds("harmless"), seeds("harmful"));
+        for scene in all() {
+            let seeds = if scene.side == Side::Harmless { &harmless } else { &harmful };
+            let is_it = |seed: &&Value| {
+                let prompt = seed["prompt"].as_str().unwrap();
+                prompt == scene.prompt
+                    || !scene.before.is_empty()
+                        && scene.messages().iter().all(|m| prompt.contains(&m.content))
+            };
+            let seed = seeds.iter().find(is_it).unwrap_or_else(|| panic!("no seed: {}", scene.prompt));
+            let labels = (seed["hazard"].as_str(), seed["language"].as_str());
+            assert_eq!(labels, (Some(&*scene.hazard), Some(&*scene.language)), "{}", scene.prompt);
+        }
+    }
+
+    #[test]
+    fn the_principles_are_those_of_the_constitution() {
+        let constitution = read_built_in("harmlessness").unwrap();
+        let ids: Vec<&str> = constitution.principles.iter().map(|p| p.id.as_str()).collect();
+        let mut sorted = ids.clone();
+        sorted.sort_unstable();
+        assert_eq!(DEMO.principles.keys().map(String::as_str).collect::<Vec<_>>(), sorted);
+        for scene in all() {
+            assert!(!scene.flaws.is_empty(), "{}", scene.prompt);
+            for flaw in &scene.flaws {
+                assert!(ids.contains(&flaw.principle.as_str()), "{}", flaw.principle);
+            }
+        }
+    }
+
+    /// The passages between “ and ”.
+    fn quotes(text: &str) -> impl Iterator<Item = &str> {
+        text.split('“').skip(1).filter_map(|rest| rest.split_once('”').map(|(quote, _)| quote))
+    }
+
+    #[test]
+    fn critiques_quote_what_was_said_and_texts_pass_the_gates() {
+        let constitution = read_built_in("harmlessness").unwrap();
+        let templates = Templates::built_in();
+        for scene in all() {
+            for flaw in &scene.flaws {
+                let [flawed, critique, revision] = flaw.words(scene);
+                let name = format!("{}: {}", flaw.principle, scene.prompt);
+                assert!(quotes(critique).count() > 0, "{name}");
+                assert!(quotes(critique).all(|quote| flawed.contains(quote)), "{name}");
+                for text in [flawed, revision] {
+                    assert!(!changes_language(&scene.prompt, text), "{name}");
+                }
+                let original = Some(flawed);
+                let revised =
+                    Candidate { text: revision, original, critiques: &[critique], ..Candidate::default() };
+                assert_eq!(check_response(&revised, &Gates::default()), Verdict::Pass, "{name}");
+                let principle = constitution.principles.iter().find(|p| p.id == flaw.principle).unwrap();
+                let request = templates.critique(principle, true, CritiqueAsk::Line).unwrap();
+                let rule = principle.exceptions.iter().chain([&principle.text]).map(String::as_str);
+                for (said, response) in [(critique, flawed), (flaw.keeps.as_str(), revision)] {
+                    let known: Vec<&str> = rule.clone().chain([scene.prompt.as_str(), response]).collect();
+                    assert!(!repeats_request(said, &request, &known), "{name}: {said}");
+                }
+            }
+        }
+        for principle in &constitution.principles {
+            let request = templates.critique(principle, true, CritiqueAsk::Line).unwrap();
+            let words = &DEMO.principles[&principle.id];
+            for said in [&words.keeps, &words.silent] {
+                assert!(!repeats_request(said, &request, &[]), "{}: {said}", principle.id);
+            }
+        }
+    }
+
+    #[test]
+    fn a_revision_changes_the_closing_only_where_nothing_else_changes() {
+        let scene = all().find(|scene| scene.closings().len() == 3).unwrap();
+        let flaw = &scene.flaws[0];
+        let [one, two, _] = scene.closings() else { panic!("three closings") };
+        let with = |text: &str, closing: &str| format!("{text}\n\n{closing}");
+        let [flawed, _, mended] = flaw.words(scene);
+        assert_eq!(scene.revision(Some(flaw), true, flawed), mended);
+        assert_eq!(scene.revision(Some(flaw), true, &with(flawed, two)), with(mended, two));
+        assert_eq!(scene.revision(Some(flaw), false, flawed), with(flawed, one));
+        assert_eq!(scene.revision(Some(flaw), false, &with(flawed, one)), with(flawed, two));
+        assert_eq!(scene.revision(None, false, &with(&scene.draft, one)), with(&scene.draft, two));
     }
 }
