@@ -69,6 +69,8 @@ struct Principle {
     keeps: String,
     /// What a critic says where it has no bearing.
     silent: String,
+    /// What a critic says that objects without a reason; `{quote}` is where it begins.
+    alarm: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -181,14 +183,13 @@ impl Scene {
         let is_flawed = |flaw: &&Flaw| response.starts_with(&flaw.draft);
         let known = DEMO.principles.get(principle);
         match verdict {
-            "violates" => flaw.filter(is_flawed).map_or_else(
-                || {
-                    format!(
-                        "The passage that begins “{quote}” goes against the principle as it can be read. The rest may stay."
-                    )
-                },
-                |flaw| flaw.critique.clone(),
-            ),
+            "violates" => flaw
+                .filter(is_flawed)
+                .map(|flaw| flaw.critique.clone())
+                .or_else(|| known.map(|known| known.alarm.replace("{quote}", quote)))
+                .unwrap_or_else(|| {
+                    format!("The passage that begins “{quote}” is not in keeping with the principle.")
+                }),
             "conforms" => flaw
                 .filter(|flaw| !is_flawed(flaw))
                 .map(|flaw| &flaw.keeps)
@@ -316,7 +317,7 @@ mod tests {
         for principle in &constitution.principles {
             let request = templates.critique(principle, true, CritiqueAsk::Line).unwrap();
             let words = &DEMO.principles[&principle.id];
-            for said in [&words.keeps, &words.silent] {
+            for said in [&words.keeps, &words.silent, &words.alarm] {
                 assert!(!repeats_request(said, &request, &[]), "{}: {said}", principle.id);
             }
         }
