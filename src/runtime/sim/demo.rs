@@ -1,6 +1,6 @@
 //! A demo with real words: what the simulated model says to the shipped seed prompts that `demo.toml` knows.
 //!
-//! A [`Scene`] is one of these prompts with texts written by hand: a good draft, and [`Flaw`]s, each a draft that breaks
+//! A [`Scene`] is one of these prompts with texts written for it: a good draft, and [`Flaw`]s, each a draft that breaks
 //! one named principle, the critique that says so, and the revision that mends it. The world plants the flaw
 //! (`world.rs`), the answers take its words from here (`answer.rs`), and the mark at the end of a text carries the truth
 //! as it does everywhere. A prompt that is no scene is answered with filler (`words.rs`).
