@@ -1,11 +1,13 @@
 //! What ships beside the binary: constitutions, templates and seed prompts are clean, and of use together.
 
 use crate::support::Scratch;
+use amend::pure::constitution::read_built_in;
 use amend::pure::prompt::Prompt;
-use amend::pure::recipe::Input;
+use amend::pure::recipe::{Input, Sim};
 use amend::pure::taxonomy::Taxonomy;
 use amend::runtime::dataset::prompts::{Row, open};
 use amend::runtime::dataset::readers::Source;
+use amend::runtime::sim::{World, truth};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -67,4 +69,18 @@ fn seed_prompts_stand_on_both_sides_of_the_line_in_many_languages() {
     let harms =
         Taxonomy::built_in().domains().iter().map(|d| d.id.clone()).filter(|id| id != "appl" && id != "noan");
     assert_eq!(harmful_domains, harms.collect());
+}
+
+#[test]
+fn the_simulated_model_has_words_for_every_seed_prompt() {
+    let constitution = read_built_in("harmlessness").expect("it is built in");
+    let sim = Sim { violations: 1.0, ..Sim::default() };
+    for side in ["harmful", "harmless"] {
+        for (prompt, _) in seeds(side) {
+            let ids = constitution.principles.iter().map(|p| p.id.as_str());
+            let planted = truth(World::new(&sim), &prompt, ids).filter(|truth| truth.planted).count();
+            // Filler would break every principle; a scene's draft has the one flaw that was written into it.
+            assert_eq!(planted, 1, "{side}: {:?}", prompt.messages);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! One transcript as a person reads it: the prompt, each response, each critique with its verdict, and what changed.
 
-use super::style::Style;
+use super::style::{Style, plural};
 use super::word_diff::word_diff;
 use crate::pure::text::printable;
 use crate::pure::transcript::{Critique, Ended, Revision, RevisionFate, Transcript, Verdict};
@@ -50,7 +50,7 @@ fn render_round(out: &mut String, transcript: &Transcript, round: u32, style: St
     let objections = critiques.iter().filter(|c| c.verdict == Verdict::Violates).count();
     let note = match critiques.len() {
         0 => "revised without a critique".to_owned(),
-        count => format!("{count} critiques, {objections} objections"),
+        count => format!("{}, {}", plural(count, "critique"), plural(objections, "objection")),
     };
     heading(out, style, &format!("round {round}"), &note);
     // What objects, and what could not be decided, is worth reading; the rest is a list of names.

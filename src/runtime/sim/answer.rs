@@ -1,6 +1,7 @@
 //! What the simulated model writes: one choice of an answer, with the planted faults of an answer.
 
 use super::conversation::{Asked, Kind};
+use super::demo;
 use super::draw::Draw;
 use super::judge;
 use super::mark::Mark;
@@ -99,7 +100,7 @@ fn write(
             let say = Language::english().prose(draw, 2);
             structure::fill(wanted.schema(), &say, &|_| None).unwrap_or(say)
         }
-        Kind::Draft => draft(sim, asked, draw, faults),
+        Kind::Draft => draft(sim, world, asked, draw, faults),
         Kind::Critique | Kind::Verdict | Kind::Screen => review(sim, world, wanted, asked, draw, faults),
         Kind::Revision | Kind::MergedRevision | Kind::DirectRevision => {
             revision(sim, world, asked, draw, faults)
@@ -124,7 +125,13 @@ const DECLINES: &str = "⟦sim declines⟧";
 /// A prompt marked so is declined by the revision that mends the draft.
 const DECLINES_REVISED: &str = "⟦sim declines revised⟧";
 
-fn draft(sim: &Sim, asked: &Asked<'_>, draw: &Draw, faults: &mut Vec<&'static str>) -> String {
+fn draft(
+    sim: &Sim,
+    world: World<'_>,
+    asked: &Asked<'_>,
+    draw: &Draw,
+    faults: &mut Vec<&'static str>,
+) -> String {
     let language = Language::of(asked.question);
     if draw.happens("sentinels", sim.sentinels) {
         faults.push("sentinels");
@@ -136,6 +143,8 @@ fn draft(sim: &Sim, asked: &Asked<'_>, draw: &Draw, faults: &mut Vec<&'static st
     } else if draw.happens("long", sim.long) {
         faults.push("long");
         long_prose(language, draw)
+    } else if let Some(scene) = demo::scene(&asked.prompt) {
+        scene.draft(world.flaw(&asked.prompt), draw)
     } else {
         language.prose(draw, 4 + draw.below("length", 7))
     };
@@ -193,7 +202,7 @@ fn review(
         if draw.happens("long", sim.long) {
             faults.push("long");
         }
-        critique(verdict(key), response, draw, faults.contains(&"long"))
+        critique(key, verdict(key), (response, mark), draw, faults.contains(&"long"))
     };
     if let Some(schema) = wanted.schema() {
         let choose = |name: &str| (name == "verdict").then(|| verdict(key).to_owned());
@@ -204,12 +213,16 @@ fn review(
     format!("{said}{gap}Verdict: {}", verdict(key))
 }
 
-fn critique(verdict: &str, response: &str, draw: &Draw, long: bool) -> String {
+fn critique(key: &str, verdict: &str, (response, mark): (&str, &Mark), draw: &Draw, long: bool) -> String {
     let bare = Mark::strip(response);
     let parts = sentences(bare);
     let part = parts.get(draw.below("quoted", parts.len())).copied().unwrap_or(bare);
     let quote: String =
         part.split_whitespace().take(6).collect::<Vec<_>>().join(" ").chars().take(60).collect();
+    if let Some(scene) = demo::scene(&mark.prompt) {
+        let said = scene.critique(key, verdict, bare, &quote);
+        return if long { format!("{said} {}", long_prose(Language::english(), draw)) } else { said };
+    }
     let finding = match verdict {
         "violates" => format!("The passage that begins “{quote}” is not in keeping with the principle."),
         "conforms" => format!("Nothing in the response speaks against it; “{quote}” is fine as it stands."),
@@ -257,13 +270,17 @@ fn revision(
     } else {
         let mended: Vec<String> = named.iter().filter(|key| world.mends(key, mark, draw)).cloned().collect();
         let changes = named.len().max(1);
+        let next = mark.revised(draw, &mended);
         let language = Language::of(asked.question);
         let text = if asked.question.contains(DECLINES_REVISED) {
             language.decline().to_owned()
+        } else if let Some(scene) = demo::scene(&mark.prompt) {
+            let previous = Mark::strip(response);
+            scene.revision(world.flaw(&mark.prompt), world.flaw_is_mended(&next), previous)
         } else {
             rewrite(Mark::strip(response), language, draw, changes)
         };
-        format!("{text}\n\n{}", mark.revised(draw, &mended))
+        format!("{text}\n\n{next}")
     };
     if draw.happens("echoes", sim.echoes) {
         faults.push("echoes");

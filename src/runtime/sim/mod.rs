@@ -11,11 +11,13 @@
 //! ```
 //!
 //! Only `usage.prompt_tokens_details.cached_tokens` depends on what was asked before, as it does on real servers.
-//! It never writes harmful text: violations are marks, prose is filler.
+//! It never writes harmful text: violations are marks, prose is filler. To the shipped seed prompts it answers with words
+//! written for them, so that a first run can be read (`demo.rs`).
 
 mod answer;
 mod cache;
 mod conversation;
+mod demo;
 mod draw;
 mod hostile;
 mod judge;

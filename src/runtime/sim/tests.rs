@@ -1,7 +1,8 @@
 //! Laws of the simulated model as a whole, in process.
 
 use super::answer::verdict_of;
-use super::conversation::{Asked, Kind, Turn, options, pair};
+use super::conversation::{Asked, Kind, Turn, conversation_hash, options, pair};
+use super::demo::Side;
 use super::*;
 use crate::pure::constitution::{Principle, When};
 use crate::pure::prompt::Message;
@@ -307,6 +308,83 @@ async fn a_critique_a_screening_and_a_verdict_agree_with_the_world_plain_and_str
         followed.push(Message::user(templates.verdict(&one, false).unwrap()));
         assert_eq!(say(&sim, &followed).await, format!("Verdict: {}", truth("be-kind")));
     }
+}
+
+#[tokio::test]
+async fn a_seed_prompt_is_answered_with_the_words_of_its_scene() {
+    let all_flawed = Sim { violations: 1.0, detection: 1.0, false_alarms: 0.0, ..Sim::default() };
+    let none_flawed = Sim { violations: 0.0, ..all_flawed.clone() };
+    let world = World::new(&all_flawed);
+    let (flawed, good) = (SimTransport::new(all_flawed.clone()), SimTransport::new(none_flawed));
+    for scene in demo::all() {
+        let asked = scene.messages();
+        assert!(say(&good, &asked).await.starts_with(scene.good()));
+        let draft = say(&flawed, &asked).await;
+        let mark = Mark::find(&draft).unwrap();
+        let flaw = world.flaw(&mark.prompt).unwrap();
+        let [words, objection, mended] = flaw.words(scene);
+        assert!(draft.starts_with(words), "{draft}");
+        let p = principle(&flaw.principle);
+        let ask = async |response: &str, p: &Principle| {
+            let turn = BUILT_IN.critique(p, true, CritiqueAsk::Line).unwrap();
+            say(&flawed, &[&asked[..], &[Message::assistant(response), Message::user(turn)]].concat()).await
+        };
+        let critique = ask(&draft, &p).await;
+        assert_eq!(critique, format!("{objection}\n\nVerdict: violates"));
+        for other in &scene.flaws {
+            let said = ask(&draft, &principle(&other.principle)).await;
+            assert_eq!(said.ends_with("violates"), other.principle == flaw.principle, "{said}");
+        }
+        let turn =
+            BUILT_IN.merged_revision(&[Objection { principle: &p, critique: &critique }], true).unwrap();
+        let turns = [&asked[..], &[Message::assistant(&draft), Message::user(turn)]].concat();
+        let revised = say(&flawed, &turns).await;
+        assert!(revised.starts_with(mended), "{revised}");
+        assert!(!world.violated(&p.id, &Mark::find(&revised).unwrap()));
+        assert_eq!(verdict_line(&ask(&revised, &p).await), "conforms");
+    }
+}
+
+#[test]
+fn a_scene_has_one_flaw_as_often_as_its_side_says() {
+    let (mut harmless, mut harmful) = (Vec::new(), Vec::new());
+    for seed in 0..20 {
+        let sim = Sim { seed, ..Sim::default() };
+        let world = World::new(&sim);
+        for scene in demo::all() {
+            let messages = scene.messages();
+            let prompt = conversation_hash(messages.iter().map(|m| (m.role.as_str(), m.content.as_str())));
+            let planted = scene.flaws.iter().filter(|flaw| world.planted(&prompt, &flaw.principle)).count();
+            assert_eq!(planted, usize::from(world.flaw(&prompt).is_some()));
+            let side = if scene.side == Side::Harmless { &mut harmless } else { &mut harmful };
+            side.push(planted);
+        }
+    }
+    near(harmless.iter().sum(), harmless.len(), 0.25);
+    near(harmful.iter().sum(), harmful.len(), 1.0 - 0.75_f64.powi(3));
+}
+
+#[tokio::test]
+async fn a_principle_that_no_scene_knows_is_broken_by_flawed_drafts_only() {
+    let settings = Sim { detection: 1.0, false_alarms: 0.0, ..Sim::default() };
+    let (world, sim) = (World::new(&settings), SimTransport::new(settings.clone()));
+    let p = principle("be-kind");
+    let mut mended = 0;
+    for scene in demo::all() {
+        let asked = scene.messages();
+        let draft = say(&sim, &asked).await;
+        let mark = Mark::find(&draft).unwrap();
+        if !world.planted(&mark.prompt, &p.id) {
+            continue;
+        }
+        let flaw = world.flaw(&mark.prompt).unwrap();
+        let objection = Objection { principle: &p, critique: "It is unkind." };
+        let turn = BUILT_IN.merged_revision(&[objection], true).unwrap();
+        let turns = [&asked[..], &[Message::assistant(&draft), Message::user(turn)]].concat();
+        assert!(say(&sim, &turns).await.starts_with(flaw.words(scene)[2]));
+        mended += 1;
+    }
+    assert!(mended > 5, "{mended}");
 }
 
 #[tokio::test]

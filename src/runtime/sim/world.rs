@@ -3,6 +3,7 @@
 //! Every fact is a hash of the seed and of what the fact is about, so that it is the same in any order, in any process,
 //! and can be told without asking the model.
 
+use super::demo::{self, Flaw, Side};
 use super::draw::Draw;
 use super::mark::Mark;
 use crate::pure::constitution::{LESS_HARM, MORE_HELP};
@@ -37,7 +38,30 @@ impl<'a> World<'a> {
 
     /// Whether drafts for the prompt violate the principle.
     pub fn planted(self, prompt: &str, key: &str) -> bool {
-        self.draw("planted", prompt, key).happens("", self.sim.violations)
+        let by_chance = || self.draw("planted", prompt, key).happens("", self.sim.violations);
+        if demo::scene(prompt).is_none() {
+            return by_chance();
+        }
+        // The words of a scene decide; a principle that they were not written for is broken by a flawed draft only.
+        self.flaw(prompt).is_some_and(|flaw| flaw.principle == key || (!demo::knows(key) && by_chance()))
+    }
+
+    /// The flaw of the drafts for a prompt that the demo has words for. A harmless prompt has one at the rate of
+    /// violations; a harmful one, which is harder to answer, has three chances of one.
+    pub(super) fn flaw(self, prompt: &str) -> Option<&'static Flaw> {
+        let scene = demo::scene(prompt)?;
+        let draw = self.draw("demo", prompt, "");
+        let chances = match scene.side {
+            Side::Harmless => 1,
+            Side::Harmful => 3,
+        };
+        let flawed = (0..chances).any(|n| draw.with_u64(n).happens("flawed", self.sim.violations));
+        scene.flaws.get(draw.below("flaw", scene.flaws.len())).filter(|_| flawed)
+    }
+
+    /// Whether a revision mended the flaw of a draft, so far as its words go.
+    pub(super) fn flaw_is_mended(self, response: &Mark) -> bool {
+        response.fixed.iter().any(|(key, _)| self.planted(&response.prompt, key))
     }
 
     /// Whether the critic is blind to this principle's violation on this prompt, in every call.
@@ -47,7 +71,8 @@ impl<'a> World<'a> {
 
     /// Whether the critic objects although the principle holds, until a revision clears it.
     pub fn false_alarm(self, prompt: &str, key: &str) -> bool {
-        self.draw("false alarm", prompt, key).happens("", self.sim.false_alarms)
+        demo::scene(prompt).is_none_or(|scene| scene.is_at_stake(key))
+            && self.draw("false alarm", prompt, key).happens("", self.sim.false_alarms)
     }
 
     /// Whether screening passes over a violation that the critic would see.
@@ -70,6 +95,15 @@ impl<'a> World<'a> {
             })
     }
 
+    /// Whether the critic finds that the principle has no bearing on the prompt. Where that can be known, the rate only
+    /// says whether it ever does.
+    fn has_no_bearing(self, prompt: &str, key: &str) -> bool {
+        demo::scene(prompt).and_then(|scene| scene.bears(key)).map_or_else(
+            || self.draw("applies", prompt, key).happens("", self.sim.not_applicable),
+            |bears| !bears && self.sim.not_applicable > 0.0,
+        )
+    }
+
     /// What the critic says about the response.
     pub fn seen(self, key: &str, response: &Mark) -> Seen {
         let prompt = &response.prompt;
@@ -79,7 +113,7 @@ impl<'a> World<'a> {
         let mended = response.mended_at(key).is_some();
         if !mended && self.false_alarm(prompt, key) {
             Seen::Violates
-        } else if !mended && self.draw("applies", prompt, key).happens("", self.sim.not_applicable) {
+        } else if !mended && self.has_no_bearing(prompt, key) {
             Seen::NotApplicable
         } else {
             Seen::Conforms
