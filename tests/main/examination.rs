@@ -143,3 +143,25 @@ fn a_good_critic_is_examined_in_one_form_and_few_cases_examine_nobody() {
     let done = run(&scratch, &endpoint.url, &["--set", "method.examine=0", "--out", "none"]);
     assert!(event(&done, "examined").is_none());
 }
+
+#[test]
+fn doctor_examines_the_critic_of_a_recipe() {
+    let scratch = Scratch::new();
+    scratch.write("c.toml", constitution(6));
+    let recipe = |url: &str| {
+        format!("constitution = \"c.toml\"\n[models.default]\nmodel = \"m\"\nbase_url = \"{url}\"\n")
+    };
+    // It is asked for the models that it serves as well.
+    let endpoint = ScriptedEndpoint::start(|request| {
+        if request["messages"].is_array() { knows(request, true) } else { String::new() }
+    });
+    scratch.write("amend.toml", recipe(&endpoint.url));
+    let done = scratch.run(&["doctor", "amend.toml"]).code(0);
+    assert!(done.out.contains("finds 6 of 6"), "{}", done.out);
+    let guesses = ScriptedEndpoint::start(|_| "Fine.\nVerdict: conforms".to_owned());
+    scratch.write("amend.toml", recipe(&guesses.url));
+    scratch.write("c.toml", constitution(5));
+    let done = scratch.run(&["doctor", "amend.toml", "--json"]).code(1);
+    let found: Value = serde_json::from_str(&done.out).expect("JSON");
+    assert_eq!(found["examination"]["trials"][0]["hits"], 0, "{found}");
+}

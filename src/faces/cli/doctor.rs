@@ -1,22 +1,30 @@
 //! `amend doctor`: which endpoints answer, what they can do, and what to put into the recipe.
 
 use super::Failure;
-use super::failure::Kind;
+use super::failure::{Kind, stopped};
+use super::journaled_work::kept_in;
+use super::settings::RecipeArgs;
 use super::style::Style;
+use super::word_wrap::flowed;
 use crate::faces::cli::stdout::stdout;
 use crate::faces::cli::user_files::with_warnings;
 use crate::pure::call::Role;
+use crate::pure::method::is_examined;
 use crate::pure::recipe::ResolvedModel;
 use crate::pure::recipe::{Model, Models, OPENAI};
+use crate::pure::reports::examination::Examination;
 use crate::pure::text::{one_line, printable};
+use crate::runtime::engine::{EventBus, shutdown};
+use crate::runtime::journal::Options;
 use crate::runtime::model::Http;
 use crate::runtime::model::capability_probe::{self, Ability, Found};
-use crate::runtime::project::models;
+use crate::runtime::project::{Workbench, models};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Where servers on this machine usually listen.
 const LOCAL: [(&str, &str); 5] = [
@@ -31,7 +39,8 @@ const LOCAL: [(&str, &str); 5] = [
 ///
 /// Looks at the recipe or at --base-url; without either, at OPENAI_BASE_URL and OPENAI_API_KEY and at the ports where
 /// Ollama, vLLM, llama.cpp, LM Studio and SGLang listen on this machine. A model that is named, or that this machine
-/// serves, is asked about ten small questions.
+/// serves, is asked about ten small questions. With a recipe its critic is examined too, on test cases of its
+/// constitution, as a run does it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -111,12 +120,20 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             "the recipe uses only the simulated model: there is no endpoint to look at",
         ));
     }
+    let examined = args.recipe.as_deref().filter(|_| !args.no_calls);
     let http = Http::new(models::keys());
     let looks = targets.into_iter().map(|target| look(&http, target, !args.no_calls));
     let mut reports = super::runtime()?.block_on(futures::future::join_all(looks));
     // What nobody asked about and nobody answers on is not worth a line.
     reports.retain(|report| report.is_wanted || report.answers());
-    print(&reports, args.json);
+    let answers = reports.iter().all(Report::answers);
+    let examination = examined.filter(|_| answers).map(examine).transpose()?.flatten();
+    print(&reports, examination.as_ref(), args.json);
+    if examination.as_ref().is_some_and(|examination| !examination.passes()) {
+        return Err(Failure::new(Kind::Findings, "the critic cannot be told from one that guesses")
+            .hint("take a stronger critic (`[models.critic]`), or try `templates = \"small\"`")
+            .hint("a run with it stops too, unless `--unqualified` says otherwise"));
+    }
     match reports.iter().find(|report| !report.answers()) {
         Some(bad) => {
             let why = bad.failure.as_ref().or(bad.silence.as_ref()).map_or("", String::as_str);
@@ -131,6 +148,22 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         }
         None => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Examines the critic of a recipe. Answers are kept where those of `amend test` are, so that asking again costs nothing.
+fn examine(recipe: &Path) -> Result<Option<Examination>, Failure> {
+    let recipe = RecipeArgs { recipe: Some(recipe.to_owned()), ..RecipeArgs::default() };
+    let project = recipe.open_project()?;
+    let models = models::resolve(&project.recipe)?;
+    let context = project.context(&models)?;
+    if !is_examined(&context) {
+        return Ok(None);
+    }
+    let journal = Workbench::journal_in(&kept_in(None, &project, "test"), Options::default())?;
+    let (_stopper, shutdown) = shutdown();
+    let bench = Workbench::new(journal, &project, models, shutdown, Arc::new(|_| {}))?;
+    let examined = super::runtime()?.block_on(bench.examine(&context, &EventBus::default()));
+    examined.map_err(|stop| stopped(&stop))
 }
 
 fn targets(args: &Args) -> Result<Vec<Target>, Failure> {
@@ -259,12 +292,24 @@ fn recipe(model: &ResolvedModel, found: &Found) -> String {
     lines
 }
 
-fn print(reports: &[Report], json: bool) {
+fn print(reports: &[Report], examination: Option<&Examination>, json: bool) {
     let text = if json {
-        format!("{}\n", serde_json::json!({ "endpoints": reports }))
+        let mut all = serde_json::json!({ "endpoints": reports });
+        if let (Some(examination), Some(all)) = (examination, all.as_object_mut()) {
+            all.insert("examination".into(), serde_json::json!(examination));
+        }
+        format!("{all}\n")
     } else {
         let style = Style::of_stdout();
-        reports.iter().map(|report| told(report, style)).collect::<Vec<_>>().join("\n")
+        let mut text = reports.iter().map(|report| told(report, style)).collect::<Vec<_>>().join("\n");
+        if let Some(examination) = examination {
+            let _ = writeln!(text, "\n{}", style.strong("the critic, on test cases of the constitution"));
+            for line in examination.lines() {
+                text.push_str(&flowed(&printable(&line), style.width.saturating_sub(1), 2));
+                text.push('\n');
+            }
+        }
+        text
     };
     // A reader that went away wants no more.
     let _ = stdout().write_all(text.as_bytes());

@@ -3,9 +3,12 @@
 //!
 //! An answer is durable before it is used; asked again it comes from the journal. Nothing here knows what is asked.
 
+use super::examine::Examiner;
 use super::{Project, ProjectError, RunDir, Transports, models};
 use crate::pure::ask::Stop;
+use crate::pure::method::MethodContext;
 use crate::pure::recipe::RoleModels;
+use crate::pure::reports::examination::Examination;
 use crate::runtime::engine::memo::{Memo, MemoAt};
 use crate::runtime::engine::{EventBus, Shutdown, WorkSetup, each};
 use crate::runtime::journal::{Journal, Options, Reader};
@@ -52,6 +55,16 @@ impl Workbench {
     /// Answers calls from the journal, or from models.
     pub fn memo(&self) -> &Memo<Transports> {
         &self.memo
+    }
+
+    /// Examines the critic on test cases of the constitution. `None` where there are too few of them, or no critic to examine.
+    pub async fn examine(
+        &self,
+        context: &MethodContext,
+        events: &EventBus,
+    ) -> Result<Option<Examination>, Stop> {
+        let Self { memo, shutdown, width } = self;
+        Examiner { memo, context, events, shutdown, width: *width }.examine().await
     }
 
     /// Does the work on every item, as many side by side as the recipe's limits let; see [`each()`].
