@@ -159,8 +159,8 @@ fn doctor_examines_the_critic_of_a_recipe() {
     let done = scratch.run(&["doctor", "amend.toml"]).code(0);
     assert!(done.out.contains("finds 6 of 6"), "{}", done.out);
     let guesses = ScriptedEndpoint::start(|_| "Fine.\nVerdict: conforms".to_owned());
-    scratch.write("amend.toml", recipe(&guesses.url));
-    scratch.write("c.toml", constitution(5));
+    // Another model: what the first one answered is kept.
+    scratch.write("amend.toml", recipe(&guesses.url).replace("\"m\"", "\"n\""));
     let done = scratch.run(&["doctor", "amend.toml", "--json"]).code(1);
     let found: Value = serde_json::from_str(&done.out).expect("JSON");
     assert_eq!(found["examination"]["trials"][0]["hits"], 0, "{found}");
