@@ -41,7 +41,7 @@ impl<T: Transport> Examiner<'_, T> {
         let mut trials: Vec<Trial> = Vec::new();
         self.events.tell(Event::ExaminationBegan { cases: cases.len() as u64 }).await;
         for form in forms(cx) {
-            // A simulated critic knows nothing of what a text means. Its answers say that they are simulated.
+            // A simulated critic knows only the cases that ship. Its answers say that they are simulated.
             let Some(trial) = self.try_form(form, &cases).await? else { return Ok(None) };
             let is_enough = trial.is_good();
             trials.push(trial);

@@ -21,6 +21,7 @@ mod demo;
 mod draw;
 mod hostile;
 mod judge;
+mod known_cases;
 mod lists;
 mod mark;
 mod score;

@@ -33,7 +33,7 @@ use std::process::ExitCode;
 #[command(after_help = "Examples:\n  amend test harmlessness --model sim\n  \
                         amend test my.toml recipe.toml --threshold 0.9 --junit report.xml\n  \
                         amend test my.toml recipe.toml --principle no-false-cures\n\n\
-                        The simulated model knows nothing of what a text means: with it the cases only rehearse.")]
+                        The simulated model knows the cases of the constitutions that ship; with others they only rehearse.")]
 pub(super) struct Args {
     /// The constitution: a file, or the name of a built-in one
     #[arg(value_name = "CONSTITUTION")]
