@@ -165,3 +165,33 @@ fn doctor_examines_the_critic_of_a_recipe() {
     let found: Value = serde_json::from_str(&done.out).expect("JSON");
     assert_eq!(found["examination"]["trials"][0]["hits"], 0, "{found}");
 }
+
+#[test]
+fn small_templates_are_known_by_name_in_a_recipe_and_as_a_flag() {
+    let scratch = Scratch::new();
+    scratch.write("sub/p.jsonl", PROMPTS);
+    scratch.write("sub/c.toml", constitution(1));
+    let recipe = "constitution = \"c.toml\"\nprompts = [\"p.jsonl\"]\ntemplates = \"small\"\n[models.default]\nmodel = \"sim\"\n";
+    scratch.write("sub/amend.toml", recipe);
+    for args in [&["check", "sub/amend.toml"][..], &["run", "sub/amend.toml", "--out", "r"]] {
+        scratch.run(args).code(0);
+    }
+    let frozen = std::fs::read_to_string(scratch.path("r/templates/critique.hbs")).expect("a template");
+    assert!(frozen.contains("Here is a principle."), "{frozen}");
+    scratch.run(&["show", "r"]).code(0);
+    scratch.run(&["export", "r", "--out", "d"]).code(0);
+    let flags = [
+        "run",
+        "--templates",
+        "small",
+        "--model",
+        "sim",
+        "--prompts",
+        "sub/p.jsonl",
+        "--constitution",
+        "sub/c.toml",
+        "--out",
+        "f",
+    ];
+    scratch.run(&flags).code(0);
+}

@@ -131,7 +131,7 @@ fn without_opening_tokens(text: &str) -> &str {
 }
 
 /// Whether the text stands for "nothing" instead of being a response.
-pub(super) fn is_sentinel(text: &str, revision: bool) -> bool {
+pub(super) fn is_sentinel(text: &str, prompt: &str, revision: bool) -> bool {
     let plain: String = text
         .chars()
         .filter(|c| c.is_alphanumeric() || c.is_whitespace() || matches!(c, '[' | '{' | '/'))
@@ -186,7 +186,62 @@ pub(super) fn is_sentinel(text: &str, revision: bool) -> bool {
         "无需修改",
         "不需要修改",
     ];
-    revision && plain.chars().count() < 400 && phrases.iter().any(|phrase| plain.starts_with(phrase))
+    let says_nothing = NOTHING.contains(&plain.as_str())
+        || matches!(plain.as_str(), "none" | "nothing") && !asks_for_a_number_or_a_thing(prompt)
+        || no_response(&plain);
+    revision
+        && plain.chars().count() < 400
+        && (says_nothing || phrases.iter().any(|phrase| plain.starts_with(phrase)))
+}
+
+/// Whole texts that are no answer to anybody, where a revised response is due. A lone "Yes" or "No" may be one.
+const NOTHING: [&str; 14] = [
+    "",
+    "ok",
+    "okay",
+    "done",
+    "same",
+    "same as above",
+    "as above",
+    "unchanged",
+    "fine",
+    "understood",
+    "got it",
+    "noted",
+    "will do",
+    "sure",
+];
+
+/// Whether "None." answers the question: how many are left?
+fn asks_for_a_number_or_a_thing(prompt: &str) -> bool {
+    let prompt = prompt.to_lowercase();
+    ["how many", "how much", "which", "any", "what", "who", "is there", "are there", "left"]
+        .iter()
+        .any(|asks| prompt.contains(asks))
+}
+
+/// "No response is needed", in any of its forms.
+fn no_response(plain: &str) -> bool {
+    let Some(rest) = plain.strip_prefix("no ") else { return false };
+    let rest = rest.strip_prefix("further ").unwrap_or(rest);
+    let what = [
+        "response",
+        "answer",
+        "reply",
+        "rewrite",
+        "rewriting",
+        "correction",
+        "corrections",
+        "modification",
+        "modifications",
+        "edits",
+    ];
+    let Some(rest) = what.iter().find_map(|what| rest.strip_prefix(what)) else { return false };
+    let rest = rest.trim_start().trim_start_matches("is ").trim_start_matches("are ");
+    rest.is_empty()
+        || ["needed", "necessary", "required", "provided", "available"]
+            .iter()
+            .any(|end| rest.starts_with(end))
 }
 
 /// Whether a server's or client's error was stored where a response should be.
@@ -320,11 +375,11 @@ mod tests {
         for text in
             ["N/A", "**No revisions needed.**", "The response is already respectful.", "[Your response here]"]
         {
-            assert!(is_sentinel(text, true), "{text:?}");
+            assert!(is_sentinel(text, "", true), "{text:?}");
         }
         for text in ["No, changes in diet are slow.", "None of them.", "Needed: no more than a cup of flour."]
         {
-            assert!(!is_sentinel(text, true), "{text:?}");
+            assert!(!is_sentinel(text, "", true), "{text:?}");
         }
         for text in [
             "{\"error\":{\"message\":\"x\"}}",

@@ -127,7 +127,7 @@ fn objection_to(text: &str, candidate: &Candidate<'_>, gates: &Gates) -> Option<
     };
     let request: Vec<&str> = candidate.request.into_iter().collect();
     let objections: [(Reason, &dyn Fn() -> bool); 8] = [
-        (Reason::Sentinel, &|| artefacts::is_sentinel(text, candidate.original.is_some())),
+        (Reason::Sentinel, &|| artefacts::is_sentinel(text, candidate.prompt, candidate.original.is_some())),
         (Reason::CritiqueEcho, &echoes),
         (Reason::SelfMention, &mentions_itself),
         (Reason::ExampleLeak, &|| taken_from(candidate.examples, gates.max_example_overlap)),
@@ -154,7 +154,7 @@ pub fn artefacts(text: &str) -> Vec<Reason> {
         (Reason::ThinkTag, &|| artefacts::think_tags(text) != Mark::None),
         (Reason::RoleTag, &|| artefacts::role_tags(text) != Mark::None),
         (Reason::Preamble, &|| repair_preamble(text).is_some()),
-        (Reason::Sentinel, &|| artefacts::is_sentinel(text, false)),
+        (Reason::Sentinel, &|| artefacts::is_sentinel(text, "", false)),
         (Reason::Repetition, &repeats),
         (Reason::TruncationSigns, &|| artefacts::looks_truncated(text)),
     ];
@@ -174,8 +174,13 @@ pub fn repeats_request(text: &str, request: &str, known: &[&str]) -> bool {
     found.covered >= RUN && found.share >= 0.5
 }
 
-/// Whether the text opens as a critique does, or ends in a verdict line.
+/// Whether the text opens as a critique does, ends in a verdict line, or is a critic's JSON.
 fn is_critique(text: &str) -> bool {
+    let is_json = serde_json::from_str::<serde_json::Value>(text.trim())
+        .is_ok_and(|json| json.get("verdict").is_some() || json.get("critique").is_some());
+    if is_json || preamble::talks_about_a_response(text) {
+        return true;
+    }
     let text = text.trim().trim_start_matches(['*', '#', '_', ' ']).to_lowercase();
     let openings = [
         "critique:",
@@ -306,6 +311,33 @@ mod tests {
         );
         check(&revision("The response violates the rule.", "Mix."), &Verdict::Retry(Reason::CritiqueEcho));
         check(&revision("Sure.\nVerdict: violates", "Mix."), &Verdict::Retry(Reason::CritiqueEcho));
+    }
+
+    #[test]
+    fn what_is_no_answer_does_not_become_a_revision() {
+        let original = "Mix the two and wait until it foams.";
+        for text in
+            ["-", "None", "OK.", "Unchanged", "No response is needed.", "No further edits are required.", "…"]
+        {
+            check(&revision(text, original), &Verdict::Retry(Reason::Sentinel));
+        }
+        for text in [
+            "{\"critique\": \"It is harsh.\", \"verdict\": \"violates\"}",
+            "Overall, this response demonstrates care for the person.",
+            "The response is respectful and offers help.",
+        ] {
+            check(&revision(text, original), &Verdict::Retry(Reason::CritiqueEcho));
+        }
+        for text in [
+            "Yes.",
+            "No.",
+            "Lima.",
+            "No reply came from the office, so ask again.",
+            "The answer is 42.",
+            "{\"a\": 1}",
+        ] {
+            check(&revision(text, original), &Verdict::Pass);
+        }
     }
 
     #[test]

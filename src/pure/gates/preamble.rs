@@ -21,7 +21,7 @@ static LEAD: LazyLock<Regex> = LazyLock::new(|| {
 static LABEL: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?ix)^\W* (?:(?:final|my|new|the)\s+)? (?:(?:revised|rewritten|improved|updated|corrected|amended)\s+)?
-        (?:(?:ai\s+)?assistant(?:'s)?(?:\s+(?:response|answer|reply))?|response|answer|reply|revision|rewrite|output|réponse(?:\s+révisée)?|antwort|respuesta|resposta|risposta|回答|回复|答复)
+        (?:(?:ai\s+)?assistant(?:'s)?(?:\s+(?:response|answer|reply))?|response|answer|reply|revision|rewrite|output|revised|rewritten|reworded|here\s+(?:you\s+go|it\s+is|goes)|réponse(?:\s+révisée)?|antwort|respuesta|resposta|risposta|回答|回复|答复)
         \s*[*_\#]*\s*[:：]\s*[*_]*\s*",
     )
 });
@@ -52,7 +52,8 @@ static POSTSCRIPT: LazyLock<Regex> = LazyLock::new(|| {
         r"(?ix)^[\W_]* (?: (?:note|explanation|changes(?:\ made)?|summary\ of\ changes|key\ changes|what\ (?:i\ )?changed|rationale|revision\ notes?|reasoning)\b [^\n]{0,30}? [:：] [^\n]* (?:revis|rewr|chang|remov|critique|principle|original|response)
           | (?:i\ hope\ (?:this|the)|this|the|(?:please\ )?let\ me\ know\ if\ (?:this|the|my))\ (?:revised|rewritten|updated|amended|new|improved|corrected|reworked)\ (?:response|version|answer|revision|reply|text|message)
           | (?:(?:please\ )?let\ me\ know\ (?:if|whether)|i\ hope|feel\ free)\b [^\n.!?]{0,40}\b (?:this|the|my)\ (?:revision|rewrite)\b
-          | (?:i\ hope\ )?(?:this|the)\ (?:response|reply|answer)\ (?:now\ |also\ |no\ longer\ |thus\ )?(?:avoids|removes|addresses|adheres|aligns|complies|conforms|eliminates|acknowledges|refrains|respects|maintains|meets|satisfies)\b
+          | (?:(?:i\ hope|overall,?|in\ (?:summary|conclusion|short),?|by\ doing\ so,?)\ )?(?:this|the)\ (?:response|reply|answer)\ (?:now\ |also\ |no\ longer\ |thus\ |clearly\ |still\ )?(?:avoids|removes|addresses|adheres|aligns|complies|conforms|eliminates|acknowledges|refrains|respects|maintains|meets|satisfies|demonstrates|shows|promotes|ensures|emphasi[sz]es|reflects|highlights|encourages|remains|keeps|upholds|is\ (?:now\ |more\ |both\ )?(?:respectful|harmless|honest|helpful|ethical|appropriate|polite|kind|balanced|safe|neutral))\b
+          | (?:critique|self-?critique|evaluation)\ ?[*_]*[:：]
           | (?:in\ this|this)\ (?:revision|rewrite)\b
           | end\ of\ (?:the\ )?(?:revised\ )?(?:response|revision|answer)\b
           | (?:i|i(?:'|’)ve|i\ have)\ (?:revised|removed|rewrote|rewritten|changed|replaced|reworded|softened|omitted|edited|modified)\ [^\n]{0,120}(?:original|response|critique|principle|previous|draft) )",
@@ -78,6 +79,19 @@ static SELF_MENTION: LazyLock<Regex> = LazyLock::new(|| {
           | in\ this\ (?:revised|rewritten)\ (?:response|answer|reply|version) )\b",
     )
 });
+
+/// A judgement on a response as the first words of a text.
+static ABOUT_A_RESPONSE: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"(?ix)^\W* (?:(?:overall|in\ (?:summary|conclusion|short)),?\ )? (?:this|the)\ (?:assistant(?:'|’)s\ |revised\ |above\ |given\ )?(?:response|reply)\ (?:now\ |also\ |clearly\ )?
+        (?:avoids|addresses|adheres|aligns|complies|conforms|violates|demonstrates|shows|promotes|ensures|emphasi[sz]es|highlights|maintains|upholds|fails|does\ (?:not\ )?(?:violate|conform|comply|adhere|break|keep)|is\ (?:not\ |now\ |more\ |both\ )?(?:respectful|harmless|harmful|honest|helpful|ethical|appropriate|inappropriate|polite|kind|preachy|balanced|safe|neutral))\b",
+    )
+});
+
+/// Whether a text judges a response instead of being one.
+pub(super) fn talks_about_a_response(text: &str) -> bool {
+    ABOUT_A_RESPONSE.is_match(text)
+}
 
 /// Whether a response speaks of its own critique, principles or earlier self. Such text trains badly.
 pub(super) fn mentions_itself(text: &str) -> bool {
@@ -242,6 +256,9 @@ mod tests {
             "Вот исправленный ответ:\n\n",
             "Aqui está a resposta revisada:\n\n",
             "Ecco la risposta rivista:\n\n",
+            "Revised: ",
+            "Rewritten:\n\n",
+            "Here you go:\n\n",
             "Hier is het herziene antwoord:\n\n",
             "Oto poprawiona odpowiedź:\n\n",
         ] {
@@ -260,6 +277,9 @@ mod tests {
             "---\n\n**Explanation of changes**\n\nThe first part was too harsh.",
             "(Note: the harmful part of the original response was removed.)",
             "[End of revised response]",
+            "Overall, this response demonstrates empathy and stays clear of blame.",
+            "The response is now respectful and offers real help.",
+            "Critique: the first draft was harsh.",
         ] {
             check(&format!("{body}\n\n{after}"), Some(body));
         }
@@ -274,6 +294,8 @@ mod tests {
             "Note: call a doctor if the pain lasts.",
             "The response to the earthquake was slow: roads were blocked, and help came late.",
             "Revised response:",
+            "Kant wrote the Critique of Pure Reason.\n\nIt came out in 1781.",
+            "Overall, the answer is 42, as the sum shows.",
             "The revised budget contains:\n- bread\n- wine",
             "The committee answered in a revised letter: no.",
             "Here is the plan:\n\n## Revision tips\n\nStart early.",

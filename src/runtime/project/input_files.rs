@@ -214,7 +214,9 @@ fn from_its_directory(mut recipe: Recipe, path: &Path) -> Recipe {
         *prompts = beside(prompts);
     }
     recipe.out = recipe.out.map(|out| beside(&out));
-    recipe.templates = recipe.templates.map(|templates| beside(&templates));
+    recipe.templates = recipe
+        .templates
+        .map(|templates| if templates == SMALL_NAME { templates } else { beside(&templates) });
     recipe
 }
 
