@@ -9,6 +9,7 @@ mod holdout;
 mod kept_rows;
 mod layout;
 mod pass;
+mod workers;
 
 pub use kept_rows::{AuditedDataset, write_kept};
 pub use layout::{ColumnNames, LayoutError};

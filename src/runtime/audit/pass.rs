@@ -1,12 +1,12 @@
 //! The pass over the rows: read one after another, looked at side by side, counted in their order.
 
-use super::between_rows::{BetweenRows, RowHashes, spoken};
+use super::between_rows::BetweenRows;
 use super::holdout::Holdout;
 use super::layout::{ColumnNames, Layout, LayoutError};
+use super::workers::{Looked, Looker, ReadRow, Workers};
 use crate::pure::audit::{
-    AuditReport, Code, CodeSet, Cuts, Found, Item, Name, PLACES, Shape, ShortcutSample, Tallies, findings,
+    AuditReport, Code, CodeSet, Cuts, Found, Name, PLACES, Shape, ShortcutSample, Tallies,
 };
-use crate::pure::text::minhash::Signature;
 use crate::runtime::dataset::boilerplate::Phrases;
 use crate::runtime::dataset::export::ExportError;
 use crate::runtime::dataset::readers::{self, File, Kind, OpenError, RereadableSources, Row, Settings};
@@ -105,21 +105,6 @@ impl Audited {
     }
 }
 
-/// A row with what was found in it.
-enum Looked {
-    Row {
-        item: Box<Item>,
-        found: Found,
-        hashes: RowHashes,
-        spoken: Option<Box<Signature>>,
-        said: Option<Box<Signature>>,
-    },
-    Bad(String),
-}
-
-/// The rows that came together, in their order.
-type Batch = Vec<(u32, Result<Row, (String, String)>)>;
-
 /// Audits the files. Temporary files go into `scratch`.
 pub fn audit(
     sources: &RereadableSources,
@@ -136,7 +121,6 @@ pub fn audit(
     let mut pass = Pass {
         shape,
         cuts: &settings.cuts,
-        holdout: &holdout,
         tallies: Tallies::default(),
         between: BetweenRows::new(shape, scratch, split_count)?,
         sample: ShortcutSample::default(),
@@ -147,27 +131,43 @@ pub fn audit(
         bad_rows: BTreeMap::new(),
         details: BTreeMap::new(),
         without_end: Vec::new(),
-        needs_said: split_count > 1,
     };
+    let needs_said = split_count > 1;
+    let looker = Looker { shape, cuts: &settings.cuts, holdout: &holdout, layouts: &layouts, needs_said };
     let mut files = Vec::new();
-    for (number, ((file, layout), split)) in opened.into_iter().zip(&layouts).zip(&splits).enumerate() {
-        let number = u32::try_from(number).unwrap_or(u32::MAX);
-        files.push(AuditedFile { name: file.name().to_owned(), kind: file.kind(), taken: layout.taken() });
-        let mut rows = file.into_rows(None);
-        loop {
-            let batch: Batch = rows.by_ref().take(BATCH).map(read).collect();
-            if batch.is_empty() {
-                break;
+    thread::scope(|scope| -> Result<(), AuditError> {
+        let workers = Workers::start(scope, &looker);
+        for (number, ((file, layout), split)) in opened.into_iter().zip(&layouts).zip(&splits).enumerate() {
+            let (name, kind) = (file.name().to_owned(), file.kind());
+            files.push(AuditedFile { name, kind, taken: layout.taken() });
+            let mut rows = file.into_rows(None);
+            let mut begun: Option<Begun> = None;
+            loop {
+                // While the threads look at one batch the next is read.
+                let (lines, batch): (Vec<u32>, Vec<ReadRow>) = rows.by_ref().take(BATCH).map(read).unzip();
+                if let Some(begun) = begun.take() {
+                    pass.take(number, *split, begun.lines, workers.end(&begun.shares))?;
+                    on_rows(pass.codes.len() as u64);
+                }
+                if batch.is_empty() {
+                    break;
+                }
+                begun = Some(Begun { lines, shares: workers.begin(number, batch) });
             }
-            pass.take(number, layout, *split, batch)?;
-            on_rows(pass.codes.len() as u64);
         }
-    }
+        Ok(())
+    })?;
     pass.finish(files)
 }
 
+/// A batch that the threads look at.
+struct Begun {
+    lines: Vec<u32>,
+    shares: Vec<usize>,
+}
+
 /// A row, or what is wrong with it, with its line.
-fn read(row: Result<Row, crate::pure::reject::Reject>) -> (u32, Result<Row, (String, String)>) {
+fn read(row: Result<Row, crate::pure::reject::Reject>) -> (u32, ReadRow) {
     let line_of = |at: &str| at.rsplit_once(':').and_then(|(_, line)| line.parse().ok()).unwrap_or(0);
     match row {
         Ok(row) => (line_of(&row.at), Ok(row)),
@@ -257,7 +257,6 @@ fn splits_of(files: &[File]) -> Vec<u8> {
 struct Pass<'a> {
     shape: Shape,
     cuts: &'a Cuts,
-    holdout: &'a Holdout,
     tallies: Tallies,
     between: BetweenRows,
     sample: ShortcutSample,
@@ -270,14 +269,18 @@ struct Pass<'a> {
     details: BTreeMap<usize, Found>,
     /// Rows whose reply is prose without an end.
     without_end: Vec<usize>,
-    /// Whether families of prompts are looked for.
-    needs_said: bool,
 }
 
 impl Pass<'_> {
-    fn take(&mut self, file: u32, layout: &Layout, split: u8, batch: Batch) -> Result<(), ExportError> {
-        let lines: Vec<u32> = batch.iter().map(|(line, _)| *line).collect();
-        for (line, looked) in lines.into_iter().zip(self.look(layout, batch)) {
+    fn take(
+        &mut self,
+        file: usize,
+        split: u8,
+        lines: Vec<u32>,
+        looked: Vec<Looked>,
+    ) -> Result<(), ExportError> {
+        let file = u32::try_from(file).unwrap_or(u32::MAX);
+        for (line, looked) in lines.into_iter().zip(looked) {
             self.places.push(RowPlace { file, line });
             let number = self.codes.len();
             match looked {
@@ -307,54 +310,6 @@ impl Pass<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Looks at rows side by side; the results are in their order.
-    fn look(&self, layout: &Layout, batch: Batch) -> Vec<Looked> {
-        let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let share = batch.len().div_ceil(threads).max(1);
-        let mut rest = batch;
-        let mut shares = Vec::new();
-        while !rest.is_empty() {
-            let after = rest.split_off(share.min(rest.len()));
-            shares.push(std::mem::replace(&mut rest, after));
-        }
-        thread::scope(|scope| {
-            let workers: Vec<_> = shares
-                .into_iter()
-                .map(|share| {
-                    scope.spawn(move || {
-                        share.into_iter().map(|(_, row)| self.look_at(layout, row)).collect::<Vec<_>>()
-                    })
-                })
-                .collect();
-            let panicked = || vec![Looked::Bad("a bug of amend: the row could not be looked at".into())];
-            workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|_| panicked())).collect()
-        })
-    }
-
-    fn look_at(&self, layout: &Layout, row: Result<Row, (String, String)>) -> Looked {
-        let row = match row {
-            Ok(row) => row,
-            Err((reason, detail)) => return Looked::Bad(format!("{reason}: {detail}")),
-        };
-        let item = match layout.item(&row.columns) {
-            Ok(item) => item,
-            Err(why) => return Looked::Bad(why),
-        };
-        let mut found = findings(&item, self.shape, self.cuts);
-        let texts = item.replies.iter().map(|reply| reply.text.as_str()).chain([item.said.as_str()]);
-        if texts.into_iter().any(|text| self.holdout.meets(text)) {
-            found.codes.insert(Name::Code(Code::HoldoutLeak));
-        }
-        let said = if self.needs_said { Signature::of(&item.said).map(Box::new) } else { None };
-        Looked::Row {
-            hashes: RowHashes::of(&item),
-            spoken: Signature::of(&spoken(&item)).map(Box::new),
-            said,
-            found,
-            item: Box::new(item),
-        }
     }
 
     fn finish(self, files: Vec<AuditedFile>) -> Result<Audited, AuditError> {
