@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may import the rooms above it in this list, and nothing below it.
-const ROOMS: [&str; 32] = [
+const ROOMS: [&str; 33] = [
     "pure::digest",
     "pure::diagnostic",
     "pure::text",
@@ -30,6 +30,7 @@ const ROOMS: [&str; 32] = [
     "pure::ask",
     "pure::method",
     "pure::reports",
+    "pure::guard",
     "runtime::private_files",
     "runtime::http_server",
     "runtime::journal",
@@ -38,8 +39,8 @@ const ROOMS: [&str; 32] = [
     "runtime::sim",
     "runtime::engine",
     "runtime::project",
-    "faces::cli",
     "faces::server",
+    "faces::cli",
 ];
 
 /// What the lowest floor must not touch, and why.

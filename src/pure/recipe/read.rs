@@ -1,9 +1,10 @@
 //! Recipe files → [`Recipe`], with every problem told at once. Pure.
 
 use super::header::{HeaderSource, carries_key};
-use super::{Concurrency, Config, LabelSource, MOST_HELD_OUT, Model, Recipe, SIM, Schedule};
+use super::{Concurrency, Config, Guard, LabelSource, MOST_HELD_OUT, Model, Recipe, SIM, Schedule};
 use crate::pure::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
 use crate::pure::reason::Reason;
+use crate::pure::taxonomy::Taxonomy;
 use crate::pure::toml_file::{self, Located, Node};
 
 /// A recipe file, read.
@@ -132,6 +133,7 @@ impl Check<'_> {
         self.limits(recipe, root.key("limits"));
         self.gates(recipe, root.key("gates"));
         self.export(recipe, root.key("export"));
+        self.guard(&recipe.guard, root.key("guard"));
     }
 
     fn method(&mut self, recipe: &Recipe, node: &Node) {
@@ -166,13 +168,7 @@ impl Check<'_> {
 
     fn model(&mut self, model: &Model, node: &Node) {
         self.not_empty("model", model.model.as_deref(), node);
-        let web = |url: &str| url.starts_with("http://") || url.starts_with("https://");
-        if model.base_url.as_deref().is_some_and(|url| !web(url)) {
-            let at = node.key("base_url");
-            let finding =
-                Diagnostic::error("bad-value", &self.file.name, at.span(), "`base_url` is not a URL");
-            self.findings.push(finding.help("write it with its scheme, such as `http://localhost:8000/v1`"));
-        }
+        self.web("base_url", model.base_url.as_deref(), node);
         let name = |name: &str| {
             !name.is_empty()
                 && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
@@ -251,6 +247,48 @@ impl Check<'_> {
             &Config::names(),
             node.key("configs"),
         );
+    }
+
+    fn guard(&mut self, guard: &Guard, node: &Node) {
+        let upstream = node.key("upstream");
+        self.web("base_url", guard.upstream.base_url.as_deref(), upstream);
+        for (n, path) in guard.unguarded.paths.iter().enumerate() {
+            if !path.starts_with('/') || path.contains(['?', '#', ' ']) || path.split('/').any(|part| part == "..") {
+                let message = format!("`{path}` is not a path such as `/v1/embeddings`");
+                self.error("bad-value", node.key("unguarded").key("paths").nth(n), message);
+            }
+        }
+        self.not_empty("text", guard.answer.text.as_deref(), node.key("answer"));
+        let taxonomy = Taxonomy::built_in();
+        for (n, id) in guard.steer.hazards.iter().enumerate().filter(|(_, id)| !taxonomy.is_known(id)) {
+            let at = node.key("steer").key("hazards").nth(n);
+            let finding = Diagnostic::error(
+                "unknown-hazard",
+                &self.file.name,
+                at.span(),
+                format!("there is no hazard or domain `{id}`"),
+            );
+            let otherwise = "see `constitutions/taxonomy.toml` for the ids".to_owned();
+            self.findings.push(finding.did_you_mean(&Slip::text(id, at.span()), taxonomy.nearest(id), otherwise));
+        }
+        self.not_empty("path", guard.audit.path.as_deref(), node.key("audit"));
+        let input = node.key("input");
+        self.at_least_one("budget_ms", Some(guard.input.budget_ms), input);
+        self.at_least_one("max_body_kib", Some(guard.input.max_body_kib), input);
+        let (output, at) = (&guard.output, node.key("output"));
+        self.at_least_one("budget_ms", Some(output.budget_ms), at);
+        self.at_least_one("first_tokens", Some(output.first_tokens.into()), at);
+        self.at_least_one("max_held_kib", Some(output.max_held_kib), at);
+        self.at_least_one("most_tokens", Some(output.most_tokens.into()), at);
+        self.within("grow", output.grow, 1.0, 100.0, at);
+    }
+
+    fn web(&mut self, key: &str, url: Option<&str>, node: &Node) {
+        if url.is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+            let message = format!("`{key}` is not a URL");
+            let finding = Diagnostic::error("bad-value", &self.file.name, node.key(key).span(), message);
+            self.findings.push(finding.help("write it with its scheme, such as `http://localhost:8000/v1`"));
+        }
     }
 
     /// Every name in the list is one of the known ones.
