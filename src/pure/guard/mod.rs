@@ -3,7 +3,13 @@
 //! No IO and no clock: `faces::server` carries the bytes, and [`flow`] says which may go. How the judge is asked stands in
 //! [`crate::pure::method`].
 
+pub mod audit;
+pub mod chat;
 pub mod finding;
 pub mod flow;
+pub mod metrics;
+pub mod reader;
 pub mod schedule;
 pub mod sse;
+pub mod styled;
+pub mod utc;

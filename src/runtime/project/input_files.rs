@@ -215,6 +215,7 @@ fn from_its_directory(mut recipe: Recipe, path: &Path) -> Recipe {
     }
     recipe.out = recipe.out.map(|out| beside(&out));
     recipe.templates = recipe.templates.map(|templates| beside(&templates));
+    recipe.guard.audit.path = recipe.guard.audit.path.map(|path| beside(&path));
     recipe
 }
 
