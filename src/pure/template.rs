@@ -152,7 +152,7 @@ impl Templates {
             // A template that does not compile is found by `check`; here it stays unknown and rendering names it.
             let _ = engine.register_template_string(name, source);
         }
-        let _ = engine.register_template_string(GUARD, include_str!("../../prompts/guard.hbs"));
+        let _ = engine.register_template_string(GUARD, include_str!("../../prompts/guard/policy.hbs"));
         Self { engine, sources }
     }
 
@@ -227,10 +227,7 @@ impl Templates {
     ) -> Result<String, TemplateError> {
         let principles: Vec<_> = principles.iter().map(|p| PrincipleView::new(p)).collect();
         let system = constitution.system.as_deref().unwrap_or_default().trim();
-        self.render(
-            GUARD,
-            &json!({ "principles": principles, "system": system, "structured": structured }),
-        )
+        self.render(GUARD, &json!({ "principles": principles, "system": system, "structured": structured }))
     }
 
     /// The follow-up turn that asks for the verdict alone, after a critique without a readable one.

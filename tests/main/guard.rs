@@ -40,7 +40,11 @@ fn guard_passes_what_conforms_byte_for_byte() {
         assert_eq!(line["decision"], "answered", "{line}");
         assert_eq!(line["input"]["verdict"], "conforms", "{line}");
         let checks = line["output"]["checks"].as_array().expect("checks");
-        assert_eq!(checks.last().map(|check| &check["upto"]), Some(&line["output"]["released_before"]), "{line}");
+        assert_eq!(
+            checks.last().map(|check| &check["upto"]),
+            Some(&line["output"]["released_before"]),
+            "{line}"
+        );
     }
 }
 
@@ -136,10 +140,17 @@ fn guard_stops_a_stream_behind_what_a_check_has_passed() {
     let text = response.text();
     assert!(text.starts_with(&part), "{text}");
     assert!(!text.contains("BAD") && !text.contains("more"), "{text}");
-    assert!(text.contains("\"finish_reason\":\"content_filter\"") && text.ends_with("data: [DONE]\n\n"), "{text}");
+    assert!(
+        text.contains("\"finish_reason\":\"content_filter\"") && text.ends_with("data: [DONE]\n\n"),
+        "{text}"
+    );
     assert!(response.is_whole);
     let line = done(&scratch).pop().expect("a line");
-    assert_eq!((&line["decision"], &line["output"]["released_before"]), (&"stopped".into(), &30.into()), "{line}");
+    assert_eq!(
+        (&line["decision"], &line["output"]["released_before"]),
+        (&"stopped".into(), &30.into()),
+        "{line}"
+    );
 }
 
 #[test]
@@ -193,7 +204,8 @@ fn guard_keeps_texts_and_keys_out_of_everything_but_the_way() {
     let judge = judge(KIND);
     let (keys, heard) = mpsc::channel();
     let upstream = RawUpstream::start(move |head, request, stream| {
-        let key = head.lines().find(|line| line.to_lowercase().starts_with("authorization")).map(str::to_owned);
+        let key =
+            head.lines().find(|line| line.to_lowercase().starts_with("authorization")).map(str::to_owned);
         let _ = keys.send(key);
         let text = request["messages"][0]["content"].as_str().unwrap_or_default().to_owned();
         respond(stream, 200, "application/json", whole(&text).as_bytes());
@@ -229,8 +241,9 @@ fn guard_books_agree() {
             _ => respond(stream, 200, "application/json", whole("Fine.").as_bytes()),
         }
     });
-    let guard = Guarding::start(&scratch, &upstream.url, &judge.url, &["--set", "guard.output.on_violation=replace"]);
-    let mut expected = std::collections::BTreeMap::new();
+    let guard =
+        Guarding::start(&scratch, &upstream.url, &judge.url, &["--set", "guard.output.on_violation=replace"]);
+    let mut expected = std::collections::BTreeMap::<&str, usize>::new();
     for (text, decision, status) in [
         ("Hello", "answered", 200),
         ("BAD", "answered-by-style", 200),
@@ -240,8 +253,12 @@ fn guard_books_agree() {
         ("Hello", "answered", 200),
     ] {
         let response = guard.chat(text, false);
-        assert_eq!((response.status, response.header("x-amend-decision")), (status, Some(decision)), "{text}");
-        *expected.entry(decision).or_insert(0.0) += 1.0;
+        assert_eq!(
+            (response.status, response.header("x-amend-decision")),
+            (status, Some(decision)),
+            "{text}"
+        );
+        *expected.entry(decision).or_default() += 1;
     }
     let metrics = guard.metrics();
     let audit = std::fs::read_to_string(scratch.path("audit.jsonl")).expect("the audit");
@@ -249,7 +266,7 @@ fn guard_books_agree() {
     for (decision, n) in expected {
         let line = format!("amend_guard_requests_total{{decision=\"{decision}\",route=\"chat\"}} {n}");
         assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
-        assert_eq!(done(&scratch).iter().filter(|line| line["decision"] == decision).count() as f64, n);
+        assert_eq!(done(&scratch).iter().filter(|line| line["decision"] == decision).count(), n);
     }
     assert!(metrics.contains("amend_guard_held_bytes 0\n"), "{metrics}");
 }
@@ -262,7 +279,8 @@ fn guard_lets_nothing_through_that_it_does_not_check_unless_it_is_named() {
         let line = head.lines().next().unwrap_or_default().to_owned();
         respond(stream, 200, "text/plain", line.as_bytes());
     });
-    let named = ["--set", "guard.unguarded.paths=[\"/v1/embeddings\"]", "--set", "guard.input.max_body_kib=1"];
+    let named =
+        ["--set", "guard.unguarded.paths=[\"/v1/embeddings\"]", "--set", "guard.input.max_body_kib=1"];
     let guard = Guarding::start(&scratch, &upstream.url, &judge.url, &named);
     let passed = guard.request("POST", "/v1/embeddings?a=b", "", "{}");
     assert_eq!(passed.text(), "POST /v1/embeddings?a=b HTTP/1.1");
@@ -280,7 +298,10 @@ fn guard_lets_nothing_through_that_it_does_not_check_unless_it_is_named() {
     assert_eq!(guard.request("GET", "/healthz", "", "").text(), "ok\n");
     assert_eq!(guard.request("GET", "/readyz", "", "").status, 200);
     let moderated = guard.request("POST", "/v1/moderations", "", "{\"input\":[\"BAD\",\"fine\"]}").json();
-    assert_eq!((&moderated["results"][0]["flagged"], &moderated["results"][1]["flagged"]), (&true.into(), &false.into()));
+    assert_eq!(
+        (&moderated["results"][0]["flagged"], &moderated["results"][1]["flagged"]),
+        (&true.into(), &false.into())
+    );
     assert_eq!(moderated["results"][0]["categories"]["appl.scope"], true);
 }
 
@@ -292,7 +313,8 @@ fn guard_wants_a_token_where_others_can_reach_it() {
     let recipe = ["guard", "--model", "m", "--base-url", &judge.url, "--listen", "0.0.0.0:0"];
     let done = scratch.run(&[&recipe[..], &["--constitution", "minimal"]].concat()).code(2);
     assert!(done.err.contains("--token-env"), "{}", done.err);
-    let done = scratch.run(&[&recipe[..], &["--constitution", "minimal", "--token-env", "NONE"]].concat()).code(2);
+    let done =
+        scratch.run(&[&recipe[..], &["--constitution", "minimal", "--token-env", "NONE"]].concat()).code(2);
     assert!(done.err.contains("`NONE` is not set"), "{}", done.err);
     let env = [("TOKEN", "open-sesame")];
     let guard = Guarding::start_with(&scratch, &upstream.url, &judge.url, &["--token-env", "TOKEN"], &env);
@@ -301,7 +323,11 @@ fn guard_wants_a_token_where_others_can_reach_it() {
     assert_eq!(guard.request("GET", "/healthz", "", "").status, 200);
     for header in ["authorization: Bearer open-sesame\r\n", "x-amend-token: open-sesame\r\n"] {
         let body = chat_body("Hello", false);
-        assert_eq!(guard.request("POST", "/v1/chat/completions", header, &body).content(), "Fine.", "{header}");
+        assert_eq!(
+            guard.request("POST", "/v1/chat/completions", header, &body).content(),
+            "Fine.",
+            "{header}"
+        );
     }
 }
 
@@ -318,7 +344,7 @@ fn guard_reads_its_constitution_again_and_keeps_the_old_one_where_the_new_is_bad
     };
     scratch.write("mine.toml", file("1.0.0"));
     let mut guard = Guarding::start(&scratch, &upstream.url, &judge.url, &["--constitution", "mine.toml"]);
-    let mut hear = |guard: &mut Guarding, word: &str| {
+    let hear = |guard: &mut Guarding, word: &str| {
         let mut line = String::new();
         while !line.contains(word) {
             line.clear();
@@ -397,7 +423,11 @@ fn guard_steers_what_the_recipe_names_and_checks_endpoints_first() {
     let judge = judge(KIND);
     let upstream = RawUpstream::start(|head, request, stream| {
         let messages = request["messages"].as_array().map_or(0, Vec::len);
-        let text = if head.starts_with("GET") { "{\"data\":[]}".to_owned() } else { whole(&format!("{messages} turns")) };
+        let text = if head.starts_with("GET") {
+            "{\"data\":[]}".to_owned()
+        } else {
+            whole(&format!("{messages} turns"))
+        };
         respond(stream, 200, "application/json", text.as_bytes());
     });
     let steers = ["--set", "guard.steer.hazards=[\"appl\"]"];

@@ -82,18 +82,21 @@ pub(crate) fn respond(stream: &mut TcpStream, status: u16, kind: &str, body: &[u
 
 /// The head of a stream whose end is the end of the connection.
 pub(crate) fn begin_stream(stream: &mut TcpStream) {
-    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n");
+    let _ =
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n");
 }
 
 /// An event with a piece of an answer.
 pub(crate) fn chunk(text: &str) -> String {
     let choice = json!({ "index": 0, "delta": { "content": text }, "finish_reason": null });
-    format!("data: {}\n\n", json!({ "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice] }))
+    format!(
+        "data: {}\n\n",
+        json!({ "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice] })
+    )
 }
 
 /// The end of a stream.
-pub(crate) const END: &str =
-    "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+pub(crate) const END: &str = "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
 
 /// The body of an answer that is not streamed.
 pub(crate) fn whole(text: &str) -> String {
@@ -254,11 +257,8 @@ impl Response {
         let head = String::from_utf8_lossy(&bytes[..at]).to_ascii_lowercase();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
         let rest = &bytes[at + 4..];
-        let (body, ended) = if head.contains("transfer-encoding: chunked") {
-            unchunked(rest)
-        } else {
-            (rest.to_vec(), true)
-        };
+        let (body, ended) =
+            if head.contains("transfer-encoding: chunked") { unchunked(rest) } else { (rest.to_vec(), true) };
         Self { status, head, body, is_whole: is_whole && ended }
     }
 
@@ -281,7 +281,8 @@ impl Response {
     /// The contents of a stream, joined.
     pub(crate) fn streamed(&self) -> String {
         let text = self.text();
-        let events = text.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
+        let events =
+            text.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
         let chunks = events.map(|data| serde_json::from_str::<Value>(data).expect("a chunk"));
         chunks
             .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
@@ -293,7 +294,8 @@ impl Response {
 fn unchunked(mut rest: &[u8]) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
     while let Some(at) = rest.windows(2).position(|window| window == b"\r\n") {
-        let size = std::str::from_utf8(&rest[..at]).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
+        let size =
+            std::str::from_utf8(&rest[..at]).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
         let Some(size) = size else { break };
         if size == 0 {
             return (body, true);

@@ -27,8 +27,8 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  amend guard --constitution support-desk --model NAME --base-url http://localhost:8000/v1
-  amend guard amend.toml --check                       ask each endpoint one question, and end
+  amend guard --model NAME --base-url http://localhost:8000/v1
+  amend guard amend.toml --check              ask each endpoint a question
   amend guard amend.toml --mode shadow --audit audit.jsonl
   amend guard amend.toml --listen 0.0.0.0:8080 --token-env GUARD_TOKEN
 
@@ -128,7 +128,8 @@ fn upstream(recipe: &Recipe, models: &RoleModels) -> Result<PlainEndpoint, Failu
     if let Some(url) = &recipe.guard.upstream.base_url {
         all.own.entry(Role::Generator).or_default().base_url = Some(url.clone());
     }
-    let mut model: ResolvedModel = all.resolve(Role::Generator).unwrap_or_else(|| models.of(Role::Generator).clone());
+    let mut model: ResolvedModel =
+        all.resolve(Role::Generator).unwrap_or_else(|| models.of(Role::Generator).clone());
     if model.base_url.is_none() {
         return Err(Failure::usage("there is no model to guard: the generator has no base URL")
             .hint("give `--upstream URL`, such as `--upstream http://localhost:8000/v1`")
@@ -151,13 +152,11 @@ fn token(args: &Args) -> Result<Option<SecretString>, Failure> {
 
 /// Whether an address can be reached from this machine only.
 fn is_this_machine(address: &str) -> bool {
-    match address.parse::<SocketAddr>() {
-        Ok(address) => address.ip().is_loopback(),
-        Err(_) => {
-            let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-            host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-        }
+    if let Ok(address) = address.parse::<SocketAddr>() {
+        return address.ip().is_loopback();
     }
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn setup(
@@ -222,7 +221,9 @@ impl Summary {
             mode.as_str()
         );
         if self.is_simulated {
-            text.push_str("warning: the judge is the simulated model, which knows nothing of what a text means\n");
+            text.push_str(
+                "warning: the judge is the simulated model, which knows nothing of what a text means\n",
+            );
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
@@ -240,7 +241,11 @@ async fn check(setup: GuardSetup, summary: &Summary) -> Result<ExitCode, Failure
             "ok (it wants a key, which clients bring)".to_owned()
         }
         Ok(response) => {
-            let message = format!("the upstream `{}` gave status {} for its models", summary.upstream, response.status());
+            let message = format!(
+                "the upstream `{}` gave status {} for its models",
+                summary.upstream,
+                response.status()
+            );
             return Err(Failure::new(Kind::Provider, message).hint("see its key and its base URL"));
         }
         Err(fault) => {
@@ -269,12 +274,13 @@ async fn serve(
     })?;
     let server = GuardServer::new(setup);
     let handle = server.handle();
+    // Listened for before anybody is told that the guard serves: until then a hangup ends the process.
+    let mut hangups = Hangups::new();
     summary.tell();
     // Scripts wait for this line, so it must not stay in a buffer.
     let mut out = stdout();
     let _ = writeln!(out, "listening on http://{address}/v1").and_then(|()| out.flush());
     let reloads = async {
-        let mut hangups = Hangups::new();
         loop {
             hangups.next().await;
             reload(args, models, &handle);

@@ -79,7 +79,7 @@ mod unix {
                 None => None,
             };
             if heard.is_none() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }

@@ -69,7 +69,8 @@ pub fn finding(
         Ok(reading) if !reading.unsure.is_empty() => Finding::Undecided(grounds(&reading.unsure)),
         Ok(_) => Finding::Conforms,
         Err(why) => {
-            let all: Vec<String> = constitution.principles.iter().map(|principle| principle.id.clone()).collect();
+            let all: Vec<String> =
+                constitution.principles.iter().map(|principle| principle.id.clone()).collect();
             let Grounds { severity, .. } = grounds(&all);
             Finding::Undecided(Grounds { severity, why: Some(why.to_owned()), ..Grounds::default() })
         }
@@ -103,13 +104,12 @@ fn severity_of<'a>(principle: &'a Principle, taxonomy: &'a Taxonomy) -> (u8, Opt
 }
 
 /// Whether all that a finding is about guards against nothing but these hazards.
-pub fn is_all_within(
-    grounds: &Grounds,
-    wide: &[String],
-    constitution: &Constitution,
-) -> bool {
-    let named: Vec<&Principle> =
-        constitution.principles.iter().filter(|principle| grounds.principles.contains(&principle.id)).collect();
+pub fn is_all_within(grounds: &Grounds, wide: &[String], constitution: &Constitution) -> bool {
+    let named: Vec<&Principle> = constitution
+        .principles
+        .iter()
+        .filter(|principle| grounds.principles.contains(&principle.id))
+        .collect();
     !named.is_empty()
         && named.iter().all(|principle| {
             !principle.hazards.is_empty()
@@ -148,7 +148,8 @@ mod tests {
     fn what_is_steered_lies_within_the_hazards_that_are_named() {
         let constitution = read_built_in("support-desk").unwrap();
         let check = |ids: &[&str], wide: &[&str]| {
-            let grounds = Grounds { principles: ids.iter().map(ToString::to_string).collect(), ..Grounds::default() };
+            let grounds =
+                Grounds { principles: ids.iter().map(ToString::to_string).collect(), ..Grounds::default() };
             let wide: Vec<String> = wide.iter().map(ToString::to_string).collect();
             is_all_within(&grounds, &wide, &constitution)
         };

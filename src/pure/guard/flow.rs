@@ -9,10 +9,14 @@
 //! Every state may also end in `could-not-judge`, `upstream-failed` or `cancelled`. Whoever drives it tells what happened
 //! ([`Input`]) and does what it says ([`Step`]), in that order. It holds the pieces that may not leave yet; nobody else does.
 
+mod events;
+mod shadow;
+
+pub use events::{Decision, Input, Piece, Step};
+
 use super::finding::{Finding, GRAVE, Grounds};
 use super::schedule::CheckSchedule;
 use crate::pure::recipe::{GuardMode, GuardOutput, Hold, OnViolation, UndecidedInput, UndecidedOutput};
-use bytes::Bytes;
 use std::collections::VecDeque;
 
 /// What a flow goes by.
@@ -28,93 +32,6 @@ pub struct FlowSettings {
     pub output: GuardOutput,
 }
 
-/// Bytes of an answer that leave together or not at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
-    /// The bytes as the upstream sent them.
-    pub bytes: Bytes,
-    /// Tokens of the answer up to its end, of all choices.
-    pub upto: usize,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {
-    /// The request is judged; `steerable` where the recipe says that what it violates is answered under a hint.
-    Screened {
-        /// What the judge found.
-        finding: Finding,
-        /// Whether it may be answered under a hint.
-        steerable: bool,
-    },
-    /// A piece of the answer came.
-    Piece(Piece),
-    /// The answer is whole.
-    Ended,
-    /// The upstream broke off, or gave something that nobody can read.
-    Failed,
-    /// The check that was asked for last came back.
-    Checked(Finding),
-    /// The revision came back, judged; `None` where there is none that holds.
-    Revised(Option<Bytes>),
-    /// The client is gone.
-    Gone,
-}
-
-/// What is to be done now.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Step {
-    /// Give the upstream's request up.
-    Cancel,
-    /// Ask the upstream anew, with a hint.
-    Steer,
-    /// Send these bytes to the client.
-    Release(Bytes),
-    /// Judge all of the answer that came so far.
-    Check,
-    /// Revise the answer.
-    Revise(Grounds),
-    /// Send a styled text in place of everything.
-    Style(Grounds),
-    /// Send a closing sentence, and an end with `finish_reason: "content_filter"`.
-    Close(Grounds),
-    /// Tell the client that the upstream failed.
-    Fail,
-    /// The client has all of it, and what is left to do is its own business.
-    Finish,
-    /// It is over.
-    End(Decision),
-}
-
-/// How it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Decision {
-    /// The client has the upstream's answer.
-    Answered,
-    /// The request was declined, and the upstream's answer never used.
-    AnsweredByStyle,
-    /// The client has a revision of the answer.
-    Revised,
-    /// The client has a styled text in place of the answer.
-    Replaced,
-    /// The client has the beginning of the answer and a closing sentence.
-    Stopped,
-    /// Nobody could say whether it may be answered, so it is not.
-    CouldNotJudge,
-    /// The upstream gave no answer, or broke off.
-    UpstreamFailed,
-    /// The client went away first.
-    Cancelled,
-}
-
-impl Decision {
-    /// Its name in headers, the audit and metrics.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
 /// Where it stands between its beginning and its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
@@ -127,6 +44,14 @@ enum State {
     Revising,
     /// Over.
     Over,
+}
+
+/// How far the upstream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Upstream {
+    Coming,
+    Ended,
+    Failed,
 }
 
 /// One request on its way through the guard.
@@ -144,8 +69,7 @@ pub struct Flow {
     checked: usize,
     released: usize,
     has_released: bool,
-    has_ended: bool,
-    has_failed: bool,
+    upstream: Upstream,
     /// Tokens that the check under way reaches.
     checking: Option<usize>,
     /// In shadow: what would have happened.
@@ -170,8 +94,7 @@ impl Flow {
             checked: 0,
             released: 0,
             has_released: false,
-            has_ended: false,
-            has_failed: false,
+            upstream: Upstream::Coming,
             checking: None,
             would: None,
         }
@@ -223,16 +146,20 @@ impl Flow {
         steps
     }
 
+    fn has_ended(&self) -> bool {
+        self.upstream == Upstream::Ended
+    }
+
     fn act(&mut self, input: Input, steps: &mut Vec<Step>) {
         match input {
             Input::Screened { finding, steerable } => self.screened(finding, steerable, steps),
             Input::Piece(piece) => self.piece(piece, steps),
             Input::Ended => {
-                self.has_ended = true;
+                self.upstream = Upstream::Ended;
                 self.go_on(steps);
             }
             // A request that is declined is declined, however the upstream is.
-            Input::Failed if self.state == State::Received => self.has_failed = true,
+            Input::Failed if self.state == State::Received => self.upstream = Upstream::Failed,
             Input::Failed => self.fail(steps),
             Input::Checked(finding) => self.checked(finding, steps),
             Input::Revised(Some(bytes)) => {
@@ -283,7 +210,7 @@ impl Flow {
             self.hold = Hold::Full;
         }
         self.state = State::Held;
-        if self.has_failed {
+        if self.upstream == Upstream::Failed {
             return self.fail(steps);
         }
         self.go_on(steps);
@@ -299,7 +226,8 @@ impl Flow {
         self.held_bytes += piece.bytes.len();
         self.held.push_back(piece);
         self.go_on(steps);
-        let most = usize::try_from(self.settings.output.max_held_kib).unwrap_or(usize::MAX).saturating_mul(1024);
+        let most =
+            usize::try_from(self.settings.output.max_held_kib).unwrap_or(usize::MAX).saturating_mul(1024);
         if self.state != State::Over && self.held_bytes > most {
             let why = Some("the answer is longer than may be held back".to_owned());
             self.object(Grounds { why, ..Grounds::default() }, Decision::CouldNotJudge, steps);
@@ -313,20 +241,20 @@ impl Flow {
         }
         if self.hold == Hold::None {
             self.release_upto(usize::MAX, steps);
-            if self.has_ended {
+            if self.has_ended() {
                 return self.end(Decision::Answered, steps);
             }
         }
         if self.hold == Hold::Geometric && self.checked > 0 {
             self.release_upto(self.checked, steps);
         }
-        if self.has_ended && self.checked == self.came {
+        if self.has_ended() && self.checked == self.came {
             self.release_upto(usize::MAX, steps);
             return self.end(Decision::Answered, steps);
         }
         let is_due = match self.hold {
-            Hold::Full | Hold::Auto => self.has_ended,
-            Hold::Geometric | Hold::None => self.has_ended || self.came >= self.schedule.next(),
+            Hold::Full | Hold::Auto => self.has_ended(),
+            Hold::Geometric | Hold::None => self.has_ended() || self.came >= self.schedule.next(),
         };
         if is_due && self.checking.is_none() && self.came > self.checked {
             self.schedule.checked_at(self.came);
@@ -347,7 +275,7 @@ impl Flow {
             }
             Finding::Undecided(grounds) => self.object(grounds, Decision::CouldNotJudge, steps),
             Finding::Violates(grounds) => {
-                let may_revise = self.has_ended && upto == self.came && !self.has_released;
+                let may_revise = self.has_ended() && upto == self.came && !self.has_released;
                 match self.settings.output.on_violation {
                     OnViolation::Revise if may_revise => {
                         self.state = State::Revising;
@@ -363,7 +291,7 @@ impl Flow {
 
     fn passes(&mut self, upto: usize, steps: &mut Vec<Step>) {
         self.checked = upto;
-        if self.hold != Hold::Full || self.has_ended {
+        if self.hold != Hold::Full || self.has_ended() {
             self.release_upto(upto, steps);
         }
         self.go_on(steps);
@@ -397,66 +325,7 @@ impl Flow {
     fn forget_answer(&mut self) {
         self.held.clear();
         (self.held_bytes, self.came) = (0, 0);
-        (self.has_ended, self.has_failed) = (false, false);
-    }
-
-    /// In shadow everything leaves at once, and what is found is only written down.
-    fn look_on(&mut self, input: Input, steps: &mut Vec<Step>) {
-        match input {
-            Input::Screened { finding, steerable } => {
-                self.would = match finding {
-                    Finding::Violates(_) if !steerable => Some(Decision::AnsweredByStyle),
-                    Finding::Undecided(_) if self.settings.undecided == UndecidedInput::Closed => {
-                        Some(Decision::CouldNotJudge)
-                    }
-                    Finding::Conforms | Finding::Violates(_) | Finding::Undecided(_) => None,
-                };
-                self.state = State::Held;
-                self.look_at_end(steps);
-            }
-            Input::Piece(piece) => {
-                (self.came, self.released) = (piece.upto, piece.upto);
-                steps.push(Step::Release(piece.bytes));
-            }
-            Input::Ended => {
-                self.has_ended = true;
-                steps.push(Step::Finish);
-                self.look_at_end(steps);
-            }
-            Input::Failed => self.fail(steps),
-            Input::Checked(finding) => {
-                self.checking = None;
-                let found = match finding {
-                    Finding::Violates(_) => match self.settings.output.on_violation {
-                        OnViolation::Revise => Decision::Revised,
-                        OnViolation::Replace => Decision::Replaced,
-                        OnViolation::Stop => Decision::Stopped,
-                    },
-                    Finding::Undecided(grounds)
-                        if grounds.severity >= GRAVE
-                            || self.settings.output.undecided == UndecidedOutput::Closed =>
-                    {
-                        Decision::CouldNotJudge
-                    }
-                    Finding::Conforms | Finding::Undecided(_) => Decision::Answered,
-                };
-                self.would = Some(found);
-                self.end(Decision::Answered, steps);
-            }
-            Input::Revised(_) | Input::Gone => {}
-        }
-    }
-
-    fn look_at_end(&mut self, steps: &mut Vec<Step>) {
-        if self.state != State::Held || !self.has_ended || self.checking.is_some() {
-            return;
-        }
-        if self.would.is_some() || self.came == 0 {
-            self.would = self.would.or(Some(Decision::Answered));
-            return self.end(Decision::Answered, steps);
-        }
-        self.checking = Some(self.came);
-        steps.push(Step::Check);
+        self.upstream = Upstream::Coming;
     }
 
     fn end(&mut self, decision: Decision, steps: &mut Vec<Step>) {

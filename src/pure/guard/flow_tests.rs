@@ -1,6 +1,7 @@
 //! The flow on virtual time: a script of pieces, a judge that answers some pieces later, and what a client gets.
 
 use super::*;
+use bytes::Bytes;
 use proptest::prelude::*;
 
 /// A stream to play: how many tokens each piece has, and how many pieces come before a check is answered.
@@ -124,15 +125,12 @@ proptest! {
         let played = Played { output: output(Hold::Full, OnViolation::Replace), ..played };
         let outcome = play(&played, GuardMode::Enforce, &Finding::Conforms);
         let total: usize = played.pieces.iter().sum();
-        match played.bad_from.filter(|from| *from <= total) {
-            Some(_) => {
-                prop_assert_eq!(outcome.text, b"styled");
-                prop_assert_eq!((outcome.released, outcome.decision), (0, Some(Decision::Replaced)));
-            }
-            None => {
-                prop_assert_eq!(outcome.text, whole(&played));
-                prop_assert_eq!(outcome.checks.len(), usize::from(total > 0));
-            }
+        if played.bad_from.is_some_and(|from| from <= total) {
+            prop_assert_eq!(outcome.text, b"styled");
+            prop_assert_eq!((outcome.released, outcome.decision), (0, Some(Decision::Replaced)));
+        } else {
+            prop_assert_eq!(outcome.text, whole(&played));
+            prop_assert_eq!(outcome.checks.len(), usize::from(total > 0));
         }
     }
 
@@ -241,7 +239,8 @@ fn a_clean_stream_is_checked_after_24_72_168_and_360_tokens_and_at_its_end() {
 fn a_request_is_screened_before_anything_leaves() {
     let grave = Grounds { severity: 4, ..Grounds::default() };
     let check = |undecided: UndecidedInput, finding: Finding, steps: &[Step], hold: Hold| {
-        let settings = FlowSettings { undecided, ..settings(GuardMode::Enforce, &GuardOutput::default(), true) };
+        let settings =
+            FlowSettings { undecided, ..settings(GuardMode::Enforce, &GuardOutput::default(), true) };
         let mut flow = Flow::new(settings);
         let piece = Piece { bytes: Bytes::from_static(b"x"), upto: 30 };
         assert_eq!(flow.take(Input::Piece(piece)), [], "nothing leaves");
@@ -279,7 +278,8 @@ fn a_judge_that_says_nothing_is_never_fine_from_severity_3_on() {
 
 #[test]
 fn what_is_steered_is_asked_anew_and_held_in_full() {
-    let mut flow = Flow::new(settings(GuardMode::Enforce, &output(Hold::Geometric, OnViolation::Replace), true));
+    let mut flow =
+        Flow::new(settings(GuardMode::Enforce, &output(Hold::Geometric, OnViolation::Replace), true));
     flow.take(Input::Piece(Piece { bytes: Bytes::from_static(b"old"), upto: 9 }));
     flow.take(Input::Failed);
     let finding = Finding::Violates(Grounds::default());

@@ -52,11 +52,9 @@ impl Counter {
             Self::Requests => {
                 ("requests_total", "Requests that are over, by how they ended.", &["decision", "route"])
             }
-            Self::Checks => (
-                "checks_total",
-                "Checks of requests and answers.",
-                &["stage", "tier", "verdict", "mode"],
-            ),
+            Self::Checks => {
+                ("checks_total", "Checks of requests and answers.", &["stage", "tier", "verdict", "mode"])
+            }
             Self::Violations => ("violations_total", "Principles found violated.", &["principle"]),
             Self::Undecided => {
                 ("undecided_total", "Checks without a verdict, and how they were taken.", &["stage", "acted"])
@@ -197,7 +195,8 @@ impl Metrics {
         }
         head(&mut text, "build_info", "What guards.", "gauge");
         let values = [env!("CARGO_PKG_VERSION").to_owned(), constitution.to_owned()];
-        let _ = writeln!(text, "amend_guard_build_info{} 1", set(&["version", "constitution"], &values, None));
+        let _ =
+            writeln!(text, "amend_guard_build_info{} 1", set(&["version", "constitution"], &values, None));
         text
     }
 }

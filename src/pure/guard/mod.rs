@@ -3,8 +3,9 @@
 //! No IO and no clock: `faces::server` carries the bytes, and [`flow`] says which may go. How the judge is asked stands in
 //! [`crate::pure::method`].
 
+pub mod answer_text;
 pub mod audit;
-pub mod chat;
+pub mod chat_request;
 pub mod finding;
 pub mod flow;
 pub mod metrics;

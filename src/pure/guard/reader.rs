@@ -3,7 +3,7 @@
 //! What is a stream is cut into its events; what is not is one piece. Whoever only looks on gets every byte at once, and what
 //! cannot be read is then not scanned; otherwise it is an error.
 
-use super::chat::AnswerText;
+use super::answer_text::AnswerText;
 use super::flow::Piece;
 use super::sse::{SseEvent, SseReader};
 use bytes::{Bytes, BytesMut};
@@ -120,7 +120,8 @@ mod tests {
 
     fn stream() -> String {
         let chunk = |text: &str| {
-            let choice = serde_json::json!({ "index": 0, "delta": { "content": text }, "finish_reason": null });
+            let choice =
+                serde_json::json!({ "index": 0, "delta": { "content": text }, "finish_reason": null });
             format!("data: {}\n\n", serde_json::json!({ "choices": [choice] }))
         };
         let words = ["Grüß ", "dich, ", "how ", "are ", "you? ", "😀 "];
@@ -162,7 +163,9 @@ mod tests {
             let mut reader = AnswerReader::new(is_stream, most, false);
             let told = read(&mut reader, &[body.as_bytes()]).err();
             assert_eq!(told.as_deref().is_some(), says.is_some(), "{told:?}");
-            assert!(told.is_none_or(|told| told.contains(says.unwrap_or_default()) && !told.contains("canary")));
+            assert!(
+                told.is_none_or(|told| told.contains(says.unwrap_or_default()) && !told.contains("canary"))
+            );
             let mut reader = AnswerReader::new(is_stream, most, true);
             let pieces = read(&mut reader, &[body.as_bytes()]).unwrap();
             let joined: Vec<u8> = pieces.iter().flat_map(|piece| piece.bytes.to_vec()).collect();
@@ -174,7 +177,12 @@ mod tests {
         check(false, whole, 10, Some("longer"));
         check(false, "<html>canary</html>", 1_000, Some("not JSON"));
         check(true, "data: canary\n\n", 1_000, Some("not JSON"));
-        check(true, "data: {\"choices\":[{\"delta\":{\"content\":\"cut\"}}]}\n\n", 1_000, Some("before the answer did"));
+        check(
+            true,
+            "data: {\"choices\":[{\"delta\":{\"content\":\"cut\"}}]}\n\n",
+            1_000,
+            Some("before the answer did"),
+        );
         check(true, "", 1_000, Some("before the answer did"));
         check(true, "data: [DONE]\n\n", 1_000, None);
     }

@@ -51,9 +51,8 @@ impl SseReader {
         loop {
             let byte = *self.buffer.get(self.seen)?;
             let length = match (byte, self.buffer.get(self.seen + 1)) {
-                (b'\n', _) => 1,
                 (b'\r', Some(b'\n')) => 2,
-                (b'\r', Some(_)) => 1,
+                (b'\n', _) | (b'\r', Some(_)) => 1,
                 // A line feed may follow that belongs to it.
                 (b'\r', None) => return None,
                 _ => {

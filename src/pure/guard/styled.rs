@@ -70,21 +70,23 @@ pub fn message(by: Signature<'_>, text: &str) -> Bytes {
         "finish_reason": "stop",
     });
     let usage = json!({ "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 });
-    let mut body = envelope(by, "chat.completion", vec![choice]);
+    let mut body = envelope(by, "chat.completion", &[choice]);
     body["usage"] = usage;
     Bytes::from(body.to_string())
 }
 
 /// A message as a stream of its own.
 pub fn streamed(by: Signature<'_>, text: &str) -> Bytes {
-    let first = json!({ "index": 0, "delta": { "role": "assistant", "content": text }, "finish_reason": null });
+    let first =
+        json!({ "index": 0, "delta": { "role": "assistant", "content": text }, "finish_reason": null });
     let last = json!({ "index": 0, "delta": {}, "finish_reason": "stop" });
     events(by, [vec![first], vec![last]])
 }
 
 /// The end of a stream that goes no further: a closing sentence for every choice, and why it ends.
 pub fn closed(by: Signature<'_>, indices: &[u64]) -> Bytes {
-    let says = |index: &u64| json!({ "index": index, "delta": { "content": CLOSING }, "finish_reason": null });
+    let says =
+        |index: &u64| json!({ "index": index, "delta": { "content": CLOSING }, "finish_reason": null });
     let ends = |index: &u64| json!({ "index": index, "delta": {}, "finish_reason": "content_filter" });
     events(by, [indices.iter().map(says).collect(), indices.iter().map(ends).collect()])
 }
@@ -92,13 +94,13 @@ pub fn closed(by: Signature<'_>, indices: &[u64]) -> Bytes {
 fn events(by: Signature<'_>, chunks: [Vec<Value>; 2]) -> Bytes {
     let mut bytes = BytesMut::new();
     for choices in chunks {
-        bytes.put(write_event(&envelope(by, "chat.completion.chunk", choices).to_string()));
+        bytes.put(write_event(&envelope(by, "chat.completion.chunk", &choices).to_string()));
     }
     bytes.put(write_event("[DONE]"));
     bytes.freeze()
 }
 
-fn envelope(by: Signature<'_>, object: &str, choices: Vec<Value>) -> Value {
+fn envelope(by: Signature<'_>, object: &str, choices: &[Value]) -> Value {
     json!({
         "id": format!("chatcmpl-{}", by.id),
         "object": object,
@@ -118,7 +120,7 @@ pub fn error(message: &str, kind: &str, code: &str) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pure::guard::chat::AnswerText;
+    use crate::pure::guard::answer_text::AnswerText;
     use crate::pure::guard::sse::SseReader;
 
     const BY: Signature<'_> = Signature { id: "g1", model: "m", created: 7 };

@@ -89,10 +89,8 @@ fn messages(
     turns: &[GuardTurn],
     question: GuardQuestion<'_>,
 ) -> Result<Vec<Message>, String> {
-    let policy = cx
-        .templates
-        .guard(&cx.constitution, principles, structured)
-        .map_err(|error| error.to_string())?;
+    let policy =
+        cx.templates.guard(&cx.constitution, principles, structured).map_err(|error| error.to_string())?;
     let mut shown = String::new();
     for turn in turns {
         shown.push_str(&json!(turn).to_string());

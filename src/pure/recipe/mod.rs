@@ -14,8 +14,8 @@ mod sim;
 
 pub use export::{Config, Export, MOST_HELD_OUT, Pairs, SoftLabels};
 pub use guard::{
-    AnswerAs, Audit, AuditText, Guard, GuardAnswer, GuardInput, GuardMode, GuardOutput, Hold, OnViolation, Steer,
-    Unguarded, UndecidedInput, UndecidedOutput, Unscannable, UnscannableParts, Upstream,
+    AnswerAs, Audit, AuditText, Guard, GuardAnswer, GuardInput, GuardMode, GuardOutput, Hold, OnViolation,
+    Steer, UndecidedInput, UndecidedOutput, Unguarded, Unscannable, UnscannableParts, Upstream,
 };
 pub use header::HeaderSource;
 pub use label::{Label, LabelHow, LabelPairs, LabelSource};
@@ -72,7 +72,8 @@ impl Recipe {
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         let mut recipe = self.clone();
         recipe.models.remove_credentials();
-        recipe.guard.upstream.base_url = recipe.guard.upstream.base_url.map(|url| models::without_credentials(&url));
+        recipe.guard.upstream.base_url =
+            recipe.guard.upstream.base_url.map(|url| models::without_credentials(&url));
         toml::to_string_pretty(&recipe)
     }
 }

@@ -253,7 +253,10 @@ impl Check<'_> {
         let upstream = node.key("upstream");
         self.web("base_url", guard.upstream.base_url.as_deref(), upstream);
         for (n, path) in guard.unguarded.paths.iter().enumerate() {
-            if !path.starts_with('/') || path.contains(['?', '#', ' ']) || path.split('/').any(|part| part == "..") {
+            if !path.starts_with('/')
+                || path.contains(['?', '#', ' '])
+                || path.split('/').any(|part| part == "..")
+            {
                 let message = format!("`{path}` is not a path such as `/v1/embeddings`");
                 self.error("bad-value", node.key("unguarded").key("paths").nth(n), message);
             }
@@ -269,7 +272,11 @@ impl Check<'_> {
                 format!("there is no hazard or domain `{id}`"),
             );
             let otherwise = "see `constitutions/taxonomy.toml` for the ids".to_owned();
-            self.findings.push(finding.did_you_mean(&Slip::text(id, at.span()), taxonomy.nearest(id), otherwise));
+            self.findings.push(finding.did_you_mean(
+                &Slip::text(id, at.span()),
+                taxonomy.nearest(id),
+                otherwise,
+            ));
         }
         self.not_empty("path", guard.audit.path.as_deref(), node.key("audit"));
         let input = node.key("input");

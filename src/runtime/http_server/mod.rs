@@ -33,12 +33,7 @@ impl Default for Bounds {
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` is ready; requests in flight then have a moment to finish.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    bounds: Bounds,
-    stop: impl Future<Output = ()>,
-) {
+pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();

@@ -17,6 +17,7 @@ mod answer;
 mod cache;
 mod conversation;
 mod draw;
+mod guard;
 mod hostile;
 mod judge;
 mod lists;

@@ -3,21 +3,23 @@
 //! At most one thing is asked of the judge at a time, beside what comes from the upstream. Dropping the upstream gives the model's
 //! request up; nobody waits for it.
 
+mod replies;
+
+use super::incoming::Incoming;
 use super::judge::{Judge, judged};
-use super::outlet::{Head, Outlet, passing};
+use super::outlet::{Outlet, passing};
 use super::record::Record;
 use super::shared::{Policy, Shared};
 use super::upstream::{self, FromUpstream};
-use crate::pure::guard::chat::{ChatRequest, with_hint};
+use crate::pure::guard::chat_request::with_hint;
 use crate::pure::guard::finding::{Finding, Grounds, is_all_within};
 use crate::pure::guard::flow::{Decision, Flow, FlowSettings, Input, Piece, Step};
 use crate::pure::guard::reader::AnswerReader;
 use crate::pure::guard::schedule::tokens_of;
-use crate::pure::guard::styled::{self, HINT, Occasion, Signature};
+use crate::pure::guard::styled::{self, HINT};
 use crate::pure::method::{GuardQuestion, revise_answer};
-use crate::pure::recipe::{AnswerAs, GuardMode};
 use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt as _};
@@ -27,16 +29,6 @@ use tokio::time::timeout;
 
 /// The largest body of an upstream's error that is given on.
 const ERROR_LIMIT: usize = 1 << 20;
-
-/// A request as it was taken in.
-#[derive(Debug)]
-pub(super) struct Incoming {
-    pub(super) id: String,
-    pub(super) body: Bytes,
-    pub(super) chat: ChatRequest,
-    /// The client's own key, where it is the upstream's.
-    pub(super) authorization: Option<HeaderValue>,
-}
 
 /// What the judge did.
 enum Worked {
@@ -67,6 +59,8 @@ struct Exchange {
     error: Option<Vec<u8>>,
     work: Option<BoxFuture<'static, Worked>>,
     record: Record,
+    /// Whether the client has a part of an answer that does not go on.
+    is_broken: bool,
     is_over: bool,
 }
 
@@ -80,8 +74,7 @@ pub(super) async fn exchange(shared: Arc<Shared>, incoming: Incoming, outlet: Ou
         output: shared.settings.output.clone(),
     };
     let incoming = Arc::new(incoming);
-    let upstream =
-        upstream::ask(Arc::clone(&shared), incoming.body.clone(), incoming.authorization.clone());
+    let upstream = upstream::ask(Arc::clone(&shared), incoming.body.clone(), incoming.authorization.clone());
     let mut exchange = Exchange {
         flow: Flow::new(settings),
         outlet,
@@ -92,6 +85,7 @@ pub(super) async fn exchange(shared: Arc<Shared>, incoming: Incoming, outlet: Ou
         error: None,
         work: None,
         record: Record::default(),
+        is_broken: false,
         is_over: false,
         shared,
         policy,
@@ -192,8 +186,7 @@ impl Exchange {
             let Some(answer) = answer else { return Worked::Revised(None) };
             let turns = &incoming.chat.turns;
             let judge = Judge { shared: &shared, policy: &policy };
-            let revised =
-                revise_answer(&judge, &policy.context, turns, &answer, &grounds.principles);
+            let revised = revise_answer(&judge, &policy.context, turns, &answer, &grounds.principles);
             let Ok(Ok(Some(text))) = timeout(shared.patience, revised).await else {
                 return Worked::Revised(None);
             };
@@ -333,104 +326,30 @@ impl Exchange {
                     self.outlet.finish();
                 }
                 Step::End(decision) => {
+                    // Written down first: whoever sees the end of an answer finds it in the audit.
                     self.is_over = true;
-                    self.outlet.finish();
                     self.settle(decision);
+                    if self.is_broken {
+                        self.outlet.break_off().await;
+                    }
+                    self.outlet.finish();
                 }
             }
         }
     }
 
     fn steer(&mut self) {
-        let body = with_hint(&self.incoming.body, HINT).map_or_else(|| self.incoming.body.clone(), Bytes::from);
+        let body =
+            with_hint(&self.incoming.body, HINT).map_or_else(|| self.incoming.body.clone(), Bytes::from);
         self.reader = AnswerReader::new(false, 0, false);
         self.error = None;
         let authorization = self.incoming.authorization.clone();
         self.upstream = Some(upstream::ask(Arc::clone(&self.shared), body, authorization));
     }
 
-    async fn release(&mut self, bytes: Bytes, decision: &'static str) {
-        self.begin(decision);
-        self.record.left();
-        if !bytes.is_empty() {
-            self.outlet.send(bytes).await;
-        }
-    }
-
-    /// Sends the head of the upstream's response, with what is decided now.
-    fn begin(&mut self, decision: &'static str) {
-        if self.outlet.has_begun() {
-            return;
-        }
-        let mut headers = self.headers.clone();
-        if !headers.contains_key(header::CONTENT_TYPE) {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        self.start(self.status, headers, decision);
-    }
-
-    fn start(&mut self, status: StatusCode, mut headers: HeaderMap, decision: &'static str) {
-        if let Ok(id) = HeaderValue::from_str(&self.incoming.id) {
-            headers.insert("x-amend-id", id);
-        }
-        // What only looks on decides nothing, and a client need not know of it.
-        if !self.shared.is_shadow() {
-            headers.insert("x-amend-decision", HeaderValue::from_static(decision));
-        }
-        self.outlet.begin(Head { status, headers });
-    }
-
-    /// A styled text in place of everything; where bytes have left already, there is no room for one.
-    async fn style(&mut self, grounds: &Grounds, decision: &'static str) {
-        self.record.ground(grounds);
-        let not_judged = decision == Decision::CouldNotJudge.as_str();
-        let occasion = if not_judged { Occasion::NotJudged } else { Occasion::Declined };
-        let grounds = self.record.grounds().cloned().unwrap_or_default();
-        let words = styled::words(occasion, &grounds, &self.shared.settings.answer);
-        let as_error = self.shared.settings.answer.form == AnswerAs::Error;
-        let (status, kind, body) = match (as_error, not_judged, self.incoming.chat.stream) {
-            (true, false, _) => (400, JSON, styled::error(&words, "invalid_request_error", "content_filter")),
-            (true, true, _) => (503, JSON, styled::error(&words, "server_error", "could_not_judge")),
-            (false, _, true) => (200, EVENTS, styled::streamed(self.signature(), &words)),
-            (false, _, false) => (200, JSON, styled::message(self.signature(), &words)),
-        };
-        self.answer(status, kind, body, decision).await;
-    }
-
-    /// The upstream's own error where it gave one, else one of ours. What has begun is broken off.
-    async fn fail(&mut self, decision: &'static str) {
-        if self.outlet.has_begun() {
-            return self.outlet.break_off().await;
-        }
-        match self.error.take() {
-            Some(body) => {
-                self.begin(decision);
-                self.outlet.send(Bytes::from(body)).await;
-            }
-            None => {
-                let words = "The model behind the guard gave no answer that can be used.";
-                let body = styled::error(words, "server_error", "upstream_failed");
-                self.answer(502, JSON, body, decision).await;
-            }
-        }
-    }
-
-    async fn answer(&mut self, status: u16, kind: &'static str, body: Bytes, decision: &'static str) {
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
-        self.start(status, headers, decision);
-        self.outlet.send(body).await;
-    }
-
-    fn signature(&self) -> Signature<'_> {
-        let Incoming { id, chat, .. } = &*self.incoming;
-        Signature { id, model: &chat.model, created: self.shared.seconds() }
-    }
-
     /// Counts and writes down what became of the request.
     fn settle(&mut self, decision: Decision) {
-        let is_shadow = self.shared.settings.mode == GuardMode::Shadow;
-        let would = self.flow.would().filter(|_| is_shadow);
+        let would = self.flow.would().filter(|_| self.shared.is_shadow());
         let released = self.flow.released();
         self.record.settle(
             &self.shared,
@@ -441,9 +360,6 @@ impl Exchange {
         );
     }
 }
-
-const JSON: &str = "application/json";
-const EVENTS: &str = "text/event-stream";
 
 impl Drop for Exchange {
     fn drop(&mut self) {

@@ -5,6 +5,7 @@
 
 mod audit_log;
 mod exchange;
+mod incoming;
 mod judge;
 mod moderation;
 mod outlet;

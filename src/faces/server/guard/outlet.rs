@@ -1,5 +1,6 @@
 //! The way to the client: a head that is sent once, then the bytes of a body. It knows when the client is gone.
 
+use crate::pure::guard::styled::error;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -100,6 +101,16 @@ pub(super) fn plain(status: StatusCode, kind: &'static str, body: impl Into<Body
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// An error of ours, in the OpenAI form.
+pub(super) fn told(status: StatusCode, words: &str, code: &str) -> Response {
+    let kind = if status.is_server_error() { "server_error" } else { "invalid_request_error" };
+    let mut response = plain(status, "application/json", error(words, kind, code));
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     response
 }
 

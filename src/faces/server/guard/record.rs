@@ -1,10 +1,10 @@
 //! What is remembered of a request until it is over, then counted and written down: once.
 
-use super::exchange::Incoming;
+use super::incoming::Incoming;
 use super::shared::{Policy, Shared};
 use crate::pure::gates::read_refusal;
+use crate::pure::guard::answer_text::AnswerText;
 use crate::pure::guard::audit::{CheckLine, Done, OutputLine, hazard_and_style, kept};
-use crate::pure::guard::chat::AnswerText;
 use crate::pure::guard::finding::{Finding, Grounds};
 use crate::pure::guard::flow::Decision;
 use crate::pure::guard::metrics::{Counter, Seconds};

@@ -1,21 +1,21 @@
 //! The routes of a guard: what is guarded, what passes by name, and a refusal for everything else.
 
-use super::exchange::{Incoming, exchange};
+use super::exchange::exchange;
+use super::incoming::Incoming;
 use super::moderation::moderate;
-use super::outlet::{outlet, passing, plain};
+use super::outlet::{outlet, passing, plain, told};
 use super::record::ROUTE;
 use super::shared::Shared;
 use crate::pure::digest::Parts;
 use crate::pure::guard::audit::Received;
-use crate::pure::guard::chat::read_request;
+use crate::pure::guard::chat_request::read_request;
 use crate::pure::guard::metrics::Counter;
-use crate::pure::guard::styled::error;
 use crate::pure::recipe::UnscannableParts;
 use crate::pure::text::printable;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -45,7 +45,8 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 async fn only_with_token(State(shared): Guard, request: Request, next: Next) -> Response {
     let Some(token) = &shared.token else { return next.run(request).await };
     let headers = request.headers();
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let bearer =
+        headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let own = headers.get(TOKEN).and_then(|value| value.to_str().ok());
     let brought = if shared.settings.upstream.pass_key { own } else { own.or(bearer) };
     // Hashes are compared, so that the time it takes tells nothing of the token.
@@ -55,7 +56,11 @@ async fn only_with_token(State(shared): Guard, request: Request, next: Next) -> 
     }
     shared.count(Counter::TurnedAway, &["token"]);
     let by = if shared.settings.upstream.pass_key { TOKEN } else { "Authorization: Bearer" };
-    told(StatusCode::UNAUTHORIZED, &format!("The guard's token is missing or wrong; send it as `{by}`."), "bad_token")
+    told(
+        StatusCode::UNAUTHORIZED,
+        &format!("The guard's token is missing or wrong; send it as `{by}`."),
+        "bad_token",
+    )
 }
 
 async fn ready(State(shared): Guard) -> Response {
@@ -79,14 +84,21 @@ async fn chat(State(shared): Guard, headers: HeaderMap, body: Body) -> Response 
         Ok(chat) => chat,
         Err(why) => {
             shared.count(Counter::TurnedAway, &["unreadable"]);
-            return told(StatusCode::BAD_REQUEST, &format!("The request cannot be read: {why}."), "bad_request");
+            return told(
+                StatusCode::BAD_REQUEST,
+                &format!("The request cannot be read: {why}."),
+                "bad_request",
+            );
         }
     };
-    if !chat.unscannable.is_empty() && shared.settings.unscannable.parts == UnscannableParts::Refuse && !shared.is_shadow()
+    if !chat.unscannable.is_empty()
+        && shared.settings.unscannable.parts == UnscannableParts::Refuse
+        && !shared.is_shadow()
     {
         shared.count(Counter::TurnedAway, &["unscannable"]);
         let kinds = chat.unscannable.join(", ");
-        let words = format!("The request holds content that cannot be checked here: {kinds}. Send text only.");
+        let words =
+            format!("The request holds content that cannot be checked here: {kinds}. Send text only.");
         return told(StatusCode::BAD_REQUEST, &words, "unscannable_content");
     }
     let id = shared.next_id();
@@ -174,14 +186,4 @@ async fn whole(shared: &Shared, body: Body) -> Result<Bytes, Response> {
         shared.count(Counter::TurnedAway, &["too_long"]);
         told(StatusCode::PAYLOAD_TOO_LARGE, &format!("The request is longer than {kib} KiB."), "too_long")
     })
-}
-
-/// An error of ours, in the OpenAI form.
-pub(super) fn told(status: StatusCode, words: &str, code: &str) -> Response {
-    let kind = if status.is_server_error() { "server_error" } else { "invalid_request_error" };
-    let mut response = plain(status, "application/json", error(words, kind, code));
-    if status == StatusCode::UNAUTHORIZED {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
-    response
 }

@@ -49,13 +49,8 @@ async fn next(shared: &Shared, at: At) -> Option<(FromUpstream, At)> {
     let next = match at {
         At::Start { body, authorization } => {
             let json = HeaderValue::from_static("application/json");
-            let sent = shared.upstream.send(
-                Method::POST,
-                "/v1/chat/completions",
-                body,
-                Some(json),
-                authorization,
-            );
+            let sent =
+                shared.upstream.send(Method::POST, "/v1/chat/completions", body, Some(json), authorization);
             match timeout(shared.patience, sent).await {
                 Ok(Ok(response)) => {
                     let head = FromUpstream::Head(response.status(), response.headers().clone());
