@@ -5,12 +5,16 @@ use super::Exchange;
 use crate::faces::server::guard::incoming::Incoming;
 use crate::pure::guard::finding::Grounds;
 use crate::pure::guard::flow::Decision;
+use crate::pure::guard::sse::write_event;
 use crate::pure::guard::styled::{self, Occasion, Signature};
 use crate::pure::recipe::AnswerAs;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 const JSON: &str = "application/json";
+/// What a client is told where the model fails.
+const FAILED: &str = "The model behind the guard gave no answer that can be used.";
+
 const EVENTS: &str = "text/event-stream";
 
 impl Exchange {
@@ -65,15 +69,20 @@ impl Exchange {
     /// The upstream's own error where it gave one, else one of ours. What has begun is broken off.
     pub(super) async fn fail(&mut self, decision: &'static str) {
         if self.outlet.has_begun() {
-            self.is_broken = true;
+            // A stream can say that it goes no further; a body cannot, and in shadow no byte is ours.
+            if self.incoming.chat.stream && !self.shared.is_shadow() {
+                let event = styled::error(FAILED, "server_error", "upstream_failed");
+                self.outlet.send(write_event(&String::from_utf8_lossy(&event))).await;
+            } else {
+                self.is_broken = true;
+            }
             return;
         }
         if let Some(body) = self.error.take() {
             self.begin(decision);
             self.outlet.send(Bytes::from(body)).await;
         } else {
-            let words = "The model behind the guard gave no answer that can be used.";
-            let body = styled::error(words, "server_error", "upstream_failed");
+            let body = styled::error(FAILED, "server_error", "upstream_failed");
             self.answer(502, JSON, body, decision).await;
         }
     }
