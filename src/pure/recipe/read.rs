@@ -47,7 +47,8 @@ pub fn check_complete(file: &SourceFile, reading: &Reading) -> Vec<Diagnostic> {
     let Reading { recipe, root, .. } = reading;
     let warn = |code, at: &Node, message: &str| Diagnostic::warning(code, &file.name, at.span(), message);
     let mut findings = Vec::new();
-    if recipe.prompts.is_empty() && !root.key("prompts").is_wrong() {
+    // A recipe for a guard asks no prompts.
+    if recipe.prompts.is_empty() && !root.key("prompts").is_wrong() && !root.has("guard") {
         let finding = Diagnostic::warning("no-prompts", &file.name, None, "the recipe names no prompts");
         findings.push(
             finding.help("add `prompts = [\"prompts.jsonl\"]`, or give `--prompts FILE` with each run"),
@@ -356,6 +357,25 @@ mod tests {
         sort(&mut findings, &sources);
         let line = |finding: &Diagnostic| finding.position(&sources).map_or(0, |at| at.line);
         findings.iter().map(|finding| format!("{}:{}", line(finding), finding.code)).collect()
+    }
+
+    #[test]
+    fn a_recipe_for_a_guard_needs_no_prompts_and_is_strict_like_the_others() {
+        let guard = "[models.default]\nmodel = \"sim\"\n[guard]\nmode = \"shadow\"\n";
+        assert_eq!(check(guard), [""; 0]);
+        for (line, code) in [
+            ("hold = \"full\"", "unknown-key"),
+            ("mode = \"enforced\"", "unknown-value"),
+            ("upstream = { base_url = \"localhost\" }", "bad-value"),
+            ("unguarded = { paths = [\"v1/embeddings\"] }", "bad-value"),
+            ("steer = { hazards = [\"advise\"] }", "unknown-hazard"),
+            ("output = { grow = 0.5 }", "bad-value"),
+            ("input = { budget_ms = 0 }", "bad-value"),
+        ] {
+            let text = format!("[models.default]\nmodel = \"sim\"\n[guard]\n{line}\n");
+            let found = check(&text);
+            assert!(found.len() == 1 && found[0].ends_with(code), "{line}: {found:?}");
+        }
     }
 
     #[test]
