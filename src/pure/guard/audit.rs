@@ -136,6 +136,9 @@ pub struct Done<'a> {
     pub constitution: &'a str,
     /// The hash of what it means.
     pub sha256: &'a str,
+    /// Kinds of content of the request that nobody could read, and that passed.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub unscanned: &'a [String],
     /// The request's check.
     pub input: CheckLine,
     /// The answer's checks.

@@ -300,3 +300,47 @@ fn what_does_not_fit_is_stopped_and_never_clipped() {
     assert_eq!(steps.last(), Some(&Step::End(Decision::CouldNotJudge)));
     assert!(!steps.iter().any(|step| matches!(step, Step::Release(_))));
 }
+
+/// Milliseconds that a guard adds to the first and to the last byte of an answer: so many tokens at 60 a second, a first token
+/// after 400 ms, a screening and a judge that take so long each.
+fn added_ms(hold: Hold, tokens: usize, screening: u64, judge: u64) -> (u64, u64) {
+    let at = |token: usize| 400 + (token as u64 - 1) * 1_000 / 60;
+    let mut flow = Flow::new(settings(GuardMode::Enforce, &output(hold, OnViolation::Replace), true));
+    let mut due: Vec<(u64, Input)> = (1..=tokens)
+        .map(|token| (at(token), Input::Piece(Piece { bytes: Bytes::from_static(b"x"), upto: token })))
+        .collect();
+    due.push((at(tokens), Input::Ended));
+    due.push((screening, Input::Screened { finding: Finding::Conforms, steerable: false }));
+    let (mut first, mut last) = (None, 0);
+    while !due.is_empty() {
+        // Events of one moment come in the order in which they were planned.
+        let next = (0..due.len()).min_by_key(|n| due[*n].0).expect("one is left");
+        let (now, input) = due.remove(next);
+        for step in flow.take(input) {
+            match step {
+                Step::Check => due.push((now + judge, Input::Checked(Finding::Conforms))),
+                Step::Release(_) => {
+                    first = first.or(Some(now));
+                    last = now;
+                }
+                _ => {}
+            }
+        }
+    }
+    (first.expect("a byte") - at(1), last - at(tokens))
+}
+
+#[test]
+fn what_a_guard_adds_is_what_its_hold_back_costs() {
+    assert_eq!(added_ms(Hold::None, 400, 200, 250), (0, 0), "screening is done before the model begins");
+    assert_eq!(added_ms(Hold::None, 400, 520, 250).0, 120, "else its rest is waited for");
+    let (first, last) = added_ms(Hold::Geometric, 400, 200, 250);
+    assert_eq!((first, last), (383 + 250, 250), "23 more tokens and a check, and one at the end");
+    let (first, last) = added_ms(Hold::Full, 400, 200, 250);
+    assert_eq!((first, last), (6_650 + 250, 250));
+    assert_eq!(
+        added_ms(Hold::Geometric, 10, 200, 250),
+        (150 + 250, 250),
+        "an answer that ends before the first check"
+    );
+}

@@ -49,11 +49,6 @@ pub struct GuardReading {
     pub unsure: Vec<String>,
 }
 
-/// Most tokens of a judge's answer: a line for each principle, and no more.
-fn room_for(principles: usize) -> u32 {
-    u32::try_from(principles).unwrap_or(u32::MAX).saturating_mul(16).saturating_add(32)
-}
-
 /// Asks the judge. `Err` says why there is no verdict.
 pub async fn ask_guard(
     ask: &impl Ask,
@@ -69,8 +64,7 @@ pub async fn ask_guard(
     let prompt = Prompt::single(messages.last().map_or("", |turn| turn.content.as_str()));
     let names = ids.iter().map(|id| (*id).to_owned()).collect();
     let purpose = Purpose::Screening { principles: names, occasion: Occasion::Measurement };
-    let mut call = Call { format, ..cx.call(&prompt, purpose, messages, 0) };
-    call.sampling.max_tokens = call.sampling.max_tokens.min(room_for(ids.len()));
+    let call = Call { format, ..cx.call(&prompt, purpose, messages, 0) };
     let answer = ask.ask(call).await.map_err(|stop| stop.to_string())?;
     read_answer(&answer, &ids)
 }

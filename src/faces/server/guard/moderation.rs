@@ -92,6 +92,7 @@ impl Books<'_> {
             mode: shared.settings.mode.as_str(),
             constitution: &policy.name,
             sha256: &policy.sha256,
+            unscanned: &[],
             input: CheckLine::new(finding, None, u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
             output: OutputLine { verdict: Some("not-scanned"), ..OutputLine::default() },
             decision: decision.as_str(),

@@ -135,6 +135,7 @@ impl Record {
             mode: shared.settings.mode.as_str(),
             constitution: &policy.name,
             sha256: &policy.sha256,
+            unscanned: &incoming.chat.unscannable,
             input: self.input.take().unwrap_or_else(CheckLine::not_scanned),
             output: OutputLine {
                 verdict: checks.is_empty().then_some("not-scanned"),

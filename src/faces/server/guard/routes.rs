@@ -117,7 +117,10 @@ async fn chat(State(shared): Guard, headers: HeaderMap, body: Body) -> Response 
         return told(StatusCode::SERVICE_UNAVAILABLE, words, "audit_failed");
     }
     let pass_key = shared.settings.upstream.pass_key;
-    let authorization = headers.get(header::AUTHORIZATION).filter(|_| pass_key).cloned();
+    let mut authorization = headers.get(header::AUTHORIZATION).filter(|_| pass_key).cloned();
+    if let Some(key) = &mut authorization {
+        key.set_sensitive(true);
+    }
     let incoming = Incoming { id, body, chat, authorization };
     let (to_client, from_exchange) = outlet();
     let task = exchange(Arc::clone(&shared), incoming, to_client);

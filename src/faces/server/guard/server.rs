@@ -16,6 +16,11 @@ use tokio::time::timeout;
 /// How long a check of the judge may take before the guard serves.
 const TRIAL_MS: u64 = 60_000;
 
+/// How long checks may take whose clients have their answers.
+const CHECKS: Duration = Duration::from_secs(10);
+/// How long what is given up may take to be written down.
+const LAST: Duration = Duration::from_secs(2);
+
 /// A guard, ready to serve.
 #[derive(Debug)]
 pub struct GuardServer {
@@ -67,10 +72,12 @@ impl GuardServer {
             shared.is_draining.store(true, Ordering::Relaxed);
         };
         serve(listener, router, Bounds { grace, ..Bounds::default() }, draining).await;
+        // Checks beside answers that have left, as in shadow, outlive their connections.
         shared.tasks.close();
-        // Clients that are still there had their time; what looks on has a moment to be written down.
-        shared.stop.cancel();
-        let _ = timeout(Duration::from_secs(2), shared.tasks.wait()).await;
+        if timeout(CHECKS, shared.tasks.wait()).await.is_err() {
+            shared.stop.cancel();
+            let _ = timeout(LAST, shared.tasks.wait()).await;
+        }
     }
 }
 
