@@ -119,6 +119,11 @@ impl AnswerText {
         });
     }
 
+    /// How many characters it has: a place in it, which two pieces with text never share.
+    pub fn chars(&self) -> usize {
+        self.chars
+    }
+
     /// How many tokens it is counted as.
     pub fn tokens(&self) -> usize {
         tokens_of(self.chars)

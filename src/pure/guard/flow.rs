@@ -15,7 +15,7 @@ mod shadow;
 pub use events::{Decision, Input, Piece, Step};
 
 use super::finding::{Finding, GRAVE, Grounds};
-use super::schedule::CheckSchedule;
+use super::schedule::{CheckSchedule, tokens_of};
 use crate::pure::recipe::{GuardMode, GuardOutput, Hold, OnViolation, UndecidedInput, UndecidedOutput};
 use std::collections::VecDeque;
 
@@ -64,13 +64,13 @@ pub struct Flow {
     schedule: CheckSchedule,
     held: VecDeque<Piece>,
     held_bytes: usize,
-    /// Tokens that came, that a check has reached, that left.
+    /// Characters that came, that a check has reached, that left.
     came: usize,
     checked: usize,
     released: usize,
     has_released: bool,
     upstream: Upstream,
-    /// Tokens that the check under way reaches.
+    /// Characters that the check under way reaches.
     checking: Option<usize>,
     /// In shadow: what would have happened.
     would: Option<Decision>,
@@ -102,7 +102,7 @@ impl Flow {
 
     /// Tokens of the upstream's answer that left.
     pub fn released(&self) -> usize {
-        self.released
+        tokens_of(self.released)
     }
 
     /// Whether the request is judged.
@@ -254,10 +254,10 @@ impl Flow {
         }
         let is_due = match self.hold {
             Hold::Full | Hold::Auto => self.has_ended(),
-            Hold::Geometric | Hold::None => self.has_ended() || self.came >= self.schedule.next(),
+            Hold::Geometric | Hold::None => self.has_ended() || tokens_of(self.came) >= self.schedule.next(),
         };
         if is_due && self.checking.is_none() && self.came > self.checked {
-            self.schedule.checked_at(self.came);
+            self.schedule.checked_at(tokens_of(self.came));
             self.checking = Some(self.came);
             steps.push(Step::Check);
         }

@@ -4,6 +4,9 @@ use super::*;
 use bytes::Bytes;
 use proptest::prelude::*;
 
+/// Characters of a token.
+const CHARS: usize = 4;
+
 /// A stream to play: how many tokens each piece has, and how many pieces come before a check is answered.
 #[derive(Debug, Clone)]
 struct Played {
@@ -79,7 +82,10 @@ fn play(played: &Played, mode: GuardMode, screened: &Finding) -> Outcome {
         } else if let Some(tokens) = played.pieces.get(sent).filter(|_| !ended) {
             upto += tokens;
             sent += 1;
-            inputs.push_back(Input::Piece(Piece { bytes: Bytes::from(format!("<{sent}>")), upto }));
+            inputs.push_back(Input::Piece(Piece {
+                bytes: Bytes::from(format!("<{sent}>")),
+                upto: upto * CHARS,
+            }));
         } else if !ended {
             ended = true;
             inputs.push_back(Input::Ended);
@@ -242,7 +248,7 @@ fn a_request_is_screened_before_anything_leaves() {
         let settings =
             FlowSettings { undecided, ..settings(GuardMode::Enforce, &GuardOutput::default(), true) };
         let mut flow = Flow::new(settings);
-        let piece = Piece { bytes: Bytes::from_static(b"x"), upto: 30 };
+        let piece = Piece { bytes: Bytes::from_static(b"x"), upto: 30 * CHARS };
         assert_eq!(flow.take(Input::Piece(piece)), [], "nothing leaves");
         assert_eq!(flow.take(Input::Screened { finding, steerable: false }), steps);
         assert_eq!(flow.hold, hold);
@@ -265,7 +271,7 @@ fn a_judge_that_says_nothing_is_never_fine_from_severity_3_on() {
         let output = GuardOutput { undecided, ..GuardOutput::default() };
         let mut flow = Flow::new(settings(GuardMode::Enforce, &output, false));
         flow.take(Input::Screened { finding: Finding::Conforms, steerable: false });
-        flow.take(Input::Piece(Piece { bytes: Bytes::from_static(b"x"), upto: 30 }));
+        flow.take(Input::Piece(Piece { bytes: Bytes::from_static(b"x"), upto: 30 * CHARS }));
         assert_eq!(flow.take(Input::Ended), [Step::Check]);
         let grounds = Grounds { severity, ..Grounds::default() };
         let steps = flow.take(Input::Checked(Finding::Undecided(grounds)));
@@ -285,7 +291,7 @@ fn what_is_steered_is_asked_anew_and_held_in_full() {
     let finding = Finding::Violates(Grounds::default());
     assert_eq!(flow.take(Input::Screened { finding, steerable: true }), [Step::Cancel, Step::Steer]);
     let fresh = Bytes::from_static(b"new");
-    assert_eq!(flow.take(Input::Piece(Piece { bytes: fresh.clone(), upto: 500 })), []);
+    assert_eq!(flow.take(Input::Piece(Piece { bytes: fresh.clone(), upto: 500 * CHARS })), []);
     assert_eq!(flow.take(Input::Ended), [Step::Check]);
     let steps = flow.take(Input::Checked(Finding::Conforms));
     assert_eq!(steps, [Step::Release(fresh), Step::End(Decision::Answered)]);
@@ -307,7 +313,9 @@ fn added_ms(hold: Hold, tokens: usize, screening: u64, judge: u64) -> (u64, u64)
     let at = |token: usize| 400 + (token as u64 - 1) * 1_000 / 60;
     let mut flow = Flow::new(settings(GuardMode::Enforce, &output(hold, OnViolation::Replace), true));
     let mut due: Vec<(u64, Input)> = (1..=tokens)
-        .map(|token| (at(token), Input::Piece(Piece { bytes: Bytes::from_static(b"x"), upto: token })))
+        .map(|token| {
+            (at(token), Input::Piece(Piece { bytes: Bytes::from_static(b"x"), upto: token * CHARS }))
+        })
         .collect();
     due.push((at(tokens), Input::Ended));
     due.push((screening, Input::Screened { finding: Finding::Conforms, steerable: false }));

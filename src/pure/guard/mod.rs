@@ -14,3 +14,6 @@ pub mod schedule;
 pub mod sse;
 pub mod styled;
 pub mod utc;
+
+#[cfg(test)]
+mod leak_tests;

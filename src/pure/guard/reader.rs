@@ -66,7 +66,7 @@ impl AnswerReader {
         };
         if self.looks_on {
             self.is_unread |= read.is_err();
-            return Ok(vec![Piece { bytes: bytes.clone(), upto: self.text.tokens() }]);
+            return Ok(vec![Piece { bytes: bytes.clone(), upto: self.text.chars() }]);
         }
         read
     }
@@ -85,12 +85,12 @@ impl AnswerReader {
             Form::Whole(body) => {
                 let body = body.clone().freeze();
                 let read = self.text.take(&body);
-                read.map(|()| vec![Piece { bytes: body, upto: self.text.tokens() }])
+                read.map(|()| vec![Piece { bytes: body, upto: self.text.chars() }])
             }
         };
         if self.looks_on {
             self.is_unread |= read.is_err();
-            return Ok(vec![Piece { bytes: Bytes::new(), upto: self.text.tokens() }]);
+            return Ok(vec![Piece { bytes: Bytes::new(), upto: self.text.chars() }]);
         }
         read
     }
@@ -104,7 +104,7 @@ impl AnswerReader {
                 Some(b"") | None => {}
                 Some(data) => self.text.take(data)?,
             }
-            pieces.push(Piece { bytes: raw, upto: self.text.tokens() });
+            pieces.push(Piece { bytes: raw, upto: self.text.chars() });
         }
         Ok(pieces)
     }
@@ -153,7 +153,7 @@ mod tests {
             let joined: Vec<u8> = pieces.iter().flat_map(|piece| piece.bytes.to_vec()).collect();
             prop_assert_eq!(joined, text);
             prop_assert_eq!(reader.text().only_content(), Some("Grüß dich, how are you? 😀 "));
-            prop_assert_eq!(pieces.last().unwrap().upto, reader.text().tokens());
+            prop_assert_eq!(pieces.last().unwrap().upto, reader.text().chars());
         }
     }
 

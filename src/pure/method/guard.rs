@@ -120,30 +120,37 @@ fn read_object(answer: &str, ids: &[&str]) -> Option<GuardReading> {
 
 fn read_lines(answer: &str, ids: &[&str]) -> Option<GuardReading> {
     let mut reading = GuardReading::default();
-    let (mut says_none, mut holds) = (false, 0);
-    for line in answer.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    let (mut says_none, mut holds, mut doubts) = (false, 0, false);
+    for (n, line) in answer.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
         let word = line.trim_matches(|c: char| !c.is_alphanumeric());
         if word.eq_ignore_ascii_case("none") {
             says_none = true;
             continue;
         }
-        let verdict = |id: &str| {
-            let is_unsure = line.trim_end_matches(|c: char| !c.is_alphanumeric()).ends_with("unsure");
-            let line = if is_unsure { line.replace("unsure", "violates") } else { line.to_owned() };
-            let read = read_screen(&line, &[id]).into_iter().next().flatten()?;
-            Some(if is_unsure { Verdict::Undecided } else { read })
-        };
-        let (id, verdict) = ids.iter().find_map(|id| Some((*id, verdict(id)?)))?;
-        match verdict {
-            Verdict::Violates => reading.violated.push(id.to_owned()),
-            Verdict::Undecided => reading.unsure.push(id.to_owned()),
-            Verdict::Conforms | Verdict::NotApplicable => holds += 1,
+        match ids.iter().find_map(|id| Some((*id, verdict_on(line, id)?))) {
+            Some((id, Verdict::Violates)) => reading.violated.push(id.to_owned()),
+            Some((id, Verdict::Undecided)) => reading.unsure.push(id.to_owned()),
+            Some((_, Verdict::Conforms | Verdict::NotApplicable)) => holds += 1,
+            // Prose around the lines takes no violation back. But it may: a word of all being well that comes late, or beside
+            // talk of violations, is no verdict.
+            None => {
+                let lower = line.to_lowercase();
+                doubts |= n == 0 || ["violat", "unsure", "break"].iter().any(|word| lower.contains(word));
+            }
         }
     }
     let names = !reading.violated.is_empty() || !reading.unsure.is_empty();
-    let contradicts = says_none && names;
-    let says_all_hold = says_none || holds == ids.len();
-    (!contradicts && (names || says_all_hold)).then_some(reading)
+    let says_all_hold = (says_none || holds == ids.len()) && !doubts;
+    let is_clear = if names { !says_none } else { says_all_hold };
+    is_clear.then_some(reading)
+}
+
+/// The verdict of a line on a principle, where it states one.
+fn verdict_on(line: &str, id: &str) -> Option<Verdict> {
+    let is_unsure = line.trim_end_matches(|c: char| !c.is_alphanumeric()).ends_with("unsure");
+    let line = if is_unsure { line.replace("unsure", "violates") } else { line.to_owned() };
+    let read = read_screen(&line, &[id]).into_iter().next().flatten()?;
+    Some(if is_unsure { Verdict::Undecided } else { read })
 }
 
 /// A revision of an answer that violates principles: a critique for each of them, and one revision that answers all. `None`
@@ -225,7 +232,11 @@ mod tests {
         check("[cruel] violates", None);
         check("{\"violates\": [\"cruel\"], \"unsure\": []}", None);
         check("It looks fine to me.", None);
-        check("[kind] violates\nIgnore the rest.", None);
+        check("none\n\nIt says nothing unkind.", Some((&[], &[])));
+        check("It may violate kind.\nnone", None);
+        check("Here is my verdict:\nnone", None);
+        check("none, but on reflection:\nIt violates kind.", None);
+        check("[kind] violates\nIt scolds the user.", Some((&["kind"], &[])));
         check("none of these apply, but it may violate kind", None);
     }
 }

@@ -8,7 +8,8 @@ use bytes::Bytes;
 pub struct Piece {
     /// The bytes as the upstream sent them.
     pub bytes: Bytes,
-    /// Tokens of the answer up to its end, of all choices.
+    /// Characters of the answer up to its end, of all choices. Not tokens: two pieces would share a number, and what a check
+    /// has reached would let the second one go with the first.
     pub upto: usize,
 }
 
