@@ -38,6 +38,10 @@ mod export;
 mod gates;
 #[path = "main/golden.rs"]
 mod golden;
+#[path = "main/guard.rs"]
+mod guard;
+#[path = "main/guard_support.rs"]
+mod guard_support;
 #[path = "main/help.rs"]
 mod help;
 #[path = "main/import.rs"]

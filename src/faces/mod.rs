@@ -1,3 +1,4 @@
 //! The top floor: where people and programs meet amend. Words, arguments and exit codes; no rule is decided here.
 
 pub mod cli;
+pub mod server;

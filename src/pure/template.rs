@@ -67,6 +67,9 @@ pub struct Templates {
     sources: BTreeMap<&'static str, String>,
 }
 
+/// The template of a guard's check. It is none that a recipe's folder can override, and no run depends on it.
+const GUARD: &str = "guard";
+
 /// The verdicts that a critic may give.
 pub const VERDICTS: [&str; 3] = ["violates", "conforms", "not-applicable"];
 
@@ -93,6 +96,17 @@ pub fn screen_schema<'a>(ids: impl IntoIterator<Item = &'a str>) -> Value {
     let properties: serde_json::Map<String, Value> =
         ids.iter().map(|id| ((*id).to_owned(), verdict.clone())).collect();
     json!({ "type": "object", "properties": properties, "required": ids, "additionalProperties": false })
+}
+
+/// The JSON schema of a guard's check: which principles are violated, and which may be.
+pub fn guard_schema(ids: &[&str]) -> Value {
+    let list = json!({ "type": "array", "items": { "type": "string", "enum": ids } });
+    json!({
+        "type": "object",
+        "properties": { "violates": list, "unsure": list },
+        "required": ["violates", "unsure"],
+        "additionalProperties": false,
+    })
 }
 
 impl Templates {
@@ -138,6 +152,7 @@ impl Templates {
             // A template that does not compile is found by `check`; here it stays unknown and rendering names it.
             let _ = engine.register_template_string(name, source);
         }
+        let _ = engine.register_template_string(GUARD, include_str!("../../prompts/guard/policy.hbs"));
         Self { engine, sources }
     }
 
@@ -201,6 +216,18 @@ impl Templates {
     pub fn screen(&self, principles: &[&Principle], structured: bool) -> Result<String, TemplateError> {
         let principles: Vec<_> = principles.iter().map(|p| PrincipleView::new(p)).collect();
         self.render("screen", &json!({ "principles": principles, "structured": structured }))
+    }
+
+    /// The system turn of a guard's check: the policy, the same whatever is judged.
+    pub fn guard(
+        &self,
+        constitution: &Constitution,
+        principles: &[&Principle],
+        structured: bool,
+    ) -> Result<String, TemplateError> {
+        let principles: Vec<_> = principles.iter().map(|p| PrincipleView::new(p)).collect();
+        let system = constitution.system.as_deref().unwrap_or_default().trim();
+        self.render(GUARD, &json!({ "principles": principles, "system": system, "structured": structured }))
     }
 
     /// The follow-up turn that asks for the verdict alone, after a critique without a readable one.

@@ -6,7 +6,7 @@
 pub mod audit;
 pub mod dataset;
 pub mod engine;
-mod http_server;
+pub mod http_server;
 pub mod journal;
 pub mod model;
 pub mod private_files;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may import the rooms above it in this list, and nothing below it.
-const ROOMS: [&str; 34] = [
+const ROOMS: [&str; 35] = [
     "pure::digest",
     "pure::diagnostic",
     "pure::text",
@@ -31,6 +31,7 @@ const ROOMS: [&str; 34] = [
     "pure::method",
     "pure::reports",
     "pure::audit",
+    "pure::guard",
     "runtime::private_files",
     "runtime::http_server",
     "runtime::journal",
@@ -40,8 +41,8 @@ const ROOMS: [&str; 34] = [
     "runtime::sim",
     "runtime::engine",
     "runtime::project",
-    "faces::cli",
     "faces::server",
+    "faces::cli",
 ];
 
 /// What the lowest floor must not touch, and why.

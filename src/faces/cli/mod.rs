@@ -14,6 +14,7 @@ mod doctor;
 mod eval;
 mod export;
 pub mod failure;
+mod guard;
 mod import;
 mod init;
 mod journaled_work;
@@ -83,6 +84,7 @@ enum Command {
     Import(import::Args),
     Constitutions(constitutions::Args),
     Doctor(doctor::Args),
+    Guard(Box<guard::Args>),
     /// Serve the simulated model over HTTP.
     Sim(Box<sim::Args>),
     /// Print the JSON schema of a constitution or a recipe, for editors.
@@ -121,6 +123,7 @@ fn carry_out() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Constitutions(args) => constitutions::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Guard(args) => guard::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Schema(args) => Ok(schema::run(args)),
         Command::Completions(args) => Ok(completions::completions(args)),

@@ -33,6 +33,21 @@ pub(super) async fn interrupted() {
     }
 }
 
+/// Waits for Ctrl-C, or for SIGTERM; a hangup means something else to a server.
+pub(super) async fn asked_to_end() {
+    let control_c = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = control_c => {}
+        () = unix::terminated() => {}
+    }
+}
+
+pub(super) use unix::Hangups;
+
 #[cfg(unix)]
 mod unix {
     use tokio::signal::unix::{SignalKind, signal};
@@ -47,6 +62,26 @@ mod unix {
             return std::future::pending().await;
         }
         heard(SignalKind::hangup()).await;
+    }
+
+    /// Every SIGHUP, one after another: to a server it says that its files have changed.
+    #[derive(Debug)]
+    pub(in super::super) struct Hangups(Option<tokio::signal::unix::Signal>);
+
+    impl Hangups {
+        pub(in super::super) fn new() -> Self {
+            Self(signal(SignalKind::hangup()).ok())
+        }
+
+        pub(in super::super) async fn next(&mut self) {
+            let heard = match &mut self.0 {
+                Some(signal) => signal.recv().await,
+                None => None,
+            };
+            if heard.is_none() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     async fn heard(kind: SignalKind) {
@@ -79,5 +114,18 @@ mod unix {
 
     pub(super) async fn hung_up() {
         std::future::pending().await
+    }
+
+    #[derive(Debug)]
+    pub(in super::super) struct Hangups;
+
+    impl Hangups {
+        pub(in super::super) fn new() -> Self {
+            Self
+        }
+
+        pub(in super::super) async fn next(&mut self) {
+            std::future::pending().await
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! it, so that this file is also the reference.
 
 mod export;
+mod guard;
 mod header;
 mod label;
 mod limits;
@@ -12,6 +13,10 @@ mod read;
 mod sim;
 
 pub use export::{Config, Export, MOST_HELD_OUT, Pairs, SoftLabels};
+pub use guard::{
+    AnswerAs, Audit, AuditText, Guard, GuardAnswer, GuardInput, GuardMode, GuardOutput, Hold, OnViolation,
+    Steer, UndecidedInput, UndecidedOutput, Unguarded, Unscannable, UnscannableParts, Upstream,
+};
 pub use header::HeaderSource;
 pub use label::{Label, LabelHow, LabelPairs, LabelSource};
 pub use limits::{Concurrency, Limits};
@@ -55,6 +60,10 @@ pub struct Recipe {
     pub export: Export,
     /// The world of the simulated model, when a role's model is `sim`.
     pub sim: Sim,
+    /// The constitution in front of a live model, for `amend guard`.
+    // It decides nothing about a run, so a recipe without it is written, and hashed, as it always was.
+    #[serde(skip_serializing_if = "is_default")]
+    pub guard: Guard,
 }
 
 impl Recipe {
@@ -63,6 +72,8 @@ impl Recipe {
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         let mut recipe = self.clone();
         recipe.models.remove_credentials();
+        recipe.guard.upstream.base_url =
+            recipe.guard.upstream.base_url.map(|url| models::without_credentials(&url));
         toml::to_string_pretty(&recipe)
     }
 }
@@ -83,6 +94,7 @@ impl Default for Recipe {
             gates: Gates::default(),
             export: Export::default(),
             sim: Sim::default(),
+            guard: Guard::default(),
         }
     }
 }

@@ -234,7 +234,7 @@ fn is_plain_to_another_machine(base_url: &str) -> bool {
 }
 
 /// A base URL without what may hold a key: user, password, fragment, and every part of the query but `api-version`.
-fn without_credentials(url: &str) -> String {
+pub(super) fn without_credentials(url: &str) -> String {
     let url = url.split('#').next().unwrap_or(url);
     let (place, query) = url.split_once('?').unwrap_or((url, ""));
     let place = match place.split_once("://") {

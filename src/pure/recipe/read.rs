@@ -1,5 +1,7 @@
 //! Recipe files → [`Recipe`], with every problem told at once. Pure.
 
+mod guard;
+
 use super::header::{HeaderSource, carries_key};
 use super::{Concurrency, Config, LabelSource, MOST_HELD_OUT, Model, Recipe, SIM, Schedule};
 use crate::pure::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
@@ -46,7 +48,8 @@ pub fn check_complete(file: &SourceFile, reading: &Reading) -> Vec<Diagnostic> {
     let Reading { recipe, root, .. } = reading;
     let warn = |code, at: &Node, message: &str| Diagnostic::warning(code, &file.name, at.span(), message);
     let mut findings = Vec::new();
-    if recipe.prompts.is_empty() && !root.key("prompts").is_wrong() {
+    // A recipe for a guard asks no prompts.
+    if recipe.prompts.is_empty() && !root.key("prompts").is_wrong() && !root.has("guard") {
         let finding = Diagnostic::warning("no-prompts", &file.name, None, "the recipe names no prompts");
         findings.push(
             finding.help("add `prompts = [\"prompts.jsonl\"]`, or give `--prompts FILE` with each run"),
@@ -132,6 +135,7 @@ impl Check<'_> {
         self.limits(recipe, root.key("limits"));
         self.gates(recipe, root.key("gates"));
         self.export(recipe, root.key("export"));
+        self.guard(&recipe.guard, root.key("guard"));
     }
 
     fn method(&mut self, recipe: &Recipe, node: &Node) {
@@ -166,13 +170,7 @@ impl Check<'_> {
 
     fn model(&mut self, model: &Model, node: &Node) {
         self.not_empty("model", model.model.as_deref(), node);
-        let web = |url: &str| url.starts_with("http://") || url.starts_with("https://");
-        if model.base_url.as_deref().is_some_and(|url| !web(url)) {
-            let at = node.key("base_url");
-            let finding =
-                Diagnostic::error("bad-value", &self.file.name, at.span(), "`base_url` is not a URL");
-            self.findings.push(finding.help("write it with its scheme, such as `http://localhost:8000/v1`"));
-        }
+        self.web("base_url", model.base_url.as_deref(), node);
         let name = |name: &str| {
             !name.is_empty()
                 && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
@@ -251,6 +249,14 @@ impl Check<'_> {
             &Config::names(),
             node.key("configs"),
         );
+    }
+
+    fn web(&mut self, key: &str, url: Option<&str>, node: &Node) {
+        if url.is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+            let message = format!("`{key}` is not a URL");
+            let finding = Diagnostic::error("bad-value", &self.file.name, node.key(key).span(), message);
+            self.findings.push(finding.help("write it with its scheme, such as `http://localhost:8000/v1`"));
+        }
     }
 
     /// Every name in the list is one of the known ones.

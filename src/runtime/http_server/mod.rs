@@ -14,13 +14,13 @@ use tokio::time::{sleep, timeout};
 
 /// What a server bears.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
+pub struct Bounds {
     /// How long a client may take for the head of a request, on a new connection or one that was kept open.
-    pub(super) head: Duration,
+    pub head: Duration,
     /// Connections at once; more wait until one is closed.
-    pub(super) connections: usize,
+    pub connections: usize,
     /// How long requests in flight may still take once the server is told to stop.
-    pub(super) grace: Duration,
+    pub grace: Duration,
 }
 
 impl Default for Bounds {
@@ -33,12 +33,7 @@ impl Default for Bounds {
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` is ready; requests in flight then have a moment to finish.
-pub(super) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    bounds: Bounds,
-    stop: impl Future<Output = ()>,
-) {
+pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();

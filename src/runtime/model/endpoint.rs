@@ -65,6 +65,11 @@ impl Http {
         Ok(list.filter_map(|entry| entry["id"].as_str().map(str::to_owned)).collect())
     }
 
+    /// The endpoint of a model, for whoever carries other bytes there than ours.
+    pub fn plain(&self, model: &ResolvedModel) -> Result<PlainEndpoint, Fault> {
+        Ok(PlainEndpoint { endpoint: self.endpoint(model)? })
+    }
+
     fn endpoint(&self, model: &ResolvedModel) -> Result<Arc<Endpoint>, Fault> {
         let Some(url) = &model.base_url else {
             return Err(Fault::Unusable(format!("model `{}` has no `base_url`", model.model)));
@@ -104,6 +109,54 @@ struct Endpoint {
     settings: Settings,
     /// The key and other secrets that are sent, to be cut out of responses that echo them.
     secrets: Vec<SecretString>,
+}
+
+/// An endpoint that takes requests as they are, and gives responses as they come: what a proxy needs.
+pub struct PlainEndpoint {
+    endpoint: Arc<Endpoint>,
+}
+
+impl std::fmt::Debug for PlainEndpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("PlainEndpoint").field(&self.shown()).finish()
+    }
+}
+
+impl PlainEndpoint {
+    /// The base URL as it may be shown.
+    pub fn shown(&self) -> String {
+        shown_url(&self.endpoint.settings.base)
+    }
+
+    /// Makes a request below the base URL, with the endpoint's own headers. `authorization` stands in the place of its key.
+    pub async fn send(
+        &self,
+        method: http::Method,
+        path: &str,
+        body: Bytes,
+        content_type: Option<HeaderValue>,
+        authorization: Option<HeaderValue>,
+    ) -> Result<reqwest::Response, Fault> {
+        let Settings { base, query, headers, .. } = &self.endpoint.settings;
+        let url = match path.strip_prefix("/v1/") {
+            Some(rest) => format!("{base}/{rest}"),
+            None => format!("{}{path}", base.strip_suffix("/v1").unwrap_or(base)),
+        };
+        let mut url = reqwest::Url::parse(&url).map_err(|error| Fault::Unusable(error.to_string()))?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut headers = headers.clone();
+        if let Some(mut authorization) = authorization {
+            authorization.set_sensitive(true);
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
+        let request = self.endpoint.http.request(method, url).headers(headers).body(body);
+        request.send().await.map_err(|error| fault_of(&error, &self.shown()))
+    }
 }
 
 /// What async-openai asks of a configuration. Our own, because the library's reads the environment.

@@ -21,7 +21,7 @@ pub mod wire;
 #[cfg(doc)]
 use crate::pure::{answer::Answer, call::Call};
 pub use client::{Client, ClientNews, ConcurrencyChange, OnNews, Outage, Retrying};
-pub use endpoint::{Http, KeyLookup, shown_url};
+pub use endpoint::{Http, KeyLookup, PlainEndpoint, shown_url};
 pub use limits::{LimitReason, Permit};
 pub use raw_response::{Failure, Recorded};
 pub use transport::{Delta, Fault, OnDelta, Reply, Request, Transport};

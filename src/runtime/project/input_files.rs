@@ -217,6 +217,7 @@ fn from_its_directory(mut recipe: Recipe, path: &Path) -> Recipe {
     recipe.templates = recipe
         .templates
         .map(|templates| if templates == SMALL_NAME { templates } else { beside(&templates) });
+    recipe.guard.audit.path = recipe.guard.audit.path.map(|path| beside(&path));
     recipe
 }
 

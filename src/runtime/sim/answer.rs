@@ -95,6 +95,13 @@ fn write(
     faults: &mut Vec<&'static str>,
 ) -> Vec<Token> {
     let world = World::new(sim);
+    if let Some(text) = super::guard::answer(world, &wanted.turns(), wanted.schema().is_some()) {
+        if draw.happens("unreadable", sim.unreadable) {
+            faults.push("unreadable");
+            return tokens("It depends on how one reads it.");
+        }
+        return tokens(&text);
+    }
     let text = match asked.kind {
         Kind::Draft if wanted.schema().is_some() => {
             let say = Language::english().prose(draw, 2);

@@ -19,6 +19,7 @@ mod cache;
 mod conversation;
 mod demo;
 mod draw;
+mod guard;
 mod hostile;
 mod judge;
 mod known_cases;

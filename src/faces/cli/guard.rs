@@ -1,0 +1,331 @@
+//! `amend guard`: the constitution in front of a live model.
+
+use super::Failure;
+use super::failure::Kind;
+use super::settings::RecipeArgs;
+use super::signals::{Hangups, asked_to_end};
+use crate::faces::cli::stdout::stdout;
+use crate::faces::server::guard::{AuditLog, Clock, GuardHandle, GuardServer, GuardSetup, Policy};
+use crate::pure::call::Role;
+use crate::pure::recipe::{GuardMode, Recipe, ResolvedModel, RoleModels, is_simulated};
+use crate::pure::text::printable;
+use crate::runtime::model::{Http, PlainEndpoint};
+use crate::runtime::project::{Project, Transports, models};
+use secrecy::SecretString;
+use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Put the constitution in front of a live model
+///
+/// Clients talk to the guard as they would to the model. Every request is judged against the constitution while the model
+/// begins to answer, and every answer before the client sees it. What violates a principle is declined, revised or stopped;
+/// what nobody could judge is never taken for fine where much is at stake. The critic of the recipe is the judge.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  amend guard --model NAME --base-url http://localhost:8000/v1
+  amend guard amend.toml --check              ask each endpoint a question
+  amend guard amend.toml --mode shadow --audit audit.jsonl
+  amend guard amend.toml --listen 0.0.0.0:8080 --token-env GUARD_TOKEN
+
+Clients take http://127.0.0.1:8080/v1 as their base URL. SIGHUP reads the constitution again. Settings stand under [guard].")]
+pub(super) struct Args {
+    /// The recipe [default: amend.toml, where there is one; else flags must say enough]
+    #[arg(value_name = "RECIPE")]
+    recipe: Option<PathBuf>,
+    /// Where to listen; another place than this machine needs --token-env
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", help_heading = "Service")]
+    listen: String,
+    /// The model that is guarded, by its base URL [default: that of the generator]
+    #[arg(long, value_name = "URL", help_heading = "Service")]
+    upstream: Option<String>,
+    /// enforce, or shadow: look on and write down what would have happened
+    #[arg(long, value_name = "MODE", help_heading = "Service")]
+    mode: Option<String>,
+    /// Append the audit to a file, as JSON lines
+    #[arg(long, value_name = "FILE", help_heading = "Service")]
+    audit: Option<String>,
+    /// The environment variable that holds the token which clients must bring
+    #[arg(long, value_name = "NAME", help_heading = "Service")]
+    token_env: Option<String>,
+    /// Do not serve: check the settings, and ask each endpoint one question
+    #[arg(long, help_heading = "Service")]
+    check: bool,
+    /// The constitution: a file, or the name of a built-in one (harmlessness, support-desk, …)
+    #[arg(long, value_name = "FILE", help_heading = "What")]
+    constitution: Option<String>,
+    /// The model for every role; `sim` is the built-in simulated one
+    #[arg(long, value_name = "NAME", help_heading = "Models")]
+    model: Option<String>,
+    /// Base URL of an OpenAI-compatible endpoint, such as <http://localhost:8000/v1>
+    #[arg(long, value_name = "URL", help_heading = "Models")]
+    base_url: Option<String>,
+    /// The environment variable that holds the API key [default: OPENAI_API_KEY]
+    #[arg(long, value_name = "NAME", help_heading = "Models")]
+    api_key_env: Option<String>,
+    /// Any recipe field, as `guard.output.hold=full` or `models.critic.model="small"`. May be repeated
+    #[arg(long, value_name = "FIELD=VALUE", help_heading = "Recipe")]
+    set: Vec<String>,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let project = args.as_recipe().open_project()?;
+    let models = resolve(&project.recipe)?;
+    let token = token(args)?;
+    if token.is_none() && !is_this_machine(&args.listen) {
+        return Err(Failure::usage(format!("`--listen {}` can be reached by others", args.listen))
+            .hint("give `--token-env NAME`, and put a token that clients must bring into that variable")
+            .hint("or listen on 127.0.0.1, behind something that knows its clients"));
+    }
+    let policy = Policy::new(project.context(&models)?);
+    let upstream = upstream(&project.recipe, &models)?;
+    let summary = Summary::of(&project, &models, &policy, &upstream);
+    let setup = setup(&project.recipe, policy, upstream, token)?;
+    super::runtime()?.block_on(async {
+        if args.check { check(setup, &summary).await } else { serve(args, setup, &models, &summary).await }
+    })
+}
+
+impl Args {
+    /// What the command line says, as a recipe takes it.
+    fn as_recipe(&self) -> RecipeArgs {
+        let quoted = |field: &str, value: &Option<String>| {
+            value.as_ref().map(|value| format!("{field}={}", toml::Value::String(value.clone())))
+        };
+        let mut set = self.set.clone();
+        set.extend(quoted("guard.upstream.base_url", &self.upstream));
+        set.extend(quoted("guard.mode", &self.mode));
+        set.extend(quoted("guard.audit.path", &self.audit));
+        RecipeArgs {
+            recipe: self.recipe.clone(),
+            constitution: self.constitution.clone(),
+            model: self.model.clone(),
+            base_url: self.base_url.clone(),
+            api_key_env: self.api_key_env.clone(),
+            set,
+            ..RecipeArgs::default()
+        }
+    }
+}
+
+/// The model of every role. Seeds are for runs, and some endpoints refuse them.
+fn resolve(recipe: &Recipe) -> Result<RoleModels, Failure> {
+    let mut models = models::resolve(recipe)?;
+    for role in Role::ALL {
+        models.of_mut(*role).send_seed = false;
+    }
+    Ok(models)
+}
+
+/// The way to the model that is guarded.
+fn upstream(recipe: &Recipe, models: &RoleModels) -> Result<PlainEndpoint, Failure> {
+    let mut all = recipe.models.clone();
+    if let Some(url) = &recipe.guard.upstream.base_url {
+        all.own.entry(Role::Generator).or_default().base_url = Some(url.clone());
+    }
+    let mut model: ResolvedModel =
+        all.resolve(Role::Generator).unwrap_or_else(|| models.of(Role::Generator).clone());
+    if model.base_url.is_none() {
+        return Err(Failure::usage("there is no model to guard: the generator has no base URL")
+            .hint("give `--upstream URL`, such as `--upstream http://localhost:8000/v1`")
+            .hint("the simulated model is one as a server: `amend sim --port 8000`"));
+    }
+    if recipe.guard.upstream.pass_key {
+        model.api_key_env.clear();
+    }
+    Http::new(models::keys()).plain(&model).map_err(|fault| Failure::usage(fault.to_string()))
+}
+
+fn token(args: &Args) -> Result<Option<SecretString>, Failure> {
+    let Some(name) = &args.token_env else { return Ok(None) };
+    match models::environment_variable(name) {
+        Some(token) => Ok(Some(SecretString::from(token))),
+        None => Err(Failure::usage(format!("`--token-env {name}`: the variable `{name}` is not set"))
+            .hint("put a token of your own into it, such as one of `openssl rand -hex 32`")),
+    }
+}
+
+/// Whether an address can be reached from this machine only.
+fn is_this_machine(address: &str) -> bool {
+    if let Ok(address) = address.parse::<SocketAddr>() {
+        return address.ip().is_loopback();
+    }
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn setup(
+    recipe: &Recipe,
+    policy: Policy,
+    upstream: PlainEndpoint,
+    token: Option<SecretString>,
+) -> Result<GuardSetup, Failure> {
+    let audit = recipe.guard.audit.path.as_ref().map(|path| {
+        AuditLog::open(Path::new(path)).map_err(|error| {
+            Failure::disk(format!("cannot write the audit `{}`: {error}", printable(path)))
+                .hint("name another file with `--audit`")
+        })
+    });
+    Ok(GuardSetup {
+        settings: recipe.guard.clone(),
+        policy,
+        transports: Transports::new(models::keys(), recipe.sim.clone()),
+        upstream,
+        patience: Duration::try_from_secs_f64(recipe.limits.timeout_s).unwrap_or(Duration::from_secs(120)),
+        token,
+        audit: audit.transpose()?,
+        clock: clock(),
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line reads the clock, and passes it on")]
+fn clock() -> Clock {
+    use std::time::SystemTime;
+    Arc::new(|| SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+}
+
+/// What is told of a guard before it serves.
+struct Summary {
+    upstream: String,
+    judge: String,
+    is_simulated: bool,
+    policy: String,
+    principles: usize,
+    mode: GuardMode,
+}
+
+impl Summary {
+    fn of(project: &Project, models: &RoleModels, policy: &Policy, upstream: &PlainEndpoint) -> Self {
+        let judge = models.of(Role::Critic);
+        Self {
+            upstream: upstream.shown(),
+            judge: judge.model.clone(),
+            is_simulated: is_simulated(&judge.model),
+            policy: policy.name.clone(),
+            principles: project.constitution.principles.len(),
+            mode: project.recipe.guard.mode,
+        }
+    }
+
+    fn tell(&self) {
+        let Self { upstream, judge, policy, principles, mode, .. } = self;
+        let mut text = format!(
+            "guards {upstream} by `{}` ({principles} principles), judged by `{}`, mode {}\n",
+            printable(policy),
+            printable(judge),
+            mode.as_str()
+        );
+        if self.is_simulated {
+            text.push_str(
+                "warning: the judge is the simulated model, which knows nothing of what a text means\n",
+            );
+        }
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+}
+
+/// Asks each endpoint one question.
+async fn check(setup: GuardSetup, summary: &Summary) -> Result<ExitCode, Failure> {
+    summary.tell();
+    let path = "/v1/models";
+    let sent = setup.upstream.send(http::Method::GET, path, bytes::Bytes::new(), None, None).await;
+    let pass_key = setup.settings.upstream.pass_key;
+    let told = match sent {
+        Ok(response) if response.status().is_success() => "ok".to_owned(),
+        Ok(response) if pass_key && response.status() == http::StatusCode::UNAUTHORIZED => {
+            "ok (it wants a key, which clients bring)".to_owned()
+        }
+        Ok(response) => {
+            let message = format!(
+                "the upstream `{}` gave status {} for its models",
+                summary.upstream,
+                response.status()
+            );
+            return Err(Failure::new(Kind::Provider, message).hint("see its key and its base URL"));
+        }
+        Err(fault) => {
+            return Err(Failure::new(Kind::Provider, format!("the upstream does not answer: {fault}"))
+                .hint("start it, or name another with `--upstream`"));
+        }
+    };
+    let _ = writeln!(stdout(), "upstream  {}  {told}", summary.upstream);
+    GuardServer::new(setup).try_judge().await.map_err(|why| {
+        Failure::new(Kind::Provider, format!("the judge `{}` gives no verdict: {why}", summary.judge))
+            .hint("`amend doctor` shows what an endpoint can do; `models.critic` names another judge")
+    })?;
+    let _ = writeln!(stdout(), "judge     {}  ok", printable(&summary.judge));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(
+    args: &Args,
+    setup: GuardSetup,
+    models: &RoleModels,
+    summary: &Summary,
+) -> Result<ExitCode, Failure> {
+    let (listener, address) = GuardServer::listen(&args.listen).await.map_err(|error| {
+        Failure::usage(format!("cannot listen on {}: {error}", printable(&args.listen)))
+            .hint("`--listen 127.0.0.1:0` picks a free port")
+    })?;
+    let server = GuardServer::new(setup);
+    let handle = server.handle();
+    // Listened for before anybody is told that the guard serves: until then a hangup ends the process.
+    let mut hangups = Hangups::new();
+    summary.tell();
+    // Scripts wait for this line, so it must not stay in a buffer.
+    let mut out = stdout();
+    let _ = writeln!(out, "listening on http://{address}/v1").and_then(|()| out.flush());
+    let reloads = async {
+        loop {
+            hangups.next().await;
+            reload(args, models, &handle);
+        }
+    };
+    let twice = async {
+        asked_to_end().await;
+        asked_to_end().await;
+    };
+    tokio::select! {
+        () = server.run(listener, super::signals::GRACE, asked_to_end()) => {}
+        () = twice => {}
+        () = reloads => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the constitution again. One that cannot be read leaves the old one in force.
+fn reload(args: &Args, models: &RoleModels, handle: &GuardHandle) {
+    let read = args.as_recipe().open_project().and_then(|project| Ok(Policy::new(project.context(models)?)));
+    match read {
+        Ok(policy) => {
+            let text = format!("now guards by `{}`\n", printable(&policy.name));
+            handle.replace_policy(policy);
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
+        Err(failure) => {
+            handle.reload_failed();
+            tracing::warn!("the constitution could not be read again, so the old one stays");
+            failure.hint("the old constitution stays in force").print();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_needs_no_token() {
+        for here in ["127.0.0.1:8080", "[::1]:80", "localhost:8080", "127.9.9.9:1"] {
+            assert!(is_this_machine(here), "{here}");
+        }
+        for there in ["0.0.0.0:8080", "[::]:80", "10.0.0.1:1", "guard.example:80", ":8080", ""] {
+            assert!(!is_this_machine(there), "{there}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The constitution as a moderation model: `POST /v1/moderations`, in the OpenAI form.
+//!
+//! Categories are the hazards that the constitution names. A text is judged as a request of a user. A score is 1 where a principle
+//! is violated, 0.5 where the judge is unsure, and 0 otherwise: it is a verdict and no probability.
+
+use super::judge::judged;
+use super::outlet::{plain, told};
+use super::shared::{Policy, Shared};
+use crate::pure::guard::audit::{CheckLine, Done, OutputLine, Received, hazard_and_style};
+use crate::pure::guard::finding::Finding;
+use crate::pure::guard::flow::Decision;
+use crate::pure::guard::metrics::Counter;
+use crate::pure::method::{GuardQuestion, GuardTurn};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// The route, for the audit and the counts.
+const ROUTE: &str = "moderations";
+
+/// Most texts of one request.
+const MOST: usize = 32;
+
+/// The category of principles that name no hazard.
+const OTHER: &str = "constitution";
+
+pub(super) async fn moderate(shared: &Shared, body: &[u8]) -> Response {
+    let Some(texts) = texts_in(body) else {
+        shared.count(Counter::TurnedAway, &["unreadable"]);
+        let words = format!("`input` must be a text, or a list of at most {MOST} texts.");
+        return told(StatusCode::BAD_REQUEST, &words, "bad_request");
+    };
+    let id = shared.next_id();
+    let policy = shared.policy();
+    let books = Books { shared, policy: &policy, id: &id };
+    if !books.received() {
+        shared.count(Counter::TurnedAway, &["audit"]);
+        let words = "The guard cannot write its audit, so it takes no requests on.";
+        return told(StatusCode::SERVICE_UNAVAILABLE, words, "audit_failed");
+    }
+    let mut results = Vec::new();
+    let mut worst = (Finding::Conforms, Duration::ZERO);
+    for text in texts {
+        let turn = GuardTurn { role: "user".into(), content: text };
+        let budget = shared.settings.output.budget_ms;
+        let (finding, took) = judged(shared, &policy, &[turn], GuardQuestion::Request, budget).await;
+        let has_verdict = finding.grounds().is_none_or(|grounds| grounds.why.is_none());
+        if !has_verdict {
+            books.done(&finding, took, Decision::CouldNotJudge);
+            let words = "The judge gave no verdict. Please try again in a moment.";
+            return told(StatusCode::SERVICE_UNAVAILABLE, words, "could_not_judge");
+        }
+        results.push(result(&policy, &finding));
+        if worst.0 == Finding::Conforms || matches!(finding, Finding::Violates(_)) {
+            worst = (finding, took);
+        }
+    }
+    books.done(&worst.0, worst.1, Decision::Answered);
+    let body =
+        json!({ "id": format!("modr-{id}"), "model": policy.context.constitution.id, "results": results });
+    plain(StatusCode::OK, "application/json", body.to_string())
+}
+
+/// What is counted and written down of one request.
+struct Books<'a> {
+    shared: &'a Shared,
+    policy: &'a Policy,
+    id: &'a str,
+}
+
+impl Books<'_> {
+    fn received(&self) -> bool {
+        let Self { shared, policy, id } = self;
+        let model = &policy.context.constitution.id;
+        let at = shared.now();
+        shared.write_audit(&Received { event: "received", id, at: &at, route: ROUTE, model, stream: false })
+    }
+
+    /// The finding is that of the text that is worst.
+    fn done(&self, finding: &Finding, took: Duration, decision: Decision) {
+        let Self { shared, policy, id } = self;
+        shared.count(Counter::Requests, &[decision.as_str(), ROUTE]);
+        let (hazard, style) = hazard_and_style(finding.grounds());
+        shared.write_audit(&Done {
+            event: "done",
+            id,
+            at: &shared.now(),
+            route: ROUTE,
+            model: &policy.context.constitution.id,
+            stream: false,
+            mode: shared.settings.mode.as_str(),
+            constitution: &policy.name,
+            sha256: &policy.sha256,
+            unscanned: &[],
+            input: CheckLine::new(finding, None, u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+            output: OutputLine { verdict: Some("not-scanned"), ..OutputLine::default() },
+            decision: decision.as_str(),
+            would: None,
+            hazard,
+            style,
+            why: None,
+            request: None,
+            answer: None,
+        });
+    }
+}
+
+fn texts_in(body: &[u8]) -> Option<Vec<String>> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let text = |value: &Value| {
+        let part = value.get("text").filter(|_| value["type"] == "text");
+        part.unwrap_or(value).as_str().map(str::to_owned)
+    };
+    match body.get("input")? {
+        Value::Array(texts) if !texts.is_empty() && texts.len() <= MOST => texts.iter().map(text).collect(),
+        one => Some(vec![text(one)?]),
+    }
+}
+
+/// One result: every hazard that the constitution names, and whether the text is about it.
+fn result(policy: &Policy, finding: &Finding) -> Value {
+    let score = match finding {
+        Finding::Conforms => 0.0,
+        Finding::Violates(_) => 1.0,
+        Finding::Undecided(_) => 0.5,
+    };
+    let named = finding.grounds().map_or(&[][..], |grounds| &grounds.principles);
+    let (mut categories, mut scores) = (Map::new(), Map::new());
+    for principle in &policy.context.constitution.principles {
+        let is_hit = named.contains(&principle.id);
+        let other = [OTHER.to_owned()];
+        let hazards = if principle.hazards.is_empty() { &other[..] } else { &principle.hazards };
+        for hazard in hazards {
+            let was = scores.get(hazard).and_then(Value::as_f64).unwrap_or(0.0);
+            let now = if is_hit { score } else { 0.0_f64 }.max(was);
+            categories.insert(hazard.clone(), json!(now >= 1.0));
+            scores.insert(hazard.clone(), json!(now));
+        }
+    }
+    json!({ "flagged": matches!(finding, Finding::Violates(_)), "categories": categories, "category_scores": scores })
+}

@@ -1,0 +1,184 @@
+//! What all requests of a guard share: the policy in force, the way to the model, the counts.
+
+use super::audit_log::AuditLog;
+use crate::pure::digest::Parts;
+use crate::pure::guard::audit;
+use crate::pure::guard::metrics::{Counter, Metrics};
+use crate::pure::guard::utc::utc;
+use crate::pure::method::MethodContext;
+use crate::pure::recipe::{Guard, GuardMode};
+use crate::runtime::model::PlainEndpoint;
+use crate::runtime::project::Transports;
+use secrecy::SecretString;
+use serde::Serialize;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The time since 1970. Only the command line reads the clock, so it passes this in.
+pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+/// What a guard is made of.
+pub struct GuardSetup {
+    /// The settings of `[guard]`.
+    pub settings: Guard,
+    /// The constitution, and who judges.
+    pub policy: Policy,
+    /// The way to the judge.
+    pub transports: Transports,
+    /// The way to the model that is guarded.
+    pub upstream: PlainEndpoint,
+    /// How long the upstream may be silent.
+    pub patience: Duration,
+    /// The token that clients bring, if they must.
+    pub token: Option<SecretString>,
+    /// The audit, if one is written.
+    pub audit: Option<AuditLog>,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl fmt::Debug for GuardSetup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardSetup").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// A constitution in force.
+#[derive(Debug)]
+pub struct Policy {
+    /// What the judge is asked with.
+    pub context: MethodContext,
+    /// Its id and version, for people.
+    pub name: String,
+    /// The hash of what it means.
+    pub sha256: String,
+}
+
+impl Policy {
+    /// The policy of a context.
+    pub fn new(context: MethodContext) -> Self {
+        let constitution = &context.constitution;
+        let name = format!("{} {}", constitution.id, constitution.version);
+        let sha256 = constitution.sha256();
+        Self { context, name, sha256 }
+    }
+}
+
+/// What all requests share.
+pub(super) struct Shared {
+    pub(super) settings: Guard,
+    policy: RwLock<Arc<Policy>>,
+    pub(super) transports: Transports,
+    pub(super) upstream: PlainEndpoint,
+    pub(super) patience: Duration,
+    pub(super) token: Option<SecretString>,
+    audit: Option<AuditLog>,
+    clock: Clock,
+    metrics: Mutex<Metrics>,
+    /// Requests in flight; they outlive the handlers that took them in.
+    pub(super) tasks: TaskTracker,
+    /// Cancelled when what is in flight is given up.
+    pub(super) stop: CancellationToken,
+    pub(super) is_draining: AtomicBool,
+    held: AtomicU64,
+    started: Duration,
+    taken: AtomicU64,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(super) fn new(setup: GuardSetup) -> Self {
+        let GuardSetup { settings, policy, transports, upstream, patience, token, audit, clock } = setup;
+        let started = clock();
+        Self {
+            settings,
+            policy: RwLock::new(Arc::new(policy)),
+            transports,
+            upstream,
+            patience,
+            token,
+            audit,
+            clock,
+            metrics: Mutex::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            is_draining: AtomicBool::new(false),
+            held: AtomicU64::new(0),
+            started,
+            taken: AtomicU64::new(0),
+        }
+    }
+
+    /// The policy in force. A request keeps the one that it began with.
+    pub(super) fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn replace_policy(&self, policy: Policy) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+    }
+
+    pub(super) fn is_shadow(&self) -> bool {
+        self.settings.mode == GuardMode::Shadow
+    }
+
+    /// An id that no other request has.
+    pub(super) fn next_id(&self) -> String {
+        let n = self.taken.fetch_add(1, Ordering::Relaxed);
+        let nanos = u64::try_from(self.started.as_nanos()).unwrap_or(u64::MAX);
+        format!("g{}", Parts::new("guard request").with_u64(nanos).with_u64(n).short())
+    }
+
+    pub(super) fn seconds(&self) -> u64 {
+        (self.clock)().as_secs()
+    }
+
+    pub(super) fn now(&self) -> String {
+        utc((self.clock)())
+    }
+
+    pub(super) fn count(&self, counter: Counter, labels: &[&str]) {
+        self.measure(|metrics| metrics.count(counter, labels));
+    }
+
+    pub(super) fn measure(&self, change: impl FnOnce(&mut Metrics)) {
+        change(&mut self.metrics.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// So many bytes more, or less, are held back.
+    pub(super) fn holds(&self, before: usize, now: usize) {
+        if now >= before {
+            self.held.fetch_add((now - before) as u64, Ordering::Relaxed);
+        } else {
+            self.held.fetch_sub((before - now) as u64, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn rendered_metrics(&self) -> String {
+        let metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_flight = self.tasks.len() as u64;
+        metrics.render(&self.policy().name, in_flight, self.held.load(Ordering::Relaxed))
+    }
+
+    /// Writes a line of the audit; whether it stands there.
+    pub(super) fn write_audit(&self, record: &impl Serialize) -> bool {
+        let Some(audit) = &self.audit else { return true };
+        match audit.write(&audit::line(record)) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(%error, "the audit cannot be written");
+                self.count(Counter::AuditFailed, &[]);
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What a judge's answer comes to: whether something is violated, how grave that would be, and what a good answer does then.
+
+use crate::pure::constitution::{Constitution, Principle};
+use crate::pure::method::GuardReading;
+use crate::pure::taxonomy::{Hazard, Taxonomy};
+
+/// From this severity on, what could not be judged is never taken for fine.
+pub const GRAVE: u8 = 3;
+/// From this severity on, the audit keeps no text.
+pub const GRAVEST: u8 = 4;
+/// The severity of a principle that names no hazard.
+const UNNAMED: u8 = 2;
+
+/// What is at stake.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grounds {
+    /// Ids of the principles that it is about; empty where the judge said nothing.
+    pub principles: Vec<String>,
+    /// 1 (a nuisance) to 4 (lives): that of the gravest hazard.
+    pub severity: u8,
+    /// The gravest hazard or domain, where a principle names one.
+    pub hazard: Option<String>,
+    /// What a good answer does about it, in the taxonomy's word; empty where no hazard is named.
+    pub policy: String,
+    /// Why the judge could not say, for operators.
+    pub why: Option<String>,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// No principle is violated.
+    Conforms,
+    /// Some are.
+    Violates(Grounds),
+    /// Nobody knows.
+    Undecided(Grounds),
+}
+
+impl Finding {
+    /// The verdict's name in the audit and in metrics.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Conforms => "conforms",
+            Self::Violates(_) => "violates",
+            Self::Undecided(_) => "undecided",
+        }
+    }
+
+    /// What is at stake, where something is.
+    pub fn grounds(&self) -> Option<&Grounds> {
+        match self {
+            Self::Conforms => None,
+            Self::Violates(grounds) | Self::Undecided(grounds) => Some(grounds),
+        }
+    }
+}
+
+/// What a judge's answer comes to under a constitution. Without an answer everything that the constitution guards against is
+/// at stake.
+pub fn finding(
+    read: Result<&GuardReading, &str>,
+    constitution: &Constitution,
+    taxonomy: &Taxonomy,
+) -> Finding {
+    let grounds = |ids: &[String]| grounds(ids, constitution, taxonomy);
+    match read {
+        Ok(reading) if !reading.violated.is_empty() => Finding::Violates(grounds(&reading.violated)),
+        Ok(reading) if !reading.unsure.is_empty() => Finding::Undecided(grounds(&reading.unsure)),
+        Ok(_) => Finding::Conforms,
+        Err(why) => {
+            let all: Vec<String> =
+                constitution.principles.iter().map(|principle| principle.id.clone()).collect();
+            let Grounds { severity, .. } = grounds(&all);
+            Finding::Undecided(Grounds { severity, why: Some(why.to_owned()), ..Grounds::default() })
+        }
+    }
+}
+
+fn grounds(ids: &[String], constitution: &Constitution, taxonomy: &Taxonomy) -> Grounds {
+    let mut found = Grounds { principles: ids.to_vec(), ..Grounds::default() };
+    let named = |id: &String| constitution.principles.iter().find(|principle| principle.id == *id);
+    for principle in ids.iter().filter_map(named) {
+        let (severity, gravest) = severity_of(principle, taxonomy);
+        if severity > found.severity {
+            found.severity = severity;
+            found.hazard = gravest.map(|(id, _)| id.to_owned());
+            found.policy = gravest.map_or_else(String::new, |(_, hazard)| hazard.policy.clone());
+        }
+    }
+    found
+}
+
+/// How grave a violation of a principle is: that of the gravest hazard that it guards against, and at least [`GRAVE`] for a
+/// hard one. With the id as the principle names it, and the hazard.
+fn severity_of<'a>(principle: &'a Principle, taxonomy: &'a Taxonomy) -> (u8, Option<(&'a str, &'a Hazard)>) {
+    let hazards = principle.hazards.iter().flat_map(|id| {
+        let inside = taxonomy.hazards().iter().filter(move |hazard| is_within(&hazard.id, id));
+        inside.map(move |hazard| (id.as_str(), hazard))
+    });
+    let gravest = hazards.max_by_key(|(_, hazard)| hazard.severity);
+    let severity = gravest.map_or(UNNAMED, |(_, hazard)| hazard.severity);
+    (if principle.hard { severity.max(GRAVE) } else { severity }, gravest)
+}
+
+/// Whether all that a finding is about guards against nothing but these hazards.
+pub fn is_all_within(grounds: &Grounds, wide: &[String], constitution: &Constitution) -> bool {
+    let named: Vec<&Principle> = constitution
+        .principles
+        .iter()
+        .filter(|principle| grounds.principles.contains(&principle.id))
+        .collect();
+    !named.is_empty()
+        && named.iter().all(|principle| {
+            !principle.hazards.is_empty()
+                && principle.hazards.iter().all(|id| wide.iter().any(|wide| is_within(id, wide)))
+        })
+}
+
+fn is_within(id: &str, wide: &str) -> bool {
+    id.strip_prefix(wide).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pure::constitution::read_built_in;
+
+    fn of(violated: &[&str], unsure: &[&str]) -> Finding {
+        let constitution = read_built_in("support-desk").unwrap();
+        let owned = |ids: &[&str]| ids.iter().map(ToString::to_string).collect();
+        let reading = GuardReading { violated: owned(violated), unsure: owned(unsure) };
+        finding(Ok(&reading), &constitution, Taxonomy::built_in())
+    }
+
+    #[test]
+    fn a_finding_knows_how_grave_it_is() {
+        assert_eq!(of(&[], &[]), Finding::Conforms);
+        let Finding::Violates(scope) = of(&["stays-on-the-product"], &[]) else { panic!("no violation") };
+        assert_eq!((scope.hazard.as_deref(), scope.policy.as_str()), (Some("appl.scope"), "app"));
+        assert!(scope.severity < GRAVE, "{scope:?}");
+        let all = finding(Err("late"), &read_built_in("support-desk").unwrap(), Taxonomy::built_in());
+        let Finding::Undecided(all) = all else { panic!("decided") };
+        assert_eq!((all.severity, all.why.as_deref()), (GRAVEST, Some("late")));
+    }
+
+    #[test]
+    fn what_is_steered_lies_within_the_hazards_that_are_named() {
+        let constitution = read_built_in("support-desk").unwrap();
+        let check = |ids: &[&str], wide: &[&str]| {
+            let grounds =
+                Grounds { principles: ids.iter().map(ToString::to_string).collect(), ..Grounds::default() };
+            let wide: Vec<String> = wide.iter().map(ToString::to_string).collect();
+            is_all_within(&grounds, &wide, &constitution)
+        };
+        assert!(check(&["stays-on-the-product"], &["appl"]));
+        assert!(check(&["stays-on-the-product", "refers-to-a-professional"], &["appl.scope", "appl.refer"]));
+        assert!(!check(&["stays-on-the-product", "refers-to-a-professional"], &["appl.scope"]));
+        assert!(!check(&[], &["appl"]));
+    }
+}

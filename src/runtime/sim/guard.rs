@@ -1,0 +1,76 @@
+//! The simulated judge of a guard: what is planted in a request or an answer, named as a guard's judge names it.
+//!
+//! A request asks for what is forbidden where it says so: `⟦sim asks=the-id⟧`, several with commas. An answer is judged by the
+//! mark that a simulated model puts at its end; the beginning of one, which has no mark yet, conforms.
+
+use super::conversation::Turn;
+use super::mark::Mark;
+use super::world::{Seen, World};
+use serde_json::{Value, json};
+
+/// What a request asks for.
+const ASKS: &str = "⟦sim asks=";
+
+/// The judge's answer, where the turns are those of a guard's check.
+pub(super) fn answer(world: World<'_>, turns: &[Turn], structured: bool) -> Option<String> {
+    let [policy, shown] = turns else { return None };
+    if policy.role != "system" || !policy.content.starts_with("[Guard]") {
+        return None;
+    }
+    let keys = policy
+        .content
+        .lines()
+        .filter_map(|line| line.strip_prefix("Principle [")?.split_once("]:").map(|(key, _)| key));
+    let judged = shown.content.lines().rfind(|line| line.starts_with('{'))?;
+    let judged: Value = serde_json::from_str(judged).ok()?;
+    let text = judged["content"].as_str()?;
+    let asks_for = |key: &str| {
+        let named =
+            text.split_once(ASKS).and_then(|(_, rest)| rest.split_once('⟧')).map_or("", |(named, _)| named);
+        named.split(',').any(|named| named.trim() == key)
+    };
+    let mark = Mark::find(text);
+    let is_request = shown.content.trim_end().ends_with("Judge the request.");
+    let violated: Vec<&str> = keys
+        .filter(|key| match (is_request, &mark) {
+            (true, _) => asks_for(key),
+            (false, Some(mark)) => world.screened(key, mark) == Seen::Violates,
+            (false, None) => false,
+        })
+        .collect();
+    if structured {
+        return Some(json!({ "violates": violated, "unsure": [] }).to_string());
+    }
+    let lines: Vec<String> = violated.iter().map(|key| format!("[{key}] violates")).collect();
+    Some(if lines.is_empty() { "none".to_owned() } else { lines.join("\n") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pure::method::read_guard;
+    use crate::pure::recipe::Sim;
+
+    #[test]
+    fn what_is_planted_is_named() {
+        let sim = Sim { violations: 1.0, detection: 1.0, screen_misses: 0.0, ..Sim::default() };
+        let check = |role: &str, content: &str, end: &str, violated: &[&str]| {
+            let policy = Turn {
+                role: "system".into(),
+                content: "[Guard]\nPrinciple [kind]: It is kind.\nPrinciple [short]: It is short.".into(),
+            };
+            let line = json!({ "role": role, "content": content });
+            let shown = Turn { role: "user".into(), content: format!("{line}\n\nJudge the {end}.") };
+            for structured in [false, true] {
+                let said = answer(World::new(&sim), &[policy.clone(), shown.clone()], structured).unwrap();
+                assert_eq!(read_guard(&said, &["kind", "short"]).unwrap().violated, violated, "{said}");
+            }
+        };
+        check("user", "Hello", "request", &[]);
+        check("user", "⟦sim asks=short⟧ Go on and on.", "request", &["short"]);
+        check("user", "⟦sim asks=kind, short⟧", "request", &["kind", "short"]);
+        check("answer", "The beginning", "answer", &[]);
+        check("answer", "All of it ⟦sim p=3f2a9c0d11e87b54 d=77aa⟧", "answer", &["kind", "short"]);
+        assert_eq!(answer(World::new(&sim), &[], false), None);
+    }
+}
