@@ -446,3 +446,37 @@ fn guard_steers_what_the_recipe_names_and_checks_endpoints_first() {
     let done = scratch.run(&[&check[..], &["--set", "guard.output.hold=ful"]].concat()).code(2);
     assert!(done.err.contains("did you mean `full`?"), "{}", done.err);
 }
+
+#[test]
+fn guard_finishes_what_is_in_flight_and_a_kill_leaves_what_was_received() {
+    let scratch = Scratch::new();
+    let judge = judge(KIND);
+    let (go_on, waits) = mpsc::channel();
+    let (to_test, hears) = mpsc::channel();
+    let upstream = RawUpstream::start(move |_, _, stream| {
+        begin_stream(stream);
+        let _ = to_test.send(());
+        let _ = waits.recv();
+        let _ = stream.write_all(format!("{}{END}", chunk("Fine.")).as_bytes());
+    });
+    let mut guard = Guarding::start(&scratch, &upstream.url, &judge.url, &[]);
+    let mut client = guard.connect("POST", "/v1/chat/completions", "", &chat_body("Hello", true));
+    hears.recv().expect("the model is asked");
+    guard.signal("-TERM");
+    go_on.send(()).expect("the model answers");
+    let mut text = String::new();
+    client.read_to_string(&mut text).expect("an answer");
+    assert!(text.contains("Fine.") && text.contains("[DONE]"), "{text}");
+    assert_eq!(guard.child.wait().expect("its end").code(), Some(0));
+    assert_eq!(done(&scratch).len(), 1);
+
+    let mut guard = Guarding::start(&scratch, &upstream.url, &judge.url, &[]);
+    let _client = guard.connect("POST", "/v1/chat/completions", "", &chat_body("Hello", true));
+    hears.recv().expect("the model is asked");
+    guard.child.kill().expect("killed");
+    guard.child.wait().expect("its end");
+    go_on.send(()).expect("the model answers nobody");
+    let audit = std::fs::read_to_string(scratch.path("audit.jsonl")).expect("the audit");
+    assert_eq!(audit.matches("\"event\":\"received\"").count(), 2, "written before the model is asked");
+    assert_eq!(done(&scratch).len(), 1);
+}
