@@ -190,6 +190,12 @@ fn guard_takes_what_nobody_could_judge_for_fine_only_below_severity_3() {
     let guard = Guarding::start(&scratch, &upstream.url, &judge.url, &["--constitution", "mild.toml"]);
     assert_eq!(guard.chat("Hello", false).header("x-amend-decision"), Some("answered"));
     drop(guard);
+    let long = RawUpstream::that_says("application/json", whole(&"long ".repeat(300)));
+    let guard = Guarding::start(&scratch, &long.url, &judge.url, &["--set", "guard.output.max_held_kib=1"]);
+    assert_eq!(guard.chat("Hello", false).header("x-amend-decision"), Some("could-not-judge"));
+    let line = done(&scratch).pop().expect("a line");
+    assert_eq!(line["why"], "the answer is longer than may be held back", "{line}");
+    drop(guard);
     // A judge that is not there is no other than one that talks nonsense.
     let nobody = "http://127.0.0.1:9/v1";
     let guard = Guarding::start(&scratch, &upstream.url, nobody, &["--set", "guard.answer.as=error"]);
