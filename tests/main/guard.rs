@@ -190,6 +190,12 @@ fn guard_takes_what_nobody_could_judge_for_fine_only_below_severity_3() {
     let guard = Guarding::start(&scratch, &upstream.url, &judge.url, &["--constitution", "mild.toml"]);
     assert_eq!(guard.chat("Hello", false).header("x-amend-decision"), Some("answered"));
     drop(guard);
+    let long = RawUpstream::that_says("application/json", whole(&"long ".repeat(300)));
+    let guard = Guarding::start(&scratch, &long.url, &judge.url, &["--set", "guard.output.max_held_kib=1"]);
+    assert_eq!(guard.chat("Hello", false).header("x-amend-decision"), Some("could-not-judge"));
+    let line = done(&scratch).pop().expect("a line");
+    assert_eq!(line["why"], "the answer is longer than may be held back", "{line}");
+    drop(guard);
     // A judge that is not there is no other than one that talks nonsense.
     let nobody = "http://127.0.0.1:9/v1";
     let guard = Guarding::start(&scratch, &upstream.url, nobody, &["--set", "guard.answer.as=error"]);
@@ -445,4 +451,38 @@ fn guard_steers_what_the_recipe_names_and_checks_endpoints_first() {
     assert!(done.err.contains("there is no model to guard"), "{}", done.err);
     let done = scratch.run(&[&check[..], &["--set", "guard.output.hold=ful"]].concat()).code(2);
     assert!(done.err.contains("did you mean `full`?"), "{}", done.err);
+}
+
+#[test]
+fn guard_finishes_what_is_in_flight_and_a_kill_leaves_what_was_received() {
+    let scratch = Scratch::new();
+    let judge = judge(KIND);
+    let (go_on, waits) = mpsc::channel();
+    let (to_test, hears) = mpsc::channel();
+    let upstream = RawUpstream::start(move |_, _, stream| {
+        begin_stream(stream);
+        let _ = to_test.send(());
+        let _ = waits.recv();
+        let _ = stream.write_all(format!("{}{END}", chunk("Fine.")).as_bytes());
+    });
+    let mut guard = Guarding::start(&scratch, &upstream.url, &judge.url, &[]);
+    let mut client = guard.connect("POST", "/v1/chat/completions", "", &chat_body("Hello", true));
+    hears.recv().expect("the model is asked");
+    guard.signal("-TERM");
+    go_on.send(()).expect("the model answers");
+    let mut text = String::new();
+    client.read_to_string(&mut text).expect("an answer");
+    assert!(text.contains("Fine.") && text.contains("[DONE]"), "{text}");
+    assert_eq!(guard.child.wait().expect("its end").code(), Some(0));
+    assert_eq!(done(&scratch).len(), 1);
+
+    let mut guard = Guarding::start(&scratch, &upstream.url, &judge.url, &[]);
+    let _client = guard.connect("POST", "/v1/chat/completions", "", &chat_body("Hello", true));
+    hears.recv().expect("the model is asked");
+    guard.child.kill().expect("killed");
+    guard.child.wait().expect("its end");
+    go_on.send(()).expect("the model answers nobody");
+    let audit = std::fs::read_to_string(scratch.path("audit.jsonl")).expect("the audit");
+    assert_eq!(audit.matches("\"event\":\"received\"").count(), 2, "written before the model is asked");
+    assert_eq!(done(&scratch).len(), 1);
 }

@@ -99,8 +99,7 @@ proptest! {
         if let Some((at, index, place, cut)) = at {
             // The word comes in two pieces.
             let at = at.min(events.len());
-            let (before, after) = WORD.split_at(cut);
-            let halves = [before, after].map(|half| event(index, &delta(place, half)));
+            let halves = <[&str; 2]>::from(WORD.split_at(cut)).map(|half| event(index, &delta(place, half)));
             events.splice(at..at, halves);
         }
         events.push("data: [DONE]\n\n".into());

@@ -54,10 +54,14 @@ impl AnswerReader {
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &Bytes) -> Result<Vec<Piece>, String> {
         let read = match &mut self.form {
-            Form::Whole(body) if body.len() + bytes.len() > self.most => Err(TOO_LONG.to_owned()),
+            Form::Whole(body) if self.looks_on && body.len() + bytes.len() > self.most => {
+                Err(TOO_LONG.to_owned())
+            }
             Form::Whole(body) => {
                 body.extend_from_slice(bytes);
-                Ok(Vec::new())
+                // The flow sees how long it is, and stops it; it never leaves, so nothing need be read of it.
+                let is_too_long = body.len() > self.most;
+                Ok(is_too_long.then(|| Piece { bytes: body.split().freeze(), upto: 0 }).into_iter().collect())
             }
             Form::Events(reader) => {
                 let events = reader.push(bytes);
@@ -174,7 +178,9 @@ mod tests {
         };
         let whole = "{\"choices\":[{\"message\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}";
         check(false, whole, 1_000, None);
-        check(false, whole, 10, Some("longer"));
+        let mut reader = AnswerReader::new(false, 10, false);
+        let pieces = reader.push(&Bytes::from_static(whole.as_bytes())).unwrap();
+        assert!(pieces[0].bytes.len() > 10, "the flow is told how long it is");
         check(false, "<html>canary</html>", 1_000, Some("not JSON"));
         check(true, "data: canary\n\n", 1_000, Some("not JSON"));
         check(

@@ -18,6 +18,7 @@ use crate::pure::guard::reader::AnswerReader;
 use crate::pure::guard::schedule::tokens_of;
 use crate::pure::guard::styled::{self, HINT};
 use crate::pure::method::{GuardQuestion, revise_answer};
+use crate::pure::recipe::Hold;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures::FutureExt as _;
@@ -26,6 +27,9 @@ use futures::stream::{BoxStream, StreamExt as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
+
+/// The largest body that is read where nothing is held back.
+const GATHERED: usize = 64 << 20;
 
 /// The largest body of an upstream's error that is given on.
 const ERROR_LIMIT: usize = 1 << 20;
@@ -246,7 +250,10 @@ impl Exchange {
             Some(FromUpstream::Head(status, headers)) => {
                 let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
                 let is_stream = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
-                self.reader = AnswerReader::new(is_stream, self.most_held(), self.shared.is_shadow());
+                // Where nothing is held back, a body is only gathered to be read.
+                let gathers = self.shared.settings.output.hold == Hold::None;
+                let most = if gathers { GATHERED } else { self.most_held() };
+                self.reader = AnswerReader::new(is_stream, most, self.shared.is_shadow());
                 self.error = (!status.is_success()).then(Vec::new);
                 (self.status, self.headers) = (status, passing(&headers));
                 Vec::new()
