@@ -3,11 +3,13 @@
 use super::Failure;
 use super::failure::Kind as FailureKind;
 use crate::faces::cli::stdout::stdout;
+use crate::faces::cli::word_wrap::flowed;
 use crate::pure::audit::{Code, CodeSet, Cuts, Name, Shape, findings_detail};
 use crate::pure::diagnostic::nearest;
 use crate::pure::text::{printable, printable_json};
 use crate::runtime::audit::{AuditError, AuditSettings, Audited, ColumnNames, audit, write_kept};
 use crate::runtime::dataset::readers::{OpenError, RereadableSources, sources};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -96,12 +98,16 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         cuts,
         holdout: reread(&args.holdout).map_err(|error| cannot_open(&error))?,
         max_bytes: MOST_BYTES,
+        out: args.out.clone(),
     };
     let scratch = tempfile::tempdir().map_err(|error| {
         Failure::disk(format!("cannot make a temporary folder: {error}"))
             .hint("set TMPDIR to a folder with room")
     })?;
-    let audited = audit(&files, &settings, scratch.path(), |_| {}).map_err(failure)?;
+    let audited = {
+        let progress = RowsRead::new();
+        audit(&files, &settings, scratch.path(), |rows| progress.tell(rows)).map_err(failure)?
+    };
     tell_files(&audited);
     let mut out = stdout();
     if args.rows {
@@ -111,7 +117,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let text = if args.json {
         printable_json(&serde_json::to_string(report).unwrap_or_default())
     } else {
-        report.lines().join("\n")
+        report.lines().into_iter().chain(why_bad(&audited)).collect::<Vec<_>>().join("\n")
     };
     // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
     let _ = writeln!(out, "{text}");
@@ -196,6 +202,44 @@ fn limit(text: &str, cuts: &Cuts) -> Result<Limit, Failure> {
     Ok(Limit { code: name(code.trim(), cuts)?.to_string(), share })
 }
 
+/// How many rows were read so far, on a terminal.
+struct RowsRead(ProgressBar);
+
+impl RowsRead {
+    fn new() -> Self {
+        let style = ProgressStyle::with_template("{spinner} {human_pos} rows read, {per_sec}");
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
+        Self(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())))
+    }
+
+    fn tell(&self, rows: u64) {
+        self.0.set_position(rows);
+    }
+}
+
+impl Drop for RowsRead {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Rows that cannot be read are told with their reasons; so many at most.
+const BAD_ROWS_TOLD: usize = 3;
+
+/// Why the first bad rows cannot be read.
+fn why_bad(audited: &Audited) -> Vec<String> {
+    let line = |(row, why): (&usize, &String)| {
+        flowed(&printable(&format!("{} cannot be read: {why}", audited.place(*row))), 79, 0)
+            .trim_end()
+            .to_owned()
+    };
+    let mut lines: Vec<String> = audited.bad_rows.iter().take(BAD_ROWS_TOLD).map(line).collect();
+    if let more @ 1.. = audited.bad_rows.len().saturating_sub(BAD_ROWS_TOLD) {
+        lines.push(format!("and {more} more; `--rows` tells them all"));
+    }
+    lines
+}
+
 /// Which columns were looked at, each form of file once.
 fn tell_files(audited: &Audited) {
     let mut told: Vec<&str> = Vec::new();
@@ -241,7 +285,9 @@ fn failure(error: AuditError) -> Failure {
             path.display()
         ))
         .hint("name a new folder with `--out`"),
-        AuditError::Disk(ExportError::Setting(text)) => Failure::usage(text),
+        AuditError::Disk(ExportError::Setting(text)) => {
+            Failure::usage(text).hint("make it JSON Lines first: `jq -c '.[]' FILE > FILE.jsonl`")
+        }
         AuditError::Disk(error) => Failure::new(FailureKind::Disk, error.to_string())
             .hint("check the disk and the permissions of the folder"),
     }

@@ -77,6 +77,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let project = args.as_recipe().open_project()?;
     let models = resolve(&project.recipe)?;
     let token = token(args)?;
+    if args.listen.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
+        return Err(Failure::usage(format!(
+            "`--listen {}` is no address with a port",
+            printable(&args.listen)
+        ))
+        .hint("such as `--listen 127.0.0.1:8080`"));
+    }
     if token.is_none() && !is_this_machine(&args.listen) {
         return Err(Failure::usage(format!("`--listen {}` can be reached by others", args.listen))
             .hint("give `--token-env NAME`, and put a token that clients must bring into that variable")

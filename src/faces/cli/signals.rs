@@ -21,14 +21,8 @@ pub(super) async fn watch(stopper: &Stopper, grace: Duration) -> Infallible {
 
 /// Waits for Ctrl-C, or for a signal that asks a process to end. Where signals cannot be heard it waits for ever.
 pub(super) async fn interrupted() {
-    let control_c = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
     tokio::select! {
-        () = control_c => {}
-        () = unix::terminated() => {}
+        () = asked_to_end() => {}
         () = unix::hung_up() => {}
     }
 }

@@ -5,13 +5,16 @@
 mod code;
 mod item;
 mod report;
+mod report_text;
 mod secrets;
 mod shape;
 mod shortcut;
+mod tallies;
 
 pub use code::{Code, CodeSet, Cuts, Name};
 pub use item::{Cut, Found, Item, Reply, findings, findings_detail};
-pub use report::{AuditReport, CodeReport, PLACES, Tallies};
+pub use report::{AuditReport, CodeReport};
 pub use secrets::{Secret, secrets_in};
 pub use shape::Shape;
 pub use shortcut::{Shortcut, ShortcutSample};
+pub use tallies::{PLACES, Tallies};

@@ -36,6 +36,16 @@ impl Judged<'_> {
     }
 }
 
+/// What a critic is asked: about which response, under which principle, and which of several times it is.
+#[derive(Debug, Clone, Copy)]
+struct Question<'q, 'p> {
+    response: &'q str,
+    principle: &'p Principle,
+    screen: Option<Verdict>,
+    sample: u32,
+    occasion: Occasion,
+}
+
 /// Tokens in which a model that answers with a letter has said it, whatever stands around it.
 const ROOM_FOR_A_LETTER: u32 = 8;
 /// Alternatives per token that are asked for: as many as endpoints give.
@@ -143,29 +153,19 @@ impl<A: Ask> Asking<'_, A> {
         sample: u32,
         occasion: Occasion,
     ) -> Result<Judged<'p>, Stop> {
+        let question = Question { response, principle, screen, sample, occasion };
         match self.cx.verdict_form() {
-            VerdictForm::Choice => Box::pin(self.choose(response, principle, screen, sample, occasion)).await,
-            VerdictForm::Auto | VerdictForm::Line | VerdictForm::Json => {
-                self.review(response, principle, screen, sample, occasion).await
-            }
+            VerdictForm::Choice => Box::pin(self.choose(question)).await,
+            VerdictForm::Auto | VerdictForm::Line | VerdictForm::Json => self.review(question).await,
         }
     }
 
     /// The verdict first, as one of two letters in both orders; then, of what violates the principle, the critique that a
-    /// revision answers. A critique that cannot be used takes the verdict not back: the revision answers the principle alone.
-    async fn choose<'p>(
-        &self,
-        response: &str,
-        principle: &'p Principle,
-        screen: Option<Verdict>,
-        sample: u32,
-        occasion: Occasion,
-    ) -> Result<Judged<'p>, Stop> {
+    /// revision answers. A critique that cannot be used takes no verdict back: the revision answers the principle alone.
+    async fn choose<'p>(&self, question: Question<'_, 'p>) -> Result<Judged<'p>, Stop> {
+        let Question { response, principle, screen, sample, occasion } = question;
         let mut critique = blank(principle, Verdict::Undecided, screen);
-        let (forth, back) = futures::join!(
-            self.letter(response, principle, false, sample, occasion),
-            self.letter(response, principle, true, sample, occasion)
-        );
+        let (forth, back) = futures::join!(self.letter(question, false), self.letter(question, true));
         let (forth, back) = (forth?, back?);
         critique.model.clone_from(&forth.model);
         critique.tokens = forth.tokens + back.tokens;
@@ -202,14 +202,8 @@ impl<A: Ask> Asking<'_, A> {
     }
 
     /// How likely the response violates the principle, by one of two letters in one order.
-    async fn letter(
-        &self,
-        response: &str,
-        principle: &Principle,
-        swapped: bool,
-        sample: u32,
-        occasion: Occasion,
-    ) -> Result<Letter, Stop> {
+    async fn letter(&self, question: Question<'_, '_>, swapped: bool) -> Result<Letter, Stop> {
+        let Question { response, principle, sample, occasion, .. } = question;
         let request = self.cx.templates.verdict_choice(principle, swapped)?;
         let messages = self.cx.about(self.prompt, response, request);
         let purpose = Purpose::VerdictChoice { principle: principle.id.clone(), swapped, occasion };
@@ -241,14 +235,8 @@ impl<A: Ask> Asking<'_, A> {
     }
 
     /// A critique and its verdict in one answer, with a follow-up for the verdict if none can be read.
-    async fn review<'p>(
-        &self,
-        response: &str,
-        principle: &'p Principle,
-        screen: Option<Verdict>,
-        sample: u32,
-        occasion: Occasion,
-    ) -> Result<Judged<'p>, Stop> {
+    async fn review<'p>(&self, question: Question<'_, 'p>) -> Result<Judged<'p>, Stop> {
+        let Question { response, principle, screen, sample, occasion } = question;
         let format = self.cx.critic_format("critique", verdict_schema);
         let structured = format.is_some();
         let ask = if structured { CritiqueAsk::Json } else { CritiqueAsk::Line };

@@ -238,7 +238,7 @@ pub enum VerdictForm {
     /// A JSON object with the critique and the verdict.
     Json,
     /// One of two letters, asked in both orders, read from log-probabilities where the endpoint gives them; a critique only of
-    /// what breaks the principle. Any model can answer so, with one token.
+    /// what breaks the principle. A model that holds to no longer form can answer so: its first token decides.
     Choice,
 }
 

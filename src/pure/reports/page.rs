@@ -4,7 +4,7 @@
 //! Every text is escaped, and what would steer a terminal or hide text is written out.
 
 use super::statistics::Rate;
-use crate::pure::text::printable;
+use crate::pure::text::markup;
 use std::fmt::Write as _;
 
 /// A page in the making.
@@ -116,13 +116,13 @@ impl Page {
         let mut out = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
         out.push_str("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
         out.push_str("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';style-src 'unsafe-inline'\">\n");
-        let title = escaped(&self.title);
+        let title = markup(&self.title);
         let _ = write!(
             out,
             "<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
         );
         for line in &self.lead {
-            let _ = writeln!(out, "<p>{}</p>", escaped(line));
+            let _ = writeln!(out, "<p>{}</p>", markup(line));
         }
         for section in &self.sections {
             section.write(&mut out);
@@ -134,9 +134,9 @@ impl Page {
 
 impl Section {
     fn write(&self, out: &mut String) {
-        let _ = writeln!(out, "<section>\n<h2>{}</h2>", escaped(&self.title));
+        let _ = writeln!(out, "<section>\n<h2>{}</h2>", markup(&self.title));
         if !self.note.is_empty() {
-            let _ = writeln!(out, "<p>{}</p>", escaped(&self.note));
+            let _ = writeln!(out, "<p>{}</p>", markup(&self.note));
         }
         match &self.body {
             Body::Bars(rows) => rows.iter().for_each(|row| row.write(out)),
@@ -144,7 +144,7 @@ impl Section {
             Body::Lines(lines) => {
                 out.push_str("<ul>\n");
                 for line in lines {
-                    let _ = writeln!(out, "<li>{}</li>", escaped(line));
+                    let _ = writeln!(out, "<li>{}</li>", markup(line));
                 }
                 out.push_str("</ul>\n");
             }
@@ -155,16 +155,16 @@ impl Section {
 
 impl Bars {
     fn write(&self, out: &mut String) {
-        let _ = writeln!(out, "<div class=\"row\"><div class=\"label\">{}</div><div>", escaped(&self.label));
+        let _ = writeln!(out, "<div class=\"row\"><div class=\"label\">{}</div><div>", markup(&self.label));
         let is_lone = self.bars.iter().all(|bar| bar.name.is_empty());
         for (n, bar) in self.bars.iter().enumerate() {
-            let name = if is_lone { String::new() } else { format!("<span>{}</span>", escaped(&bar.name)) };
+            let name = if is_lone { String::new() } else { format!("<span>{}</span>", markup(&bar.name)) };
             let class = if is_lone { "bar lone" } else { "bar" };
             let _ = writeln!(
                 out,
                 "<div class=\"{class}\">{name}{}<b>{}</b></div>",
                 bar.svg(n),
-                escaped(&bar.text)
+                markup(&bar.text)
             );
         }
         out.push_str("</div></div>\n");
@@ -181,7 +181,7 @@ impl Bar {
         format!(
             "<svg viewBox=\"0 0 1000 16\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{}\"><rect class=\"ground\" \
              width=\"1000\" height=\"16\"/><rect class=\"b{}\" width=\"{:.0}\" height=\"16\"/>{whisker}</svg>",
-            escaped(&self.text),
+            markup(&self.text),
             n.min(1),
             place(self.share)
         )
@@ -191,7 +191,7 @@ impl Bar {
 fn table(head: &[String], rows: &[Vec<String>], names: usize, out: &mut String) {
     let cell = |tag: &str, n: usize, text: &String| {
         let class = if n < names { " class=\"name\"" } else { "" };
-        format!("<{tag}{class}>{}</{tag}>", escaped(text))
+        format!("<{tag}{class}>{}</{tag}>", markup(text))
     };
     let line = |tag: &str, cells: &[String]| {
         let cells: String = cells.iter().enumerate().map(|(n, text)| cell(tag, n, text)).collect();
@@ -203,21 +203,6 @@ fn table(head: &[String], rows: &[Vec<String>], names: usize, out: &mut String) 
         "<div class=\"wide\"><table>\n<thead>{}</thead>\n<tbody>\n{body}</tbody></table></div>",
         line("th", head)
     );
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in printable(text).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -5,12 +5,14 @@
 
 pub mod language;
 pub mod loose_json;
+mod markup;
 pub mod minhash;
 mod normalise;
 mod printable;
 mod short_count;
 mod words;
 
+pub use markup::markup;
 pub use normalise::normalise;
 pub use printable::{Printable, controls, one_line, printable, printable_json};
 pub use short_count::short_count;

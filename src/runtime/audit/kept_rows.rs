@@ -1,6 +1,7 @@
 //! The dataset again without the rows that are dropped: each file in its format and under its name, the kept rows as they were.
 
 use super::pass::{Audited, AuditedFile};
+use super::target::may_replace;
 use crate::pure::audit::{CodeSet, Cuts};
 use crate::runtime::dataset::export::ExportError;
 use crate::runtime::dataset::export::files::{Hashed, Written, write_text};
@@ -86,14 +87,6 @@ struct FileRow {
     is_dropped: bool,
 }
 
-/// An audit of ours, or nothing at all.
-fn may_replace(target: &Path) -> bool {
-    let manifest = std::fs::read_to_string(target.join(MANIFEST)).unwrap_or_default();
-    let is_audit =
-        serde_json::from_str::<serde_json::Value>(&manifest).is_ok_and(|json| json.get("audit").is_some());
-    is_audit || std::fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none())
-}
-
 /// The name of a file in the new folder: its own, with a number before it where that is taken.
 fn free_name(name: &str, taken: &mut BTreeSet<String>) -> String {
     let own = Path::new(name)
@@ -129,19 +122,20 @@ fn write_file(
     let mut out = Hashed::create(&root.join(name))?;
     match file.kind {
         Kind::Parquet => {
-            let input = std::fs::File::open(source).map_err(cannot_read)?;
+            // Parquet is read from its end, so what came through a pipe is copied once more.
+            let input = if source.is_file() {
+                std::fs::File::open(source)
+            } else {
+                tempfile::tempfile().and_then(|mut copy| std::io::copy(&mut open()?, &mut copy).map(|_| copy))
+            };
+            let input = input.map_err(cannot_read)?;
             copy_parquet(input, rows, &mut out)?;
         }
         Kind::JsonLines | Kind::Text | Kind::Delimited(_) => {
             copy_lines(open().map_err(cannot_read)?, rows, &mut out).map_err(cannot_read)?;
         }
-        Kind::JsonArray => {
-            return Err(ExportError::Setting(format!(
-                "`{}` is one JSON array, and a row of it cannot be left out without writing the others anew; make it JSON \
-                 Lines first: jq -c '.[]'",
-                file.name
-            )));
-        }
+        // Refused before the first row was read.
+        Kind::JsonArray => return Err(ExportError::Changed),
     }
     out.finish(name.to_owned(), Some(kept))
 }

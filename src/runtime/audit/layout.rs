@@ -269,6 +269,11 @@ fn said_in(name: &str, value: &Value) -> Result<Said, String> {
                 None => Ok(Said { text: text.clone(), turns: transcript(text).unwrap_or_default() }),
             }
         }
+        // What a user says in turn, without the replies between, as MT-Bench has it.
+        Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_string) => {
+            let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            Ok(Said { text: texts.join("\n\n"), turns: Vec::new() })
+        }
         Value::Array(items) => {
             let turns = items.iter().map(message).collect::<Result<Vec<_>, _>>().map_err(|bad| bad.detail)?;
             let text: Vec<String> =
@@ -355,6 +360,8 @@ mod tests {
             );
             assert!(!found.prompts_differ && !found.bad_roles, "{row}");
         }
+        let asked = item(&json!({ "question_id": 1, "turns": ["Write it.", "Now shorter."] }));
+        assert_eq!(asked.said, "Write it.\n\nNow shorter.");
         let other = item(&json!({ "chosen": whole("So."), "rejected": "\n\nHuman: Why?\n\nAssistant: No." }));
         assert!(other.prompts_differ);
         assert!(

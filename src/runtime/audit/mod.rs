@@ -9,6 +9,7 @@ mod holdout;
 mod kept_rows;
 mod layout;
 mod pass;
+mod target;
 mod workers;
 
 pub use kept_rows::{AuditedDataset, write_kept};

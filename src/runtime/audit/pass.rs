@@ -3,6 +3,7 @@
 use super::between_rows::BetweenRows;
 use super::holdout::Holdout;
 use super::layout::{ColumnNames, Layout, LayoutError};
+use super::target::can_be_written;
 use super::workers::{Looked, Looker, ReadRow, Workers};
 use crate::pure::audit::{
     AuditReport, Code, CodeSet, Cuts, Found, Name, PLACES, Shape, ShortcutSample, Tallies,
@@ -11,7 +12,7 @@ use crate::runtime::dataset::boilerplate::Phrases;
 use crate::runtime::dataset::export::ExportError;
 use crate::runtime::dataset::readers::{self, File, Kind, OpenError, RereadableSources, Row, Settings};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 /// Rows that are looked at side by side.
@@ -43,6 +44,8 @@ pub struct AuditSettings {
     pub holdout: RereadableSources,
     /// The longest row that is read, in bytes.
     pub max_bytes: usize,
+    /// Where the kept rows will be written: what stands in the way is said before the first row is read.
+    pub out: Option<PathBuf>,
 }
 
 /// Why an audit cannot go on.
@@ -66,6 +69,13 @@ pub struct RowPlace {
     pub file: u32,
     /// The line on which it begins; of Parquet, its number.
     pub line: u32,
+}
+
+impl RowPlace {
+    fn told(self, files: &[AuditedFile]) -> String {
+        let file = files.get(self.file as usize).map_or("", |file| file.name.as_str());
+        format!("{file}:{}", self.line)
+    }
 }
 
 /// A file that was read.
@@ -99,9 +109,7 @@ pub struct Audited {
 impl Audited {
     /// `file:line` of a row.
     pub fn place(&self, row: usize) -> String {
-        let Some(place) = self.places.get(row) else { return String::new() };
-        let file = self.files.get(place.file as usize).map_or("", |file| file.name.as_str());
-        format!("{file}:{}", place.line)
+        self.places.get(row).map_or_else(String::new, |place| place.told(&self.files))
     }
 }
 
@@ -114,6 +122,9 @@ pub fn audit(
 ) -> Result<Audited, AuditError> {
     let opened = open(sources, settings)?;
     let layouts = layouts(&opened, settings)?;
+    if let Some(out) = &settings.out {
+        can_be_written(out, opened.iter().map(|file| (file.name(), file.kind())))?;
+    }
     let shape = layouts.first().map_or(Shape::Documents, |layout| layout.shape);
     let holdout = read_holdout(settings)?;
     let splits = splits_of(&opened);
@@ -349,27 +360,19 @@ impl Pass<'_> {
                 codes.remove(unlabelled);
             }
         }
-        let mut audited = Audited {
-            report: Tallies::default().finish(shape, cuts, BTreeMap::new(), 0, None, Vec::new()),
-            files,
-            codes,
-            places,
-            bad_rows,
-            details,
-        };
         let mut counted: BTreeMap<Name, (u64, Vec<String>)> = BTreeMap::new();
-        let marked = audited.codes.iter().enumerate().filter(|(_, codes)| !codes.is_empty());
-        for (row, codes) in marked {
+        let marked = codes.iter().zip(&places).filter(|(codes, _)| !codes.is_empty());
+        for (codes, place) in marked {
             for name in codes.names(cuts) {
-                let (count, places) = counted.entry(name).or_default();
+                let (count, told) = counted.entry(name).or_default();
                 *count += 1;
-                if places.len() < PLACES {
-                    places.push(audited.place(row));
+                if told.len() < PLACES {
+                    told.push(place.told(&files));
                 }
             }
         }
-        let (rows, shortcut) = (audited.codes.len() as u64, sample.finish());
-        audited.report = tallies.finish(shape, cuts, counted, rows, shortcut, phrases.distinct());
-        Ok(audited)
+        let (rows, shortcut) = (codes.len() as u64, sample.finish());
+        let report = tallies.finish(shape, cuts, counted, rows, shortcut, phrases.distinct());
+        Ok(Audited { report, files, codes, places, bad_rows, details })
     }
 }

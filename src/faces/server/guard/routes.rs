@@ -36,6 +36,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/models", get(models))
         .route("/metrics", get(metrics))
         .fallback(other)
+        .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), only_with_token))
         .merge(open)
         .with_state(shared)
@@ -61,6 +62,11 @@ async fn only_with_token(State(shared): Guard, request: Request, next: Next) -> 
         &format!("The guard's token is missing or wrong; send it as `{by}`."),
         "bad_token",
     )
+}
+
+async fn wrong_method(request: Request) -> Response {
+    let words = format!("`{}` does not take {}.", request.uri().path(), request.method());
+    told(StatusCode::METHOD_NOT_ALLOWED, &words, "wrong_method")
 }
 
 async fn ready(State(shared): Guard) -> Response {
