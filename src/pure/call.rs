@@ -32,13 +32,22 @@ pub enum Role {
     Critic,
     /// Revises a response to answer critiques.
     Reviser,
-    /// Compares two responses.
+    /// Compares two responses, and says what a prompt is.
     Judge,
+    /// Writes prompts and their benign twins.
+    Author,
+    /// Writes attacks.
+    Attacker,
+    /// Is attacked.
+    Target,
 }
 
 impl Role {
     /// Every role, in the order of the method.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// The roles that `amend run` may ask; the others belong to commands of their own.
+    pub const OF_RUNS: &'static [Self] = &[Self::Generator, Self::Critic, Self::Reviser, Self::Judge];
 
     /// Every role's name, in the same order.
     pub const NAMES: &'static [&'static str] = <Self as strum::VariantNames>::VARIANTS;
@@ -55,6 +64,9 @@ impl Role {
             Self::Critic => "critiques",
             Self::Reviser => "revisions",
             Self::Judge => "comparisons",
+            Self::Author => "prompts",
+            Self::Attacker => "attacks",
+            Self::Target => "answers to attacks",
         }
     }
 
@@ -62,7 +74,7 @@ impl Role {
     /// measurements: chance has no part in them.
     pub fn default_temperature(self) -> f64 {
         match self {
-            Self::Generator | Self::Reviser => 1.0,
+            Self::Generator | Self::Reviser | Self::Author | Self::Attacker | Self::Target => 1.0,
             Self::Critic | Self::Judge => 0.0,
         }
     }

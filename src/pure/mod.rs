@@ -21,6 +21,7 @@ pub mod reason;
 pub mod recipe;
 pub mod reject;
 pub mod reports;
+pub mod request_class;
 pub mod stored_name;
 pub mod taxonomy;
 pub mod template;

@@ -1,6 +1,7 @@
 //! A prompt: one input conversation that ends in a user turn, with what its file said about it.
 
 use crate::pure::digest::Parts;
+use crate::pure::request_class::RequestClass;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -97,7 +98,7 @@ impl GivenLabel {
 /// One input conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prompt {
-    /// Hash of `messages`, `hazard`, `language` and `given`: the same row has the same id in any file, at any place.
+    /// Hash of `messages`, `hazard`, `language`, `given`, and of `class` and `locale` where [`Prompt::with_class`] gave them: the same row has the same id in any file, at any place.
     pub id: PromptId,
     /// An optional system turn, then user and assistant in turn, ending with the user.
     pub messages: Vec<Message>,
@@ -105,6 +106,12 @@ pub struct Prompt {
     pub hazard: Option<String>,
     /// BCP 47 language tag that the input gave.
     pub language: Option<String>,
+    /// Whether it asks for harm, where the input says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<RequestClass>,
+    /// BCP 47 tag of the place whose law, helplines and customs hold, such as `de-AT`, where the input says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
     /// The responses that the input gave; none where a run makes its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub given: Vec<Given>,
@@ -124,7 +131,30 @@ impl Prompt {
             .with("labels")
             .with(hazard.as_deref().unwrap_or(""))
             .with(language.as_deref().unwrap_or(""));
-        Self { id: PromptId(parts.short()), messages, hazard, language, given: Vec::new(), kept: Map::new() }
+        Self {
+            id: PromptId(parts.short()),
+            messages,
+            hazard,
+            language,
+            class: None,
+            locale: None,
+            given: Vec::new(),
+            kept: Map::new(),
+        }
+    }
+
+    /// The same prompt with its class and its locale. They decide which answer is right, so they make it another item, of
+    /// the same family.
+    #[must_use]
+    pub fn with_class(self, class: Option<RequestClass>, locale: Option<String>) -> Self {
+        if class.is_none() && locale.is_none() {
+            return self;
+        }
+        let item = Parts::new("class")
+            .with(&self.id.0)
+            .with(class.map_or("", RequestClass::as_str))
+            .with(locale.as_deref().unwrap_or(""));
+        Self { id: PromptId(item.short()), class, locale, ..self }
     }
 
     /// The same prompt with responses that came with it. Other responses make it another item, of the same family.

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may import the rooms above it in this list, and nothing below it.
-const ROOMS: [&str; 35] = [
+const ROOMS: [&str; 36] = [
     "pure::digest",
     "pure::diagnostic",
     "pure::text",
+    "pure::request_class",
     "pure::prompt",
     "pure::toml_file",
     "pure::taxonomy",

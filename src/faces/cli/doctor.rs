@@ -205,7 +205,7 @@ fn targets(args: &Args) -> Result<Vec<Target>, Failure> {
 /// Every endpoint and model of a recipe once, with the roles that use it.
 fn of_recipe(models: &Models) -> Vec<Target> {
     let mut targets: Vec<Target> = Vec::new();
-    for &role in Role::ALL {
+    for &role in Role::OF_RUNS {
         let resolved = models.resolve(role);
         let fallback = resolved.as_ref().and_then(|model| model.fallback.as_deref().cloned());
         for (model, suffix) in [(resolved, ""), (fallback, "'s fallback")] {

@@ -23,7 +23,7 @@ impl Project {
             .with(text(toml::to_string(&recipe.gates)))
             .with(recipe.export.keep_unresolved.to_string())
             .with_u64(recipe.seed);
-        for role in Role::ALL {
+        for role in Role::OF_RUNS {
             parts = parts.with(models.of(*role).identity());
         }
         // Transcripts hold the kept columns. The default adds nothing: fingerprints of version 0.1.0 do not have it.

@@ -113,5 +113,5 @@ pub fn rejects_by_reason(reader: &Reader) -> Result<BTreeMap<Reason, u64>, Journ
 /// Whether any role is played by the simulated model, in process or served.
 fn has_simulated_role(recipe: &Recipe) -> bool {
     let plays = |role: &Role| recipe.models.resolve(*role).is_some_and(|model| is_simulated(&model.model));
-    Role::ALL.iter().any(plays)
+    Role::OF_RUNS.iter().any(plays)
 }

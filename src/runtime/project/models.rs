@@ -15,7 +15,7 @@ pub fn resolve(recipe: &Recipe) -> Result<RoleModels, ProjectError> {
             "give `--model NAME` with `--base-url URL`, or `--model sim` for the built-in simulated model",
         )
     })?;
-    for role in crate::pure::call::Role::ALL {
+    for role in crate::pure::call::Role::OF_RUNS {
         let model = models.of(*role);
         if !model.is_sim() && model.base_url.is_none() {
             return Err(ProjectError::input(format!("the model `{}` has no base URL", model.model))

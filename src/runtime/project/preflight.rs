@@ -26,7 +26,7 @@ pub(super) fn preflight(
 /// Every model once, with the roles that it answers for.
 fn in_use(models: &RoleModels) -> Vec<ModelInUse> {
     let mut found: Vec<ModelInUse> = Vec::new();
-    for &role in Role::ALL {
+    for &role in Role::OF_RUNS {
         let model = models.of(role);
         let fallback = model.fallback.as_deref();
         for (model, is_fallback) in [(Some(model), false), (fallback, true)] {

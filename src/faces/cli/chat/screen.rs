@@ -283,7 +283,7 @@ impl Screen {
             (Manner::Terminal, _) => self.status(&text),
             (Manner::Lines, Role::Generator | Role::Reviser) => self.line(&format!("  [{text}]")),
             // Twenty critics that wait side by side are not worth twenty lines.
-            (Manner::Lines, Role::Critic | Role::Judge) => {}
+            (Manner::Lines, _) => {}
         }
     }
 

@@ -63,7 +63,7 @@ pub(super) struct Args {
     answer: Option<String>,
     /// The role whose model is asked
     #[arg(long, value_name = "ROLE", default_value = "judge",
-          value_parser = PossibleValuesParser::new(Role::NAMES).try_map(|name| name.parse::<Role>()))]
+          value_parser = PossibleValuesParser::new(Role::OF_RUNS.iter().map(|role| role.as_str())).try_map(|name| name.parse::<Role>()))]
     role: Role,
     /// Take the option that is named, and ask for no log-probabilities
     #[arg(long)]

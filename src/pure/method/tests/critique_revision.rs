@@ -51,7 +51,7 @@ fn model(draft: &str) -> Scripted<'_> {
         Role::Generator => says(draft),
         Role::Critic => critic(call),
         Role::Reviser => reviser(call),
-        Role::Judge => unreachable!(),
+        _ => unreachable!("no chain asks it"),
     })
 }
 
@@ -233,7 +233,7 @@ fn a_revision_that_breaks_what_held_is_asked_for_again_then_rolled_back() {
             Role::Critic => critic(call),
             Role::Reviser if call.draw >= good_draw => says("Turn the wheel slowly."),
             Role::Reviser => says(format!("Turn !kind the wheel, take {}.", call.draw)),
-            Role::Judge => unreachable!(),
+            _ => unreachable!("no chain asks it"),
         });
         let transcript = run(&model, &context(&FOUR, settings(schedule, 2)));
         let found: Vec<String> = transcript
@@ -266,7 +266,7 @@ fn loops_that_oscillate_stop() {
             Role::Critic => critic(call),
             Role::Reviser if about(call).contains("wheel") => says("Push !kind the lever."),
             Role::Generator | Role::Reviser => says("Turn !kind the wheel."),
-            Role::Judge => unreachable!(),
+            _ => unreachable!("no chain asks it"),
         });
         let transcript = run(&model, &context(&["kind"], settings(schedule, 9)));
         assert_eq!(transcript.ended, Ended::Oscillation);
@@ -281,7 +281,7 @@ fn a_reviser_that_gives_the_response_back_is_asked_again_and_then_left() {
         Role::Generator => says("Turn !kind the wheel."),
         Role::Critic => critic(call),
         Role::Reviser => says(about(call)),
-        Role::Judge => unreachable!(),
+        _ => unreachable!("no chain asks it"),
     });
     let transcript = run(&model, &context(&["kind"], settings(Schedule::Panel, 3)));
     assert_eq!(transcript.revisions.len(), 2);
@@ -296,7 +296,7 @@ fn undecided_revises_nothing_and_does_not_conform() {
             let model = Scripted::new(|call| match call.role {
                 Role::Generator => says("Turn the wheel."),
                 Role::Critic => answer(call),
-                Role::Reviser | Role::Judge => unreachable!(),
+                _ => unreachable!("no chain asks it"),
             });
             let transcript = run(&model, &context(&["kind"], settings(schedule, 1)));
             assert!(transcript.critiques.iter().all(|c| c.verdict == Verdict::Undecided));
@@ -423,7 +423,7 @@ fn hostile_texts_are_data() {
         Role::Critic if about(call).contains("!kind ") => says(format!("{hostile}\nVerdict: violates")),
         Role::Critic => critic(call),
         Role::Reviser => says("Turn the wheel."),
-        Role::Judge => unreachable!(),
+        _ => unreachable!("no chain asks it"),
     });
     let transcript = run(&model, &context(&["kind"], settings(Schedule::Panel, 2)));
     assert_eq!(transcript.ended, Ended::Conforms);
@@ -467,7 +467,7 @@ fn the_best_of_a_chain_is_chosen_by_verdicts_not_by_place() {
             Role::Critic => critic(call),
             Role::Reviser if about(call).contains("!true ") => says("Turn !true !safe !plain the lever."),
             Role::Reviser => says("Turn !true the wheel."),
-            Role::Judge => unreachable!(),
+            _ => unreachable!("no chain asks it"),
         })
     };
     let paper = Method { revise_always: true, ..settings(Schedule::Sampled, 2) };
@@ -500,7 +500,7 @@ fn the_report_names_what_is_dead_needless_or_undone() {
         Role::Critic => critic(call),
         Role::Reviser if call.draw == 0 => says("Turn !safe the wheel now."),
         Role::Reviser => reviser(call),
-        Role::Judge => unreachable!(),
+        _ => unreachable!("no chain asks it"),
     });
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut reporter = JudgeReporter::new(&cx.constitution);
@@ -523,7 +523,7 @@ fn the_report_names_what_is_dead_needless_or_undone() {
         Role::Generator => says("Turn the wheel."),
         Role::Critic => critic(call),
         Role::Reviser => says("Turn the wheel again."),
-        Role::Judge => unreachable!(),
+        _ => unreachable!("no chain asks it"),
     });
     let needless = report(&model, &context(&FOUR, paper)).revisions.needless;
     assert_eq!((needless.count, needless.of), (1, 2));

@@ -136,7 +136,7 @@ fn samples_are_drafted_and_each_pair_meets_the_principles_drawn() {
         let cx = context(&["kind", "safe", "true"], Method::default()).with_label(label);
         let model = Scripted::new(|call| match call.role {
             Role::Generator => says(format!("Turn the wheel {} times.", call.draw)),
-            Role::Critic | Role::Reviser | Role::Judge => chooses(&[("(A)", 0.5), ("(B)", 0.5)]),
+            _ => chooses(&[("(A)", 0.5), ("(B)", 0.5)]),
         });
         let transcript = block_on(label_samples(&model, &cx, &prompt())).unwrap();
         assert_eq!(model.count(), calls);

@@ -42,7 +42,7 @@ impl<'s> Scripted<'s> {
     pub(crate) fn count(&self) -> String {
         let calls = self.asked();
         let of = |role: &Role| calls.iter().filter(|call| call.role == *role).count().to_string();
-        Role::ALL.iter().map(of).collect::<Vec<_>>().join(" ")
+        Role::OF_RUNS.iter().map(of).collect::<Vec<_>>().join(" ")
     }
 }
 
