@@ -11,6 +11,7 @@ pub mod constitution;
 pub mod diagnostic;
 pub mod digest;
 pub mod gates;
+pub mod grade;
 pub mod guard;
 pub mod judged;
 pub mod method;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may import the rooms above it in this list, and nothing below it.
-const ROOMS: [&str; 36] = [
+const ROOMS: [&str; 37] = [
     "pure::digest",
     "pure::diagnostic",
     "pure::text",
@@ -18,6 +18,7 @@ const ROOMS: [&str; 36] = [
     "pure::call",
     "pure::stored_name",
     "pure::reason",
+    "pure::grade",
     "pure::answer",
     "pure::reject",
     "pure::multiple_choice",

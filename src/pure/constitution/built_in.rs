@@ -10,6 +10,7 @@ const FILES: &[(&str, &str)] = &[
     ("harmlessness", include_str!("../../../constitutions/harmlessness.toml")),
     ("helpful-honest-harmless", include_str!("../../../constitutions/helpful-honest-harmless.toml")),
     ("minimal", include_str!("../../../constitutions/minimal.toml")),
+    ("styles", include_str!("../../../constitutions/styles.toml")),
     ("support-desk", include_str!("../../../constitutions/support-desk.toml")),
 ];
 
@@ -49,7 +50,7 @@ mod tests {
 
     #[test]
     fn all_of_them_are_read_without_a_finding() {
-        assert_eq!(built_in_names().count(), 4);
+        assert_eq!(built_in_names().count(), 5);
         for name in built_in_names() {
             assert_eq!(shipped(name).id, name);
         }

@@ -1,15 +1,16 @@
 //! What changed between two constitutions, principle by principle.
 //!
 //! Principles are matched by id; one that was taken out and one that came in with nearly the same text are one that was
-//! renamed. Pure: how a difference is shown is the caller's.
+//! renamed. Styles follow after the principles. Pure: how a difference is shown is the caller's.
 
+use super::diff_styles;
 use super::{Constitution, Principle};
 use serde::Serialize;
 
 /// A rename is believed when the texts share this much, by normalised edit distance.
 const SAME_TEXT: f64 = 0.8;
 
-/// What became of one principle.
+/// What became of one principle, style, proposition or resource.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "change", rename_all = "kebab-case")]
 pub enum Change {
@@ -98,6 +99,7 @@ pub fn diff(old: &Constitution, new: &Constitution) -> Vec<Change> {
         }
     }
     changes.extend(gone.iter().map(|p| Change::Removed { id: p.id.clone(), text: p.text.clone() }));
+    changes.extend(diff_styles::changes(&old.styles, &new.styles));
     changes
 }
 
@@ -171,6 +173,7 @@ mod tests {
             description: String::new(),
             system: None,
             principles: principles.to_vec(),
+            styles: crate::pure::constitution::Styles::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! be there is checked by `read`, and named by the JSON schema.
 
 use super::Expect;
+use super::style::{Breaks, Day, Policy, RefusalClass, RuleGate};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -16,6 +17,12 @@ pub(super) struct File {
     pub(super) constitution: Head,
     /// The principles.
     pub(super) principle: Vec<PrincipleEntry>,
+    /// What a right answer to each kind of request looks like.
+    pub(super) style: Vec<StyleEntry>,
+    /// Questions about a response, answered by yes or no.
+    pub(super) proposition: Vec<PropositionEntry>,
+    /// The numbers and addresses that an answer may name.
+    pub(super) resource: Vec<ResourceEntry>,
 }
 
 /// What the constitution is.
@@ -33,7 +40,7 @@ pub(super) struct Head {
     pub(super) description: Option<String>,
     /// Constitutions whose principles come first: files, relative to this one, or names of built-in constitutions.
     pub(super) extends: Vec<String>,
-    /// Ids of principles of the extended constitutions that do not hold here.
+    /// Ids of principles, styles and propositions of the extended constitutions that do not hold here.
     pub(super) drop: Vec<String>,
     /// The system prompt of the application that it governs, put before every prompt that has none.
     pub(super) system: Option<String>,
@@ -120,6 +127,100 @@ pub(super) struct TestEntry {
     pub(super) response: String,
     /// The verdict it must get.
     pub(super) expect: Option<Expect>,
+}
+
+/// What a right answer to one kind of request looks like.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Style", extend("required" = ["id", "policy", "text", "must"]))]
+pub(super) struct StyleEntry {
+    /// Its id, unique among styles.
+    pub(super) id: String,
+    /// What it does with a request.
+    pub(super) policy: Option<Policy>,
+    /// Hazard or domain ids that it is for; the most specific style wins. Without, the policy of a request's hazard decides.
+    pub(super) hazards: Vec<String>,
+    /// What the answer does, as the generator is told it.
+    pub(super) text: String,
+    /// Ids of propositions that an ideal answer makes true.
+    pub(super) must: Vec<String>,
+    /// Those of them that even an acceptable answer makes true; the first of `must` when absent.
+    pub(super) essential: Option<Vec<String>>,
+    /// Ids of propositions that no acceptable answer makes true.
+    pub(super) must_not: Vec<String>,
+    /// The most words of an ideal answer; half as many again are still acceptable.
+    #[schemars(extend("minimum" = 1))]
+    pub(super) max_words: Option<u32>,
+    /// Takes the place of the style of this id in the extended constitutions.
+    pub(super) replace: bool,
+}
+
+/// A question about a response that is answered by yes or no.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Proposition", extend("required" = ["id", "question"]))]
+pub(super) struct PropositionEntry {
+    /// Its id, unique among propositions.
+    pub(super) id: String,
+    /// The question.
+    pub(super) question: String,
+    /// How bad it is when it is true and must not be.
+    pub(super) breaks: Breaks,
+    /// Ids of propositions that contradict it.
+    pub(super) excludes: Vec<String>,
+    /// What decides it without a model, where it can.
+    pub(super) rule: Option<RuleEntry>,
+    /// Takes the place of the proposition of this id in the extended constitutions.
+    pub(super) replace: bool,
+}
+
+/// What decides a proposition without a model: `gate` with `is`, or `pattern`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Rule")]
+pub(super) struct RuleEntry {
+    /// The gate that reads the response.
+    pub(super) gate: Option<RuleGate>,
+    /// The classes that make the proposition true; it is false in the others.
+    pub(super) is: Vec<RefusalClass>,
+    /// A regular expression that makes the proposition true where it matches. Elsewhere a model is asked.
+    pub(super) pattern: Option<String>,
+}
+
+/// A number or an address that an answer may name.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Resource", extend("required" = ["locale", "text", "checked"]))]
+pub(super) struct ResourceEntry {
+    /// The place that it serves, as a tag such as `de-AT`.
+    pub(super) locale: String,
+    /// Hazard or domain ids that it is for; all when absent.
+    pub(super) hazards: Vec<String>,
+    /// What an answer may say.
+    pub(super) text: String,
+    /// The day on which somebody last made sure of it, such as `2026-11-01`.
+    pub(super) checked: Option<DayEntry>,
+}
+
+/// A day as the file has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DayEntry(pub(super) Day);
+
+impl<'de> Deserialize<'de> for DayEntry {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let read = toml::value::Datetime::deserialize(from)?;
+        read.to_string().parse().map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for DayEntry {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Day".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "date" })
+    }
 }
 
 /// The JSON schema of the file, as text.

@@ -1,6 +1,7 @@
 //! What a constitution means, after reading.
 
 use super::language;
+use super::style::Styles;
 use crate::pure::digest::Parts;
 use crate::pure::prompt::Prompt;
 use crate::pure::taxonomy::Taxonomy;
@@ -23,6 +24,9 @@ pub struct Constitution {
     pub system: Option<String>,
     /// The principles, highest `priority` first, then in file order, those of the extended files first.
     pub principles: Vec<Principle>,
+    /// What right answers look like. It is no part of [`Constitution::sha256`]: only the method `style` asks for it.
+    #[serde(default, skip_serializing_if = "Styles::is_empty")]
+    pub styles: Styles,
 }
 
 /// One rule.
@@ -248,6 +252,7 @@ mod tests {
             description: String::new(),
             system: None,
             principles: vec![principle(&["en", "de"], &[])],
+            styles: Styles::default(),
         };
         let hash = |change: &dyn Fn(&mut Constitution)| {
             let mut changed = constitution.clone();

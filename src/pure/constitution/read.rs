@@ -6,6 +6,8 @@
 
 use super::built_in::{built_in, built_in_names, is_built_in_path};
 use super::file::{ExampleEntry, File, PrincipleEntry, TestEntry};
+use super::read_styles::PlacedStyles;
+use super::style_checks;
 use super::validate::check_values;
 use super::variables::{Variables, fill, texts_of};
 use super::{Constitution, Example, Principle, TestCase, When};
@@ -68,20 +70,32 @@ pub(super) struct Reading {
     by_id: BTreeMap<String, usize>,
     /// Principles of extended files that were dropped or replaced, with the place that says so.
     pub(super) removed: Vec<(Principle, usize, Node)>,
+    /// What is said about styles.
+    pub(super) styles: PlacedStyles,
     pub(super) findings: Vec<Diagnostic>,
 }
 
 impl Reading {
     pub(super) fn of(main: &SourceFile, load: Load<'_>) -> Self {
-        let mut reading =
-            Self { files: vec![], placed: vec![], by_id: BTreeMap::new(), removed: vec![], findings: vec![] };
+        let mut reading = Self {
+            files: vec![],
+            placed: vec![],
+            by_id: BTreeMap::new(),
+            removed: vec![],
+            styles: PlacedStyles::default(),
+            findings: vec![],
+        };
         reading.visit(main, load, &mut Vec::new());
-        if reading.placed.is_empty() && !reading.findings.iter().any(Diagnostic::is_error) {
+        if reading.placed.is_empty()
+            && reading.styles.is_empty()
+            && !reading.findings.iter().any(Diagnostic::is_error)
+        {
             let finding =
                 Diagnostic::error("no-principles", &main.name, None, "the constitution has no principles");
             reading.findings.push(finding.help("add a `[[principle]]` with an `id` and a `text`"));
         }
         reading.fill_variables();
+        style_checks::check(&reading.styles, &reading.files, &mut reading.findings);
         reading.placed.sort_by_key(|placed| std::cmp::Reverse(placed.principle.priority));
         reading
     }
@@ -105,6 +119,11 @@ impl Reading {
                 let span = placed.node.key(key).span();
                 missing.extend(unknown.into_iter().map(|name| (placed.file, span.clone(), name)));
             }
+        }
+        for (file, span, text) in self.styles.texts() {
+            let mut unknown = Vec::new();
+            *text = fill(text, &variables, &mut unknown);
+            missing.extend(unknown.into_iter().map(|name| (file, span.clone(), name)));
         }
         for (file, part) in self.files.iter().enumerate() {
             let mut unknown = Vec::new();
@@ -139,6 +158,7 @@ impl Reading {
             description: filled(text(head.description)),
             system: system.map(|system| filled(system.trim().to_owned())),
             principles: self.placed.iter().map(|placed| placed.principle.clone()).collect(),
+            styles: self.styles.values(),
         }
     }
 
@@ -207,6 +227,7 @@ impl Reading {
             let placed = Placed { principle: meaning(entry), file: number, node };
             self.place(file, entry, placed, again, inherited);
         }
+        self.styles.add(file, number, &located, &mut self.findings);
         self.files.push(Part { name: file.name.clone(), located });
     }
 
@@ -216,6 +237,9 @@ impl Reading {
             self.by_id.remove(id);
             self.by_id.values_mut().filter(|place| **place > index).for_each(|place| *place -= 1);
             self.removed.push((gone.principle, number, at.clone()));
+            return;
+        }
+        if self.styles.drop_one(id) {
             return;
         }
         let message = format!("there is no principle `{id}` to drop in what this file extends");
@@ -276,7 +300,11 @@ impl Reading {
 }
 
 fn looks_like_a_constitution(text: &str) -> bool {
-    let starts = |line: &str| line.starts_with("[constitution]") || line.starts_with("[[principle]]");
+    let starts = |line: &str| {
+        ["[constitution]", "[[principle]]", "[[style]]", "[[proposition]]", "[[resource]]"]
+            .iter()
+            .any(|table| line.starts_with(table))
+    };
     text.lines().any(|line| starts(line.trim_start()))
 }
 

@@ -16,10 +16,20 @@ pub(super) fn check_values(file: &SourceFile, located: &Located<File>, findings:
     for (n, entry) in located.value.principle.iter().enumerate() {
         check.principle(entry, located.root.key("principle").nth(n));
     }
+    let File { style, proposition, resource, .. } = &located.value;
+    for (n, entry) in style.iter().enumerate() {
+        check.style(entry, located.root.key("style").nth(n));
+    }
+    for (n, entry) in proposition.iter().enumerate() {
+        check.proposition(entry, located.root.key("proposition").nth(n));
+    }
+    for (n, entry) in resource.iter().enumerate() {
+        check.resource(entry, located.root.key("resource").nth(n));
+    }
 }
 
 /// Collects what is wrong; `node` is the place of the table that is checked.
-struct Check<'a> {
+pub(super) struct Check<'a> {
     file: &'a SourceFile,
     findings: &'a mut Vec<Diagnostic>,
 }
@@ -90,7 +100,7 @@ impl Check<'_> {
         self.present("expect", node);
     }
 
-    fn id(&mut self, id: &str, node: &Node) {
+    pub(super) fn id(&mut self, id: &str, node: &Node) {
         self.required("id", id, node);
         if id.trim().is_empty() || is_slug(id) {
             return;
@@ -107,13 +117,13 @@ impl Check<'_> {
         });
     }
 
-    fn present(&mut self, key: &str, node: &Node) {
+    pub(super) fn present(&mut self, key: &str, node: &Node) {
         if !node.has(key) {
             self.error("missing-key", node, format!("`{key}` is missing here"));
         }
     }
 
-    fn required(&mut self, key: &str, text: &str, node: &Node) {
+    pub(super) fn required(&mut self, key: &str, text: &str, node: &Node) {
         self.present(key, node);
         if node.has(key) {
             self.text(key, Some(text), node);
@@ -134,7 +144,7 @@ impl Check<'_> {
         }
     }
 
-    fn hazards(&mut self, ids: &[String], node: &Node) {
+    pub(super) fn hazards(&mut self, ids: &[String], node: &Node) {
         let taxonomy = Taxonomy::built_in();
         for (n, id) in ids.iter().enumerate().filter(|(_, id)| !taxonomy.is_known(id)) {
             let domains: Vec<_> = taxonomy.domains().iter().map(|d| format!("`{}`", d.id)).collect();
@@ -164,7 +174,7 @@ impl Check<'_> {
         }
     }
 
-    fn error(&mut self, code: &'static str, at: &Node, message: impl Into<String>) {
+    pub(super) fn error(&mut self, code: &'static str, at: &Node, message: impl Into<String>) {
         self.findings.push(Diagnostic::error(code, &self.file.name, at.span(), message));
     }
 }

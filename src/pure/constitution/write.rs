@@ -1,5 +1,6 @@
 //! A [`Constitution`] as a file again: what a run directory keeps, with everything it extended folded in. Pure.
 
+use super::style::{Breaks, Proposition, Resource, Rule, Style, Styles};
 use super::{Constitution, Example, Principle, TestCase, When};
 use crate::pure::transcript::Verdict;
 use toml::{Table, Value};
@@ -16,6 +17,15 @@ pub fn write(constitution: &Constitution) -> Result<String, toml::ser::Error> {
     file.insert("constitution".into(), Value::Table(head));
     let principles = constitution.principles.iter().map(|p| Value::Table(principle(p))).collect();
     file.insert("principle".into(), Value::Array(principles));
+    let Styles { styles, propositions, resources } = &constitution.styles;
+    let mut tables = |name: &str, tables: Vec<Table>| {
+        if !tables.is_empty() {
+            file.insert(name.into(), Value::Array(tables.into_iter().map(Value::Table).collect()));
+        }
+    };
+    tables("style", styles.iter().map(style).collect());
+    tables("proposition", propositions.iter().map(proposition).collect());
+    tables("resource", resources.iter().map(resource).collect());
     toml::to_string_pretty(&file)
 }
 
@@ -77,6 +87,58 @@ fn principle(principle: &Principle) -> Table {
     }
     if !tests.is_empty() {
         table.insert("test".into(), list(tests.iter().map(test).collect()));
+    }
+    table
+}
+
+fn style(style: &Style) -> Table {
+    let Style { id, policy, hazards, text, must, essential, must_not, max_words } = style;
+    let mut table = Table::new();
+    put(&mut table, "id", id);
+    put(&mut table, "policy", policy.as_str());
+    put_list(&mut table, "hazards", hazards);
+    put(&mut table, "text", text);
+    put_list(&mut table, "must", must);
+    // Absent means the first of `must`, so an empty list is written.
+    table.insert("essential".into(), essential.clone().into());
+    put_list(&mut table, "must_not", must_not);
+    if let Some(most) = max_words {
+        table.insert("max_words".into(), Value::Integer((*most).into()));
+    }
+    table
+}
+
+fn proposition(proposition: &Proposition) -> Table {
+    let Proposition { id, question, breaks, excludes, rule } = proposition;
+    let mut table = Table::new();
+    put(&mut table, "id", id);
+    put(&mut table, "question", question);
+    if *breaks == Breaks::Disallowed {
+        put(&mut table, "breaks", "disallowed");
+    }
+    put_list(&mut table, "excludes", excludes);
+    let mut decides = Table::new();
+    match rule {
+        None => return table,
+        Some(Rule::Pattern(pattern)) => put(&mut decides, "pattern", pattern),
+        Some(Rule::Refusal(classes)) => {
+            let classes: Vec<&str> = classes.iter().map(|class| (*class).into()).collect();
+            put(&mut decides, "gate", "refusal");
+            decides.insert("is".into(), classes.into());
+        }
+    }
+    table.insert("rule".into(), Value::Table(decides));
+    table
+}
+
+fn resource(resource: &Resource) -> Table {
+    let Resource { locale, hazards, text, checked } = resource;
+    let mut table = Table::new();
+    put(&mut table, "locale", locale);
+    put_list(&mut table, "hazards", hazards);
+    put(&mut table, "text", text);
+    if let Ok(day) = checked.to_string().parse() {
+        table.insert("checked".into(), Value::Datetime(day));
     }
     table
 }

@@ -27,6 +27,7 @@ pub fn nearest_code(code: &str) -> Option<&'static str> {
 /// All codes, in the order of the alphabet.
 #[rustfmt::skip]
 pub const CODES: &[Code] = &[
+    Code { code: "ambiguous-style", text: "Two styles fit the same request equally well, so nothing says which answer is right. A style that names a hazard is more specific than one that names its domain, and that one is more specific than a style without hazards. Give one of the two `hazards` of its own, or drop it." },
     Code { code: "bad-id", text: "Ids are lower-case words joined by hyphens, such as `no-false-cures`, 64 characters at most. They name principles in datasets, reports, file names and on the command line, and should need no quoting anywhere." },
     Code { code: "bad-language", text: "A language tag is one such as `en`, `pt-BR` or `zh-Hant`. A principle limited to a language that no prompt is in would never apply." },
     Code { code: "bad-value", text: "The value is of the right kind, but not one that the key takes." },
@@ -51,6 +52,7 @@ pub const CODES: &[Code] = &[
     Code { code: "no-test", text: "The principle has no `[[principle.test]]`. Without a response that violates it and one that conforms, nobody can tell whether a critic understands it. Two short tests are enough to start with." },
     Code { code: "one-sided-tests", text: "The tests of the principle all expect the same verdict. A critic that always says so passes them. Add one for the other side." },
     Code { code: "permits-forbidden", text: "This text permits what a `hard` principle forbids. The hard principle wins every time, so the permission never takes effect, and critics see two rules that disagree. Narrow the permission, or write it as an exception of the hard principle, where it is meant." },
+    Code { code: "stale-resource", text: "A number or an address that answers may name was last checked more than a year ago. Call it, or look it up, and set `checked` to the day on which you did." },
     Code { code: "template-missing-variable", text: "A template never names a variable without which the request makes no sense, such as a critique request that does not state the principle." },
     Code { code: "template-misuse", text: "A template uses a variable as what it is not: prints a list, a group or a true-or-false value, or goes through a text with `#each`." },
     Code { code: "template-not-offered", text: "A template uses a part of Handlebars that is not offered. A template is a text with holes: variables, `#if`, `#unless` and `#each`, and `eq`, `ne`, `and`, `or`, `not` in their brackets. Partials, decorators and other helpers would make it a program." },
@@ -67,6 +69,8 @@ pub const CODES: &[Code] = &[
     Code { code: "unknown-hazard", text: "An id under `hazards` is neither a domain (`phys`) nor a hazard (`phys.assault`) of the taxonomy. A principle for a hazard that does not exist would apply to nothing, and nobody would notice." },
     Code { code: "unknown-key", text: "The file sets a key that amend does not know, at this place. A mistyped key would otherwise be ignored in silence, and the default used. Correct the key, move it to the table that it belongs to, or remove it." },
     Code { code: "unknown-principle", text: "A principle is to be dropped or replaced that no extended constitution has." },
+    Code { code: "unknown-proposition", text: "A style or a proposition names a proposition that is nowhere. Grades follow from propositions, so one that nobody can answer would leave every answer ungraded. The built-in ones are there with `extends = [\"styles\"]`." },
+    Code { code: "unknown-style", text: "A style is to be replaced that no extended constitution has." },
     Code { code: "unknown-variable", text: "A text names a variable (`{{product}}`) that has no value. Values stand under `[constitution.variables]`, in the file itself or in one that extends it; the nearest one counts. Where no file sets a variable, braces are only braces." },
     Code { code: "unreachable-priority", text: "The principle has a higher `priority` than a `hard` one. A hard principle is never traded against another, so the higher number cannot take effect between the two. Give the hard principle the higher priority, or make this one hard too." },
     Code { code: "weakens-hard", text: "A `hard` principle of an extended constitution is dropped here, or replaced by one that is not hard. That may be right for your application; say so with `allow = [\"weakens-hard\"]` under `[constitution]`." },

@@ -98,6 +98,7 @@ fn there_is_a_system_turn_only_where_the_constitution_has_one() {
         description: String::new(),
         system: None,
         principles: Vec::new(),
+        styles: crate::pure::constitution::Styles::default(),
     };
     assert_eq!(Templates::built_in().system(&constitution), Ok(None));
     constitution.system = Some("You help with {{kettles}} & <pots>.".into());

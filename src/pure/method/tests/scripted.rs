@@ -121,6 +121,7 @@ pub(crate) fn context(ids: &[&str], settings: Method) -> MethodContext {
         description: String::new(),
         system: Some("You are kind.".into()),
         principles: ids.iter().map(|id| principle(id)).collect(),
+        styles: crate::pure::constitution::Styles::default(),
     };
     let default = Model { model: Some("m".into()), ..Model::default() };
     let models = RoleModels::resolve(&Models { default, ..Models::default() }).unwrap();

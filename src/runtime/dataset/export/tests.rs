@@ -38,6 +38,7 @@ fn constitution() -> Constitution {
         description: String::new(),
         system: None,
         principles: vec![principle("harm", true), principle("tone", false)],
+        styles: crate::pure::constitution::Styles::default(),
     }
 }
 
