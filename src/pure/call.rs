@@ -200,6 +200,13 @@ pub enum Purpose {
         /// Why the response is judged.
         occasion: Occasion,
     },
+    /// Which propositions are true of a response.
+    Propositions {
+        /// The style's id.
+        style: String,
+        /// The ids of the propositions that are asked about.
+        propositions: Vec<String>,
+    },
     /// A revision of a response.
     Revision {
         /// The round it belongs to, from 1.
@@ -249,7 +256,8 @@ impl Purpose {
             Self::Screening { .. }
             | Self::Critique { .. }
             | Self::VerdictChoice { .. }
-            | Self::VerdictFollowUp { .. } => Role::Critic,
+            | Self::VerdictFollowUp { .. }
+            | Self::Propositions { .. } => Role::Critic,
             Self::Revision { .. } => Role::Reviser,
             Self::Comparison { .. } => Role::Judge,
             Self::Choice { role } => *role,
@@ -264,7 +272,7 @@ impl Purpose {
             | Self::VerdictChoice { principle, .. }
             | Self::VerdictFollowUp { principle, .. }
             | Self::Comparison { principle, .. } => std::slice::from_ref(principle),
-            Self::Draft { .. } | Self::Choice { .. } | Self::Probe => &[],
+            Self::Draft { .. } | Self::Choice { .. } | Self::Propositions { .. } | Self::Probe => &[],
         }
     }
 }

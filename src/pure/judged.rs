@@ -3,15 +3,17 @@
 //! A response is an `sft` row, `chosen`, or positive in any other config only if every principle that applies was decided
 //! about that very response. Silence, an error and a refusal of the critic decide nothing.
 //!
-//! Three things are judged otherwise, because the user asked for it:
+//! Four things are judged otherwise, because the user asked for it:
 //!
 //! - A transcript for which no critic was ever asked (`rounds = 0`, `method.critique = false`, no principle applies) is not
 //!   judged by choice, and its rows say so: they name no critic.
 //! - `sampled` is the paper's method: a principle is drawn for each round, and a revision is not criticised again. There
 //!   every critique that the chain asked for must have been decided.
+//! - A styled answer is judged by its grade, where every proposition of its style was decided.
 //! - Responses that were only compared are judged by those comparisons; see [`crate::pure::pairing`].
 
 use crate::pure::constitution::{Constitution, Principle};
+use crate::pure::grade::Grade;
 use crate::pure::recipe::Gates;
 use crate::pure::taxonomy::Taxonomy;
 use crate::pure::transcript::{MethodName, Transcript};
@@ -24,6 +26,9 @@ pub fn is_judged(
     constitution: &Constitution,
     gates: &Gates,
 ) -> bool {
+    if let Some(styled) = &transcript.styled {
+        return styled.grade_of(response).is_some_and(Grade::is_decided);
+    }
     let missing = missing_verdicts(transcript, response, constitution);
     let is_hard =
         |id: &str| constitution.principles.iter().any(|principle| principle.id == id && principle.hard);

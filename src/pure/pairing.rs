@@ -3,7 +3,9 @@
 //! A pair is made from comparisons or from objections. Which verdicts count is not decided here but by
 //! [`Transcript::standing_verdicts`].
 
+use crate::pure::call::Role;
 use crate::pure::constitution::Constitution;
+use crate::pure::grade::{Grade, Styled};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::Pairs;
 use crate::pure::transcript::{Comparison, Ended, How, Transcript};
@@ -16,6 +18,8 @@ pub enum LabelOrigin {
     Judge(How),
     /// The critiques decide.
     Verdicts,
+    /// The grades of styled answers decide.
+    Grades,
 }
 
 impl LabelOrigin {
@@ -24,6 +28,7 @@ impl LabelOrigin {
         match self {
             Self::Judge(how) => how.as_str(),
             Self::Verdicts => "verdicts",
+            Self::Grades => "grades",
         }
     }
 }
@@ -66,6 +71,9 @@ pub struct Judged {
 /// Judges a transcript's responses: by its comparisons where there are any, else by its verdicts. With `confirm` the
 /// verdicts of a chain say which response is better, and its comparisons must agree.
 pub fn judge(transcript: &Transcript, constitution: &Constitution, which: Pairs, confirm: bool) -> Judged {
+    if let Some(styled) = &transcript.styled {
+        return by_grades(transcript, styled, which);
+    }
     let compared_only = transcript.ended == Ended::Labelled;
     if confirm && !compared_only {
         confirmed(by_verdicts(transcript, which), &labels(transcript, constitution))
@@ -251,6 +259,44 @@ fn by_verdicts(transcript: &Transcript, which: Pairs) -> Judged {
             judge: critic,
             principles: against_before.into_iter().map(str::to_owned).collect(),
         });
+    }
+    judged
+}
+
+/// Pairs styled answers by their grades: never two of one grade, and none whose better one is not acceptable. Each step between
+/// the grades is a vote: `p = (steps + 1) / (steps + 2)`.
+fn by_grades(transcript: &Transcript, styled: &Styled, which: Pairs) -> Judged {
+    let mut judged = Judged::default();
+    let (last, count) = (transcript.last, transcript.responses.len());
+    let meetings: Vec<(usize, usize)> = match which {
+        Pairs::FirstLast | Pairs::FirstBest => vec![(0, last)],
+        Pairs::Steps => (1..count).map(|k| (k - 1, k)).collect(),
+        Pairs::All => (1..count).flat_map(|k| (0..k).map(move |j| (j, k))).collect(),
+    };
+    let critic =
+        transcript.models.iter().find(|(role, _)| *role == Role::Critic).map(|(_, model)| model.clone());
+    for (a, b) in meetings.into_iter().filter(|(a, b)| a != b) {
+        let (Some(of_a), Some(of_b)) = (styled.grade_of(a), styled.grade_of(b)) else { continue };
+        let ((chosen, best), (rejected, worst)) =
+            if of_a > of_b { ((a, of_a), (b, of_b)) } else { ((b, of_b), (a, of_a)) };
+        if !worst.is_decided() {
+            judged.dropped.push(Reason::Undecided);
+        } else if best == worst {
+            judged.dropped.push(Reason::NoDirection);
+        } else if best < Grade::Acceptable {
+            judged.dropped.push(Reason::BelowGrade);
+        } else {
+            let steps = f64::from(best as u8 - worst as u8);
+            judged.pairs.push(Pair {
+                chosen,
+                rejected,
+                p: (steps + 1.0) / (steps + 2.0),
+                p_raw: None,
+                source: LabelOrigin::Grades,
+                judge: critic.clone(),
+                principles: Vec::new(),
+            });
+        }
     }
     judged
 }

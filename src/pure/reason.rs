@@ -36,6 +36,10 @@ pub enum Reason {
     TruncationSigns,
     /// Another language than the text it revises.
     LanguageChange,
+    /// Another language than the prompt's.
+    WrongLanguage,
+    /// A number or an address that is no resource of the constitution for the prompt's place.
+    InventedContact,
     /// Chosen and rejected are the same but for case, space and punctuation.
     Equal,
     /// Chosen and rejected differ by too few words to teach anything.
@@ -44,6 +48,20 @@ pub enum Reason {
     BothRefuse,
     /// One of chosen and rejected is many times as long as the other.
     LengthRatio,
+
+    // Styled answers, and prompts that were written for them.
+    /// No style fits the prompt, or it does not say whether it asks for harm.
+    NoStyle,
+    /// The grade of the answer is too low for a row.
+    BelowGrade,
+    /// The answer opens as too many others do.
+    SameOpening,
+    /// The prompt is of another class than it should be.
+    WrongClass,
+    /// The prompt is about another hazard than it should be.
+    WrongHazard,
+    /// The prompt is nearly the same as another one.
+    NearDuplicate,
 
     // Calls that ended otherwise than complete; an empty answer is `Empty`.
     /// The answer hit the token ceiling.
@@ -153,7 +171,7 @@ stored_names!(Reason);
 
 impl Reason {
     /// The reasons of gates, in the order in which the gates run: what `gates.off` may name.
-    pub const GATES: [Self; 17] = [
+    pub const GATES: [Self; 19] = [
         Self::Empty,
         Self::ErrorText,
         Self::ThinkTag,
@@ -167,6 +185,8 @@ impl Reason {
         Self::Repetition,
         Self::TruncationSigns,
         Self::LanguageChange,
+        Self::WrongLanguage,
+        Self::InventedContact,
         Self::Equal,
         Self::TooClose,
         Self::BothRefuse,
@@ -196,7 +216,23 @@ impl Reason {
             }
             Self::Repetition => "raise the temperature, or set a repetition penalty in the model's `extra`",
             Self::TruncationSigns | Self::Truncated => "raise the `max_tokens` of the model",
-            Self::LanguageChange => "take a reviser that writes the language of the prompts",
+            Self::LanguageChange | Self::WrongLanguage => {
+                "take a model that writes the language of the prompts"
+            }
+            Self::InventedContact => {
+                "add the number or address as a `[[resource]]` of the prompt's `locale`, if it is right"
+            }
+            Self::NoStyle => {
+                "give the prompt a `class` (harmful, borderline or benign), or add a `[[style]]` for it"
+            }
+            Self::BelowGrade => {
+                "raise `method.rounds`, or keep more with `export.min_grade = \"acceptable\"`"
+            }
+            Self::SameOpening => "raise `export.max_same_opening` to keep more answers that open alike",
+            Self::WrongClass | Self::WrongHazard => {
+                "nothing to do: another prompt was asked for; a better author misses less"
+            }
+            Self::NearDuplicate => "nothing to do: another prompt was asked for in its place",
             Self::Equal | Self::EqualResponses => "nothing to do: two texts that are the same teach nothing",
             Self::TooClose => "lower `gates.min_edit_share` to keep such pairs",
             Self::BothRefuse => "put `both-refuse` into `gates.off` to keep such pairs",
@@ -274,7 +310,8 @@ mod tests {
 
     const NAMES: &str = "\
 empty error-text think-tag role-tag preamble sentinel critique-echo self-mention example-leak instruction-echo
-repetition truncation-signs language-change equal too-close both-refuse length-ratio truncated
+repetition truncation-signs language-change wrong-language invented-contact equal too-close both-refuse length-ratio
+no-style below-grade same-opening wrong-class wrong-hazard near-duplicate truncated
 filtered refused malformed failed unchanged oscillation bad-json invalid-utf8 not-an-object too-long
 wrong-columns unreadable missing-column wrong-type bad-message wrong-order no-user-turn
 not-user-last no-conversation missing-response empty-response equal-responses too-many-responses

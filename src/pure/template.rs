@@ -9,7 +9,7 @@
 
 mod check;
 
-use crate::pure::constitution::{Constitution, Example, Principle};
+use crate::pure::constitution::{Constitution, Example, Principle, Proposition, Style};
 use crate::pure::diagnostic::Diagnostic;
 use crate::pure::digest::Parts;
 use crate::pure::prompt::{Message, Speaker};
@@ -47,6 +47,17 @@ pub struct Pair<'a> {
     pub a: &'a str,
     /// The response shown as (B).
     pub b: &'a str,
+}
+
+/// What is wrong with a styled answer.
+#[derive(Debug, Clone)]
+pub struct StyleFaults<'a> {
+    /// Questions of propositions that must be true and are not.
+    pub missing: Vec<&'a str>,
+    /// Questions of propositions that must not be true and are.
+    pub broken: Vec<&'a str>,
+    /// How many words it has.
+    pub words: usize,
 }
 
 /// What a critique is asked for.
@@ -95,6 +106,13 @@ pub fn screen_schema<'a>(ids: impl IntoIterator<Item = &'a str>) -> Value {
     let verdict = json!({ "type": "string", "enum": VERDICTS });
     let properties: serde_json::Map<String, Value> =
         ids.iter().map(|id| ((*id).to_owned(), verdict.clone())).collect();
+    json!({ "type": "object", "properties": properties, "required": ids, "additionalProperties": false })
+}
+
+/// The JSON schema of an answer about propositions: true or false for each id.
+pub fn proposition_schema(ids: &[&str]) -> Value {
+    let properties: serde_json::Map<String, Value> =
+        ids.iter().map(|id| ((*id).to_owned(), json!({ "type": "boolean" }))).collect();
     json!({ "type": "object", "properties": properties, "required": ids, "additionalProperties": false })
 }
 
@@ -266,6 +284,43 @@ impl Templates {
         let examples = merged_examples(principles.iter().copied(), examples);
         let principles: Vec<_> = principles.iter().map(|p| PrincipleView::new(p)).collect();
         self.render("direct_revision", &json!({ "principles": principles, "examples": examples }))
+    }
+
+    /// The system turn of a styled answer: the application's own, then how to answer.
+    pub fn style(&self, system: &str, style: &Style, resources: &[&str]) -> Result<String, TemplateError> {
+        let most = style.max_words.map_or_else(String::new, |most| most.to_string());
+        let text = one_line(&style.text);
+        self.render(
+            "style",
+            &json!({ "system": system, "style": text, "max_words": most, "resources": resources }),
+        )
+    }
+
+    /// The user turn that asks for a revision of a styled answer: what it lacks, and what it must not do.
+    pub fn style_revision(&self, style: &Style, faults: &StyleFaults<'_>) -> Result<String, TemplateError> {
+        let most = style.max_words.unwrap_or(u32::MAX);
+        let data = json!({
+            "style": one_line(&style.text),
+            "missing": faults.missing,
+            "broken": faults.broken,
+            "too_long": faults.words > most as usize,
+            "words": faults.words.to_string(),
+            "max_words": most.to_string(),
+        });
+        self.render("style_revision", &data)
+    }
+
+    /// The system turn of a call that asks which propositions are true: the block of all of them.
+    pub fn propositions(
+        &self,
+        propositions: &[Proposition],
+        structured: bool,
+    ) -> Result<String, TemplateError> {
+        let shown: Vec<_> = propositions
+            .iter()
+            .map(|one| json!({ "id": one.id, "question": one_line(&one.question) }))
+            .collect();
+        self.render("propositions", &json!({ "propositions": shown, "structured": structured }))
     }
 
     /// The user turn that shows a conversation and two responses, and asks which is better under the principle.
@@ -445,7 +500,7 @@ const EXAMPLES: Shape = List(&Record(&[
     ("answer", Text),
 ]));
 
-static BUILT_IN: [Spec; 10] = [
+static BUILT_IN: [Spec; 13] = [
     Spec {
         name: "system",
         source: include_str!("../../prompts/system.hbs"),
@@ -526,6 +581,34 @@ static BUILT_IN: [Spec; 10] = [
             ("reason_first", Flag),
         ]),
         needed: &["question", "options.letter", "options.text"],
+    },
+    Spec {
+        name: "style",
+        source: include_str!("../../prompts/style.hbs"),
+        data: Record(&[("system", Text), ("style", Text), ("max_words", Text), ("resources", List(&Text))]),
+        needed: &["system", "style", "resources"],
+    },
+    Spec {
+        name: "style_revision",
+        source: include_str!("../../prompts/style_revision.hbs"),
+        data: Record(&[
+            ("style", Text),
+            ("missing", List(&Text)),
+            ("broken", List(&Text)),
+            ("too_long", Flag),
+            ("words", Text),
+            ("max_words", Text),
+        ]),
+        needed: &["missing", "broken"],
+    },
+    Spec {
+        name: "propositions",
+        source: include_str!("../../prompts/propositions.hbs"),
+        data: Record(&[
+            ("propositions", List(&Record(&[("id", Text), ("question", Text)]))),
+            ("structured", Flag),
+        ]),
+        needed: &["propositions.id", "propositions.question"],
     },
 ];
 

@@ -10,6 +10,7 @@ mod verdicts;
 
 use crate::pure::answer::Usage;
 use crate::pure::call::Role;
+use crate::pure::grade::Styled;
 use crate::pure::prompt::Prompt;
 use crate::pure::reason::Reason;
 use crate::pure::recipe::Schedule;
@@ -79,6 +80,8 @@ pub enum MethodName {
     Sampled,
     /// Responses were compared, and none was revised.
     Label,
+    /// A style was kept, and answers were graded.
+    Style,
     /// A method of another version of amend, as a file has it.
     #[strum(disabled)]
     Other(UnknownName),
@@ -312,6 +315,9 @@ pub struct Transcript {
     /// Every preference judgement.
     #[serde(default)]
     pub comparisons: Vec<Comparison>,
+    /// The style that the response was worked towards, with the grades of the responses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub styled: Option<Styled>,
     /// Index into `responses` of the final response.
     pub last: usize,
     /// Why it ended.

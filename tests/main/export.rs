@@ -53,6 +53,7 @@ fn transcript(n: usize) -> Transcript {
             fate: RevisionFate::Kept(1),
         }],
         comparisons: Vec::new(),
+        styled: None,
         last: 1,
         ended: Ended::Conforms,
         tally: Tally::default(),

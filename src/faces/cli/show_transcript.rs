@@ -2,6 +2,8 @@
 
 use super::style::{Style, plural};
 use super::word_diff::word_diff;
+use crate::pure::grade::{Grade, Styled};
+use crate::pure::request_class::RequestClass;
 use crate::pure::text::printable;
 use crate::pure::transcript::{Critique, Ended, Revision, RevisionFate, Transcript, Verdict};
 use std::fmt::Write as _;
@@ -11,7 +13,10 @@ pub fn render(transcript: &Transcript, style: Style) -> String {
     let mut out = String::new();
     let prompt = &transcript.prompt;
     let labels =
-        [prompt.hazard.as_deref(), prompt.language.as_deref()].into_iter().flatten().collect::<Vec<_>>();
+        [prompt.class.map(RequestClass::as_str), prompt.hazard.as_deref(), prompt.language.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>();
     heading(&mut out, style, &format!("prompt {}", prompt.id), &printable(&labels.join(", ")));
     for message in &prompt.messages {
         let _ = writeln!(out, "{}", style.faint(message.role.as_str()));
@@ -23,14 +28,21 @@ pub fn render(transcript: &Transcript, style: Style) -> String {
     }
     let rounds =
         transcript.critiques.iter().map(|c| c.round).chain(transcript.revisions.iter().map(|r| r.round));
+    if let Some(styled) = &transcript.styled {
+        render_grade(&mut out, styled, 0, style);
+    }
     for round in 1..=rounds.max().unwrap_or(0) {
         render_round(&mut out, transcript, round, style);
     }
     heading(&mut out, style, "end", &ended(&transcript.ended));
     let left: Vec<&str> = transcript.objections(transcript.last).into_iter().collect();
+    let graded = transcript.styled.as_ref().and_then(|styled| styled.grade_of(transcript.last));
     let unasked = transcript.standing_verdicts(transcript.last).is_empty();
     let verdict = match (left.is_empty(), &transcript.ended) {
         (_, Ended::NoDraft(_)) => style.bad("no response that can be used"),
+        (true, _) if graded.is_some() => {
+            format!("the answer is {}", grade_word(graded.unwrap_or(Grade::Undecided), style))
+        }
         (true, _) if unasked => style.faint("no principle was asked about the final response"),
         (true, _) => style.good("no principle objects to the final response"),
         (false, _) => style.warn(&format!("still violated: {}", left.join(", "))),
@@ -49,6 +61,7 @@ fn render_round(out: &mut String, transcript: &Transcript, round: u32, style: St
         transcript.critiques.iter().filter(|c| c.round == round && !c.recheck).collect::<Vec<_>>();
     let objections = critiques.iter().filter(|c| c.verdict == Verdict::Violates).count();
     let note = match critiques.len() {
+        0 if transcript.styled.is_some() => "revised for what it lacks".to_owned(),
         0 => "revised without a critique".to_owned(),
         count => format!("{}, {}", plural(count, "critique"), plural(objections, "objection")),
     };
@@ -70,6 +83,28 @@ fn render_round(out: &mut String, transcript: &Transcript, round: u32, style: St
         for critique in transcript.critiques.iter().filter(broken) {
             render_critique(out, critique, style);
         }
+    }
+}
+
+/// The grade of a response, and the propositions that it follows from.
+fn render_grade(out: &mut String, styled: &Styled, response: usize, style: Style) {
+    let Some(graded) = styled.of(response) else { return };
+    let grade = grade_word(graded.grade, style);
+    let _ = writeln!(out, "  {grade} {}", style.strong(&format!("as {}", printable(&styled.style))));
+    for (word, holds) in [("true", Some(true)), ("not true", Some(false)), ("nobody could say", None)] {
+        let ids = graded.findings.iter().filter(|finding| finding.holds == holds);
+        let ids: Vec<String> = ids.map(|finding| printable(&finding.id)).collect();
+        if !ids.is_empty() {
+            paragraph(out, &format!("{word}: {}", ids.join(", ")), 4, style);
+        }
+    }
+}
+
+fn grade_word(grade: Grade, style: Style) -> String {
+    match grade {
+        Grade::Ideal => style.good(grade.as_str()),
+        Grade::Acceptable | Grade::Undecided => style.warn(grade.as_str()),
+        Grade::Disallowed | Grade::Illogical | Grade::Unacceptable => style.bad(grade.as_str()),
     }
 }
 
@@ -107,6 +142,9 @@ fn render_revision(out: &mut String, transcript: &Transcript, revision: &Revisio
     };
     if !after.is_empty() && after != before {
         body(out, &word_diff(before, after, style), style);
+    }
+    if let (Some(styled), RevisionFate::Kept(response)) = (&transcript.styled, &revision.fate) {
+        render_grade(out, styled, *response, style);
     }
 }
 

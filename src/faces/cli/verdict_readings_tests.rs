@@ -17,7 +17,7 @@ use crate::pure::reports::judge_report::JudgeReporter;
 use crate::pure::transcript::{
     Critique, Ended, MethodName, Response, Revision, RevisionFate, Tally, Transcript, Verdict,
 };
-use crate::runtime::dataset::rows::{Boilerplate, Config, Context, Passport, rows_of};
+use crate::runtime::dataset::rows::{Boilerplate, Config, Context, MoreColumns, Passport, rows_of};
 use crate::runtime::journal::{Outline, Row};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,6 +116,7 @@ fn transcript() -> impl Strategy<Value = Transcript> {
         critiques,
         revisions,
         comparisons: Vec::new(),
+        styled: None,
         last,
         ended,
         tally: Tally::default(),
@@ -136,7 +137,7 @@ fn rows(transcript: &Transcript, config: Config) -> (Vec<String>, Vec<bool>) {
         constitution_sha256: "",
         seed: 0,
         simulated: false,
-        keeps_columns: false,
+        more_columns: MoreColumns::None,
         export: &Export::default(),
         gates: &Gates::default(),
         boilerplate: &Boilerplate::default(),
@@ -227,7 +228,7 @@ proptest! {
             constitution_sha256: "",
             seed: 0,
             simulated: false,
-            keeps_columns: false,
+            more_columns: MoreColumns::None,
             export: &Export { keep_unresolved: true, pairs: Pairs::All, ..Export::default() },
             gates: &Gates::default(),
             boilerplate: &Boilerplate::default(),

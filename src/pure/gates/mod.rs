@@ -8,11 +8,13 @@
 //! called complete and is not a response all the same.
 
 mod artefacts;
+mod contacts;
 mod ngram_overlap;
 mod pattern;
 mod preamble;
 mod refusal;
 
+pub use contacts::invented_contact;
 pub use preamble::repair_preamble;
 pub use refusal::{Refusal, RefusalReading, read_refusal, refusal};
 

@@ -91,6 +91,7 @@ impl<'a, A: Ask> Chain<'a, A> {
             critiques: Vec::new(),
             revisions: Vec::new(),
             comparisons: Vec::new(),
+            styled: None,
             last: 0,
             ended: Ended::NoDraft(Reason::Empty),
             tally: Tally::default(),

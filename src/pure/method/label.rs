@@ -108,6 +108,7 @@ fn labelled<A: Ask>(
         critiques: Vec::new(),
         revisions: Vec::new(),
         comparisons,
+        styled: None,
         ended,
         tally,
         models,

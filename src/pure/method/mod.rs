@@ -14,6 +14,8 @@ mod make_transcript;
 pub mod multiple_choice;
 mod option_reading;
 mod prompt_session;
+mod propositions;
+mod style;
 mod test_cases;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -26,4 +28,6 @@ pub use guard::{GuardQuestion, GuardReading, GuardTurn, ask_guard, read_guard, r
 pub use label::{GIVEN, label_chain, label_given, label_responses, label_samples, pairs};
 pub use make_transcript::make_transcript;
 pub use option_reading::{odds_of_answer, option_odds, read_option};
+pub use propositions::read_propositions;
+pub use style::{is_in_another_language, objection, style};
 pub use test_cases::{JudgedCase, LEAST_OF_A_KIND, criticise_case, examination_cases, is_examined};

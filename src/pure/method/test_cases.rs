@@ -7,7 +7,7 @@ use crate::pure::call::{Occasion, Role};
 use crate::pure::constitution::{Expect, Principle, TestCase};
 use crate::pure::digest::Parts;
 use crate::pure::prompt::Prompt;
-use crate::pure::recipe::{LabelSource, is_simulated};
+use crate::pure::recipe::{LabelSource, Target, is_simulated};
 use crate::pure::transcript::Critique;
 
 /// A case as a critic judged it.
@@ -35,8 +35,9 @@ pub async fn criticise_case(
 /// Whether the critic of a run is examined: not where no critic is asked, where it is simulated, or where there are fewer than
 /// [`LEAST_OF_A_KIND`] test cases of a kind. Then nobody could tell a good critic from one that guesses.
 pub fn is_examined(cx: &MethodContext) -> bool {
-    let asks_critic =
-        cx.settings.critique && matches!(cx.label.source, LabelSource::Off | LabelSource::Chain);
+    let asks_critic = cx.settings.target == Target::Principles
+        && cx.settings.critique
+        && matches!(cx.label.source, LabelSource::Off | LabelSource::Chain);
     let least = LEAST_OF_A_KIND;
     let has = |violates: bool| half_of(cx) >= least && cases_that(cx, violates).nth(least - 1).is_some();
     asks_critic && !is_simulated(&cx.models.of(Role::Critic).model) && has(true) && has(false)

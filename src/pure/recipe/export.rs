@@ -1,5 +1,6 @@
 //! `[export]`: what a dataset is made of.
 
+use crate::pure::grade::Grade;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -136,6 +137,31 @@ impl JsonSchema for SoftLabels {
     }
 }
 
+/// The lowest grade that becomes an `sft` row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MinGrade {
+    /// The style has all that it asks for.
+    #[default]
+    Ideal,
+    /// The style has what is essential.
+    Acceptable,
+}
+
+impl From<MinGrade> for Grade {
+    fn from(least: MinGrade) -> Self {
+        match least {
+            MinGrade::Ideal => Self::Ideal,
+            MinGrade::Acceptable => Self::Acceptable,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_ideal(grade: &MinGrade) -> bool {
+    *grade == MinGrade::Ideal
+}
+
 /// The largest share of prompt families that may be held out for validation, and as much again for test.
 pub const MOST_HELD_OUT: f64 = 0.4;
 
@@ -170,6 +196,10 @@ pub struct Export {
     /// Model named in request files for OpenAI's Batch API, `openai/batch_prompts.jsonl`, made of the config `prompts`
     /// but for its test split; none are written when absent.
     pub batch_model: Option<String>,
+    /// The lowest grade of a styled answer that becomes an `sft` row: `ideal` or `acceptable`.
+    // What is as usual is not written, here and in what follows: fingerprints of runs without styles do not have it.
+    #[serde(skip_serializing_if = "is_ideal")]
+    pub min_grade: MinGrade,
     /// Licence named in the card, as the Hub spells it; none is named when absent, for only you know it.
     pub license: Option<String>,
 }
@@ -187,6 +217,7 @@ impl Default for Export {
             family_similarity: 0.7,
             shard_bytes: 500_000_000,
             batch_model: None,
+            min_grade: MinGrade::Ideal,
             license: None,
         }
     }

@@ -12,7 +12,7 @@ mod models;
 mod read;
 mod sim;
 
-pub use export::{Config, Export, MOST_HELD_OUT, Pairs, SoftLabels};
+pub use export::{Config, Export, MOST_HELD_OUT, MinGrade, Pairs, SoftLabels};
 pub use guard::{
     AnswerAs, Audit, AuditText, Guard, GuardAnswer, GuardInput, GuardMode, GuardOutput, Hold, OnViolation,
     Steer, UndecidedInput, UndecidedOutput, Unguarded, Unscannable, UnscannableParts, Upstream,
@@ -127,6 +127,10 @@ pub struct Input {
     pub limit: Option<u64>,
     /// Take this many prompts at random, the same for the same seed, whatever the order of the file.
     pub sample: Option<u64>,
+    /// Whether the labels of seed prompts (`topic`, `persona`, `contrast_of`, `twin` …) are carried along, and `side` and
+    /// `class` decide which style applies. The method `style` sets it; no file does.
+    #[serde(skip)]
+    pub carries_labels: bool,
 }
 
 impl Default for Input {
@@ -142,6 +146,7 @@ impl Default for Input {
             max_bytes: 1024 * 1024,
             limit: None,
             sample: None,
+            carries_labels: false,
         }
     }
 }
@@ -211,6 +216,31 @@ pub enum Choose {
     Best,
 }
 
+/// What a response is worked towards.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum Target {
+    /// The principles: critique and revision.
+    #[default]
+    Principles,
+    /// The style for the prompt's class and hazard: an answer is graded by its propositions, and revised until it is ideal.
+    Style,
+}
+
 /// How the critic is asked for its verdict.
 #[derive(
     Debug,
@@ -267,6 +297,10 @@ fn is_usually_examined(cases: &u32) -> bool {
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the user's file")]
 pub struct Method {
+    /// What a response is worked towards: the principles, or, with `style`, the style for the prompt's class and hazard.
+    // What is as usual is not written: fingerprints of version 0.1.0 do not have it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub target: Target,
     /// Which principles meet which response.
     pub schedule: Schedule,
     /// Most rounds of critique and revision.
@@ -304,6 +338,7 @@ pub struct Method {
 impl Default for Method {
     fn default() -> Self {
         Self {
+            target: Target::Principles,
             schedule: Schedule::Panel,
             rounds: 2,
             screen: false,

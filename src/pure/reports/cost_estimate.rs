@@ -6,8 +6,8 @@ use crate::pure::call::{ByRole, Role};
 use crate::pure::constitution::Principle;
 use crate::pure::method::{MethodContext, examination_cases, is_examined, pairs};
 use crate::pure::prompt::{Message, Prompt};
-use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource, Price, Schedule, VerdictForm};
-use crate::pure::template::{CritiqueAsk, Objection, Pair, TemplateError};
+use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource, Price, Schedule, Target, VerdictForm};
+use crate::pure::template::{CritiqueAsk, Objection, Pair, StyleFaults, TemplateError};
 use serde::Serialize;
 
 /// Bytes that make about one token. Languages and tokenizers differ; a probe counts what the endpoint counts.
@@ -137,6 +137,9 @@ fn t_quantile(freedom: f64) -> f64 {
 pub fn bounds(cx: &MethodContext, prompt: &Prompt) -> Result<(UsedByRole, UsedByRole), TemplateError> {
     let most = |role: Role| f64::from(cx.models.of(role).sampling.max_tokens);
     let judge = Role::Judge;
+    if cx.settings.target == Target::Style {
+        return bounds_of_style(cx, prompt);
+    }
     match cx.label.source {
         LabelSource::Off | LabelSource::Chain => {
             let (mut low, mut high) = bounds_of_chain(cx, prompt)?;
@@ -229,6 +232,32 @@ fn compared(cx: &MethodContext, prompt: &Prompt, met: &[f64]) -> Result<(Used, U
         low.add(drawn * surely, least + texts, 1.0);
         high.add(drawn * votes, most + texts, f64::from(cx.models.of(Role::Judge).sampling.max_tokens));
     }
+    Ok((low, high))
+}
+
+/// The least and the most of a styled answer: rules decide it and it is ideal at once; or every draw is used, every response is
+/// read, and every round revises. A prompt without a style asks nothing.
+fn bounds_of_style(cx: &MethodContext, prompt: &Prompt) -> Result<(UsedByRole, UsedByRole), TemplateError> {
+    let (mut low, mut high) = (UsedByRole::default(), UsedByRole::default());
+    let styles = &cx.constitution.styles;
+    let Some(style) = styles.pick(prompt, &cx.taxonomy) else { return Ok((low, high)) };
+    let (tries, rounds) = (1.0 + f64::from(cx.settings.retries), f64::from(cx.settings.rounds));
+    let most = |role: Role| f64::from(cx.models.of(role).sampling.max_tokens);
+    let (opening, hint) = (said(&cx.opening(prompt)), cx.templates.style("", style, &[])?.len());
+    let draft = tokens(opening + hint);
+    low[Role::Generator].add(1.0, draft, 1.0);
+    high[Role::Generator].add(tries, draft, most(Role::Generator));
+    let concerned = styles.propositions_of(style);
+    let block = tokens(cx.templates.propositions(&styles.propositions, false)?.len() + opening);
+    if concerned.iter().any(|proposition| proposition.rule.is_none()) {
+        low[Role::Critic].add(1.0, block, 1.0);
+    }
+    let longest = most(Role::Generator).max(most(Role::Reviser));
+    high[Role::Critic].add((1.0 + rounds) * tries, block + longest, most(Role::Critic));
+    let questions = concerned.iter().map(|proposition| proposition.question.as_str()).collect();
+    let faults = StyleFaults { missing: questions, broken: Vec::new(), words: 0 };
+    let request = draft + longest + tokens(cx.templates.style_revision(style, &faults)?.len());
+    high[Role::Reviser].add(rounds * tries, request, most(Role::Reviser));
     Ok((low, high))
 }
 

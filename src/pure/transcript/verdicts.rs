@@ -105,6 +105,7 @@ mod tests {
             critiques,
             revisions: fates.into_iter().map(revision).collect(),
             comparisons: Vec::new(),
+            styled: None,
             last: 0,
             ended: Ended::Rounds,
             tally: Tally::default(),

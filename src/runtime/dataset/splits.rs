@@ -113,7 +113,22 @@ impl Gather {
         if more && words(first).len() >= GREETING_WORDS {
             self.join(me, key_of(first));
         }
+        self.join_twins(me, prompt);
         is_new.then_some(me)
+    }
+
+    /// A benign twin is of the family of what it contrasts with, so that a split has both or none.
+    fn join_twins(&mut self, me: u32, prompt: &Prompt) {
+        let named = |column: &str| prompt.kept.get(column).and_then(serde_json::Value::as_str);
+        if let Some(pair) = named("twin") {
+            self.join(me, key_of(&format!("twin {pair}")));
+        }
+        if let Some(other) = named("contrast_of") {
+            self.join(me, key_of(&format!("prompt {other}")));
+        }
+        if prompt.class.is_some() {
+            self.join(me, key_of(&format!("prompt {}", prompt.id)));
+        }
     }
 
     fn join(&mut self, me: u32, key: u64) {

@@ -17,7 +17,7 @@ use crate::pure::reject::Reject;
 use crate::pure::template::Templates;
 use crate::pure::transcript::Transcript;
 use crate::runtime::dataset::prompts::Row as Input;
-use crate::runtime::dataset::rows::{Boilerplate, Context, keep_or_reject};
+use crate::runtime::dataset::rows::{Boilerplate, Context, MoreColumns, keep_or_reject};
 use crate::runtime::journal::{AtCommit, CommitHook, Durability, Journal, Options, Reader, Writing};
 use crate::runtime::model::{Client, Fault, OnDelta, Reply, Request, Transport, wire};
 use crate::runtime::sim::{SimTransport, Stats};
@@ -185,7 +185,7 @@ fn row_rule(constitution: Constitution) -> RowRule {
             constitution_sha256: "",
             seed: 7,
             simulated: false,
-            keeps_columns: false,
+            more_columns: MoreColumns::None,
             export: &export,
             gates: &gates,
             boilerplate: &Boilerplate::default(),

@@ -48,6 +48,7 @@ fn transcript(text: &str, response: &str) -> Transcript {
         critiques: Vec::new(),
         revisions: Vec::new(),
         comparisons: Vec::new(),
+        styled: None,
         last: 0,
         ended: Ended::Conforms,
         tally: Tally { calls: 3, ..Tally::default() },

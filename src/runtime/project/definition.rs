@@ -1,10 +1,10 @@
 //! A recipe with everything that it names, read and checked: what every run starts from.
 
 use super::{InputFiles, ProjectError};
-use crate::pure::constitution::Constitution;
+use crate::pure::constitution::{Constitution, Styles, built_in_styles};
 use crate::pure::method::MethodContext;
 use crate::pure::recipe::Recipe;
-use crate::pure::recipe::RoleModels;
+use crate::pure::recipe::{RoleModels, Target};
 use crate::pure::taxonomy::Taxonomy;
 use crate::pure::template::Templates;
 
@@ -23,8 +23,23 @@ pub struct Project {
 
 impl Project {
     /// Reads what a recipe names. Every problem of a file is in the error, not only the first. Warnings wait in `files`.
-    pub fn open(recipe: Recipe, files: &mut InputFiles) -> Result<Self, ProjectError> {
-        let constitution = files.constitution(&recipe.constitution)?;
+    pub fn open(mut recipe: Recipe, files: &mut InputFiles) -> Result<Self, ProjectError> {
+        recipe.input.carries_labels = recipe.method.target == Target::Style;
+        let mut constitution = files.constitution(&recipe.constitution)?;
+        match recipe.method.target {
+            // A constitution without styles of its own has those that ship.
+            Target::Style if constitution.styles.styles.is_empty() => {
+                let resources = std::mem::take(&mut constitution.styles.resources);
+                constitution.styles = Styles { resources, ..built_in_styles().clone() };
+            }
+            Target::Principles if constitution.principles.is_empty() => {
+                let message = format!("`{}` has no principles", recipe.constitution);
+                return Err(ProjectError::input(message).hint(
+                    "add a `[[principle]]`, or work towards its styles with `--set method.target=\"style\"`",
+                ));
+            }
+            Target::Style | Target::Principles => {}
+        }
         let templates = files.templates(recipe.templates.as_deref())?;
         Ok(Self { recipe, constitution, templates, taxonomy: Taxonomy::built_in() })
     }

@@ -6,7 +6,8 @@
 use super::Project;
 use crate::pure::call::Role;
 use crate::pure::digest::Parts;
-use crate::pure::recipe::{RoleModels, VerdictForm};
+use crate::pure::grade::Grade;
+use crate::pure::recipe::{RoleModels, Target, VerdictForm};
 
 impl Project {
     /// The fingerprint of this project with these models, in hexadecimal. `asked_by` is the form in which the critic is asked,
@@ -29,6 +30,12 @@ impl Project {
         // Transcripts hold the kept columns. The default adds nothing: fingerprints of version 0.1.0 do not have it.
         if let Some(names) = &recipe.input.keep {
             parts = parts.with("keep").with(names.join(","));
+        }
+        if recipe.method.target == Target::Style {
+            parts = parts
+                .with("styles")
+                .with(constitution.styles.sha256())
+                .with(<&str>::from(Grade::from(recipe.export.min_grade)));
         }
         if asked_by != recipe.method.verdict {
             parts = parts.with("asked by").with(asked_by.as_str());

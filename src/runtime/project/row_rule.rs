@@ -2,7 +2,7 @@
 
 use super::Project;
 use crate::pure::transcript::Transcript;
-use crate::runtime::dataset::rows::{Boilerplate, Context, keep_or_reject};
+use crate::runtime::dataset::rows::{Boilerplate, Context, MoreColumns, keep_or_reject};
 use crate::runtime::engine::RowRule;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ impl Project {
                 constitution_sha256: "",
                 seed,
                 simulated: false,
-                keeps_columns: false,
+                more_columns: MoreColumns::None,
                 export: &export,
                 gates: &gates,
                 boilerplate: &Boilerplate::default(),

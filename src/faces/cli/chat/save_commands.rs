@@ -16,7 +16,7 @@ use crate::pure::text::printable;
 use crate::pure::transcript::Transcript;
 use crate::runtime::dataset::rows::Boilerplate;
 use crate::runtime::dataset::rows::{Config, Row};
-use crate::runtime::dataset::rows::{Context, Drop, Passport, rows_of};
+use crate::runtime::dataset::rows::{Context, Drop, MoreColumns, Passport, rows_of};
 use crate::runtime::dataset::splits::SPLITS;
 use crate::runtime::project::InputFiles;
 
@@ -121,7 +121,7 @@ fn rows_from(exchange: &Exchange, recipe: &Recipe, config: Config) -> (Vec<Value
         constitution_sha256: &sha256,
         seed: recipe.seed,
         simulated: false,
-        keeps_columns: false,
+        more_columns: MoreColumns::None,
         export: &export,
         gates: &recipe.gates,
         boilerplate: &Boilerplate::default(),

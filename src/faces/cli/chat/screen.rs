@@ -142,6 +142,7 @@ impl Screen {
             }
             Purpose::Screening { .. }
             | Purpose::Comparison { .. }
+            | Purpose::Propositions { .. }
             | Purpose::Choice { .. }
             | Purpose::Probe => {}
         }
@@ -161,6 +162,7 @@ impl Screen {
             | Purpose::Critique { .. }
             | Purpose::VerdictChoice { .. }
             | Purpose::VerdictFollowUp { .. } => self.out().critics.progress(),
+            Purpose::Propositions { .. } => "reading the answer".into(),
             Purpose::Comparison { .. } | Purpose::Choice { .. } | Purpose::Probe => return,
         };
         self.status(&text);
@@ -254,7 +256,10 @@ impl Screen {
             Purpose::Critique { .. } | Purpose::VerdictChoice { .. } | Purpose::VerdictFollowUp { .. } => {
                 out.critics.answered(call, heard, came, style)
             }
-            Purpose::Comparison { .. } | Purpose::Choice { .. } | Purpose::Probe => return,
+            Purpose::Comparison { .. }
+            | Purpose::Propositions { .. }
+            | Purpose::Choice { .. }
+            | Purpose::Probe => return,
         };
         if let Some(text) = shown {
             out.head_critics();
@@ -381,6 +386,7 @@ fn title(call: &Call, style: Style) -> String {
         | Purpose::VerdictChoice { .. }
         | Purpose::VerdictFollowUp { .. }
         | Purpose::Comparison { .. }
+        | Purpose::Propositions { .. }
         | Purpose::Choice { .. }
         | Purpose::Probe => "answer",
     };

@@ -99,6 +99,7 @@ fn every_call_says_what_it_is_for() {
             Purpose::Critique { occasion, .. } => ("critique".to_owned(), Some(occasion)),
             Purpose::VerdictFollowUp { occasion, .. } => ("verdict".to_owned(), Some(occasion)),
             Purpose::VerdictChoice { .. }
+            | Purpose::Propositions { .. }
             | Purpose::Comparison { .. }
             | Purpose::Choice { .. }
             | Purpose::Probe => unreachable!(),

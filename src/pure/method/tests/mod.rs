@@ -6,4 +6,5 @@ mod critique_revision;
 mod label;
 mod multiple_choice;
 pub(crate) mod scripted;
+mod style;
 mod verdict_choice;

@@ -42,6 +42,7 @@ fn transcript(method: MethodName, kind: Verdict, truth: Verdict) -> Transcript {
         critiques: vec![critique(0, "kind", kind, "a"), critique(0, "true", truth, "b")],
         revisions: Vec::new(),
         comparisons: Vec::new(),
+        styled: None,
         last: 0,
         ended: Ended::Conforms,
         tally: Tally::default(),

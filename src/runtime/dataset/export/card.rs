@@ -4,7 +4,7 @@
 use super::stats::Stats;
 use super::{DatasetMeta, Report};
 use crate::pure::recipe::{Export, Recipe, SoftLabels};
-use crate::runtime::dataset::rows::{Column, Config, Kind};
+use crate::runtime::dataset::rows::{Column, Config, Kind, MoreColumns};
 use crate::runtime::dataset::splits::SPLITS;
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ pub(super) struct About<'a> {
     pub(super) meta: &'a DatasetMeta,
     pub(super) settings: &'a Export,
     pub(super) constitution_sha256: &'a str,
-    pub(super) keeps_columns: bool,
+    pub(super) more_columns: MoreColumns,
     pub(super) report: &'a Report,
     pub(super) stats: &'a BTreeMap<(Config, usize), Stats>,
 }
@@ -101,7 +101,7 @@ impl About<'_> {
         self.soft_labels(&mut out);
         self.judge(&mut out);
         self.trainers(&mut out);
-        passport(&mut out, self.keeps_columns);
+        passport(&mut out, self.more_columns);
         out
     }
 
@@ -140,7 +140,7 @@ impl About<'_> {
         out.push_str(if default.is_some() { "dataset_info:\n" } else { "" });
         for config in self.configs() {
             let _ = writeln!(out, "- config_name: {}\n  features:", config.as_str());
-            for column in config.columns_written(self.keeps_columns) {
+            for column in config.columns_written(self.more_columns) {
                 feature(out, *column);
             }
             out.push_str("  splits:\n");
@@ -384,14 +384,24 @@ fn one_line(text: &str) -> String {
         .collect()
 }
 
-fn passport(out: &mut String, keeps_columns: bool) {
+fn passport(out: &mut String, more_columns: MoreColumns) {
     out.push_str(
         "## Passport\n\nEvery row says where it comes from: `prompt_id` and `prompt_family` (content hashes), \
          `principle_ids` and `round` that made it, `model` that wrote it, `judge_model` that judged it, `simulated`, \
          `seed`, `constitution_sha256`, `harm_category` and `language` as the prompt's file gave them (`und` when it \
          did not). Measured times are not kept: with them, exporting twice would not give the same bytes.\n",
     );
-    if keeps_columns {
+    if more_columns >= MoreColumns::Kept {
         out.push_str("\n`kept` holds columns of the prompt's file, as a JSON object.\n");
+    }
+    if more_columns == MoreColumns::Styled {
+        out.push_str(
+            "\nEvery answer was written in a style and graded: `style` is its id; `grade` is one of `ideal`, `acceptable`, \
+             `unacceptable`, `illogical`, `disallowed` and `undecided`; `propositions` is a JSON object that says of each \
+             proposition whether it is true of the answer (null: nobody could say), which the grade follows from. Of the \
+             prompt, `class` says whether it asks for harm (`harmful`, `borderline`, `benign`), `locale` whose law and \
+             helplines hold, `topic` what it is about within its hazard, `persona` who asks, and `contrast_of` which prompt \
+             it is the benign twin of.\n",
+        );
     }
 }

@@ -25,7 +25,7 @@ pub use previous_splits::{Older, older};
 use super::boilerplate::Boilerplate;
 use super::boilerplate::Phrases;
 use super::rows::Config;
-use super::rows::{Context, pairs_of};
+use super::rows::{Context, MoreColumns, pairs_of};
 use super::splits::{Families, Gather, said};
 use crate::pure::constitution::Constitution;
 use crate::pure::digest::sha256_hex;
@@ -156,7 +156,7 @@ pub fn export<'a>(
 ) -> Result<Report, ExportError> {
     let configs = configs_of(settings)?;
     let staging = staging::Staging::begin(out, meta.is_partial)?;
-    let Gathered { families, keeps_columns } = gather(transcripts, meta, settings, staging.path())?;
+    let Gathered { families, more_columns } = gather(transcripts, meta, settings, staging.path())?;
     let sha256 = sha256_hex(meta.constitution_text.as_bytes());
     let mut job = Job {
         root: staging.path(),
@@ -165,7 +165,7 @@ pub fn export<'a>(
         settings,
         gates,
         constitution_sha256: &sha256,
-        keeps_columns,
+        more_columns,
         boilerplate: &Boilerplate::default(),
     };
     let boilerplate = boilerplate(transcripts, &job)?;
@@ -185,7 +185,7 @@ struct Job<'a> {
     settings: &'a Export,
     gates: &'a Gates,
     constitution_sha256: &'a str,
-    keeps_columns: bool,
+    more_columns: MoreColumns,
     boilerplate: &'a Boilerplate,
 }
 
@@ -197,7 +197,7 @@ impl<'a> Job<'a> {
             constitution_sha256: self.constitution_sha256,
             seed: self.meta.recipe.seed,
             simulated: self.meta.simulated,
-            keeps_columns: self.keeps_columns,
+            more_columns: self.more_columns,
             export: self.settings,
             gates: self.gates,
             boilerplate: self.boilerplate,
@@ -213,7 +213,7 @@ fn describe(written: pipeline::Rows, job: &Job<'_>, families: &Families) -> Resu
         meta: job.meta,
         settings: job.settings,
         constitution_sha256: job.constitution_sha256,
-        keeps_columns: job.keeps_columns,
+        more_columns: job.more_columns,
         report: &report,
         stats: &stats,
     };
@@ -268,11 +268,20 @@ fn boilerplate<'a>(
     Ok(phrases.boilerplate(most))
 }
 
+/// Which columns the rows of a transcript need besides those of every dataset.
+fn columns_of(transcript: &Transcript) -> MoreColumns {
+    match (&transcript.styled, transcript.prompt.kept.is_empty()) {
+        (Some(_), _) => MoreColumns::Styled,
+        (None, false) => MoreColumns::Kept,
+        (None, true) => MoreColumns::None,
+    }
+}
+
 /// What the first pass finds.
 struct Gathered {
     families: Families,
-    /// Whether any prompt brings columns of the user's own.
-    keeps_columns: bool,
+    /// Which columns the rows have besides those of every dataset.
+    more_columns: MoreColumns,
 }
 
 /// The first pass.
@@ -282,13 +291,13 @@ fn gather<'a>(
     settings: &Export,
     staging: &Path,
 ) -> Result<Gathered, ExportError> {
-    let mut keeps_columns = false;
+    let mut more_columns = MoreColumns::None;
     let pins = meta.older.as_ref().map(|older| older.pins.clone());
     let mut gather = Gather::new(pins.unwrap_or_default());
     let mut near = near_duplicates::Near::create(staging)?;
     for transcript in transcripts().map_err(ExportError::Source)? {
         let transcript = transcript.map_err(ExportError::Source)?;
-        keeps_columns |= !transcript.prompt.kept.is_empty();
+        more_columns = more_columns.max(columns_of(&transcript));
         let rich = transcript.responses.len() > 1 && !matches!(transcript.ended, Ended::NoDraft(_));
         if let Some(number) = gather.add(&transcript.prompt, rich) {
             near.add(number, &said(&transcript.prompt))?;
@@ -297,7 +306,7 @@ fn gather<'a>(
     near.unite(settings.family_similarity, &mut gather)?;
     let taught: Vec<&str> =
         meta.constitution.principles.iter().flat_map(|p| &p.examples).map(|e| e.prompt.as_str()).collect();
-    Ok(Gathered { families: gather.finish(settings.holdout, &taught), keeps_columns })
+    Ok(Gathered { families: gather.finish(settings.holdout, &taught), more_columns })
 }
 
 #[cfg(test)]

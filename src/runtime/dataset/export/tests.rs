@@ -10,7 +10,7 @@ use crate::pure::recipe::{Pairs, SoftLabels};
 use crate::pure::transcript::{
     Comparison, Critique, How, MethodName, Response, Revision, RevisionFate, Tally, Verdict,
 };
-use crate::runtime::dataset::rows::Context;
+use crate::runtime::dataset::rows::{Context, MoreColumns};
 use crate::runtime::dataset::splits::SPLITS;
 use std::collections::{HashMap, HashSet};
 
@@ -144,6 +144,7 @@ pub(super) fn transcript(n: usize) -> Transcript {
         critiques,
         revisions,
         comparisons,
+        styled: None,
         ended: Ended::Conforms,
         tally: Tally::default(),
         models: vec![(Role::Critic, "sim-critic".into())],
@@ -255,7 +256,7 @@ fn counts_add_up() {
         constitution_sha256: "",
         seed: 0,
         simulated: false,
-        keeps_columns: false,
+        more_columns: MoreColumns::None,
         export: &Export::default(),
         gates: &Gates::default(),
         boilerplate: &Boilerplate::default(),

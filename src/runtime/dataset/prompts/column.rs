@@ -7,6 +7,7 @@ use crate::pure::prompt::{Given, Message, Prompt, Speaker};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::Input;
 use crate::pure::reject::Reject;
+use crate::pure::request_class::RequestClass;
 use crate::runtime::dataset::readers::Kind;
 use crate::runtime::dataset::readers::{self, File, OpenError, TEXT_COLUMN};
 use serde_json::{Map, Value};
@@ -67,10 +68,21 @@ pub(crate) struct Columns {
     kept: Vec<String>,
     /// Whether the user named the prompt's column.
     named: bool,
+    /// Whether the prompts have a class and a locale, and carry their labels along.
+    labelled: bool,
 }
 
 /// Columns that the dataset carries on, unless the user names others.
 const KEPT_COLUMNS: [&str; 2] = ["id", "source"];
+
+/// Labels of seed prompts that are carried along with styled answers.
+const LABEL_COLUMNS: [&str; 7] =
+    ["topic", "persona", "contrast_of", "twin", "localise", "technique", "made_by"];
+
+/// The columns of a prompt's class. The second is a column of the shipped seeds; it is no part of a prompt's id.
+const CLASS_COLUMN: &str = "class";
+const SIDE_COLUMN: &str = "side";
+const LOCALE_COLUMN: &str = "locale";
 
 impl Columns {
     /// With `carried` the rows bring responses along. `dropped` counts the replies that are left out.
@@ -120,7 +132,10 @@ impl Columns {
             }
         };
         let (drop_reply, named) = (input.drop_reply, input.column.is_some());
-        Ok(Self { prompt, others, hazard, language, drop_reply, dropped, responses, kept, named })
+        let labelled = input.carries_labels;
+        let kept =
+            if labelled { kept.into_iter().chain(LABEL_COLUMNS.map(str::to_owned)).collect() } else { kept };
+        Ok(Self { prompt, others, hazard, language, drop_reply, dropped, responses, kept, named, labelled })
     }
 
     /// The columns that are looked at; `None` for all of them.
@@ -135,6 +150,8 @@ impl Columns {
         let beside = [partners, SYSTEM_COLUMNS, &[HISTORY_COLUMN], &TREE_COLUMNS].concat();
         let others = beside.into_iter().chain(self.others.iter().copied());
         let others = others.chain(self.kept.iter().map(String::as_str));
+        let classes = if self.labelled { &[CLASS_COLUMN, SIDE_COLUMN, LOCALE_COLUMN][..] } else { &[] };
+        let others = others.chain(classes.iter().copied());
         Some(prompt.into_iter().chain(others).chain(responses).chain(labels).collect())
     }
 
@@ -149,6 +166,7 @@ impl Columns {
                 let hazard = label(columns.get(&self.hazard));
                 let language = self.language.iter().find_map(|name| label(columns.get(name)));
                 let prompt = Prompt::new(messages, hazard, language).with_given(given);
+                let prompt = if self.labelled { with_class(prompt, &columns) } else { prompt };
                 Row::Prompt { prompt: prompt.with_kept(self.kept_of(&columns)), at }
             }
             Err(BadPrompt { reason, detail }) => {
@@ -247,6 +265,14 @@ impl Columns {
         used.retain(|name| self.prompt.as_deref() != Some(name));
         (self.prompt.as_deref(), used, unused)
     }
+}
+
+/// The prompt with its class and its locale, as its row says them.
+fn with_class(prompt: Prompt, columns: &Map<String, Value>) -> Prompt {
+    let class = |name: &str| RequestClass::read(&label(columns.get(name))?);
+    let prompt = prompt.with_class(class(CLASS_COLUMN), label(columns.get(LOCALE_COLUMN)));
+    let side = class(SIDE_COLUMN);
+    Prompt { class: prompt.class.or(side), ..prompt }
 }
 
 /// A turn of a conversation tree is a prompt where a person begins; a later turn has its beginning in other rows.

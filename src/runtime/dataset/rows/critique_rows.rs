@@ -2,9 +2,11 @@
 
 use super::row_builder::{Maker, Origin, critic_of, distinct};
 use super::schema::{Chat, Value};
+use crate::pure::grade::Grade;
 use crate::pure::prompt::{Message, Speaker};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::Config;
+use crate::pure::request_class::RequestClass;
 use crate::pure::transcript::{Critique, Ended, Response, Revision, RevisionFate, Transcript, Verdict};
 use std::sync::Arc;
 
@@ -78,6 +80,9 @@ impl<'a> Maker<'a> {
     /// A response is unsafe when a principle that guards against hazards objects, and safe when every such principle
     /// that was asked about it had none. Unknown is neither.
     pub(super) fn classifier(&mut self, texts: &[Result<String, Reason>]) {
+        if self.transcript.styled.is_some() {
+            return self.graded_classifier(texts);
+        }
         let guards = |id: &str| {
             let principles = &self.context.constitution.principles;
             let any = principles.iter().any(|p| !p.hazards.is_empty());
@@ -116,6 +121,51 @@ impl<'a> Maker<'a> {
                 replies: [Some(k), None],
             };
             self.push(Config::Classifier, own, &origin);
+        }
+    }
+
+    /// Of a styled answer the prompt is labelled by its class, and a response by its grade: unsafe where it says what must
+    /// never be said. What is borderline, and what nobody graded, is neither.
+    fn graded_classifier(&mut self, texts: &[Result<String, Reason>]) {
+        let transcript = self.transcript;
+        let prompt = as_text(&transcript.prompt.messages);
+        let origin = |k: Option<usize>| {
+            let response = k.and_then(|k| transcript.responses.get(k));
+            Origin {
+                principles: Vec::new(),
+                round: response.map_or(0, |response| response.round),
+                model: response.map_or("", |response| &response.model),
+                judge: critic_of(transcript),
+                mark: k.map_or_else(|| "prompt".to_owned(), |k| k.to_string()),
+                replies: [k, None],
+            }
+        };
+        let row = |text: String, response: Option<String>, is_unsafe: bool| {
+            vec![
+                Value::Text(text),
+                Value::Text(prompt.clone()),
+                Value::text(response),
+                Value::Int(i64::from(is_unsafe)),
+            ]
+        };
+        match transcript.prompt.class {
+            Some(RequestClass::Borderline) | None => self.drop(Config::Classifier, Reason::Undecided),
+            Some(class) => {
+                let own = row(prompt.clone(), None, class == RequestClass::Harmful);
+                self.push(Config::Classifier, own, &origin(None));
+            }
+        }
+        for (k, text) in texts.iter().enumerate() {
+            let grade = transcript.styled.as_ref().and_then(|styled| styled.grade_of(k));
+            match (text, grade.filter(|grade| grade.is_decided())) {
+                (Err(reason), _) => self.drop(Config::Classifier, reason.clone()),
+                (Ok(_), None) => self.drop(Config::Classifier, Reason::Undecided),
+                (Ok(text), Some(grade)) => {
+                    let whole = format!("{prompt}\n\nAssistant: {text}");
+                    let own = row(whole, Some(text.clone()), grade == Grade::Disallowed);
+                    self.push(Config::Classifier, own, &origin(Some(k)));
+                }
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::{Context, why_no_row};
 use crate::pure::call::Role;
+use crate::pure::grade::{Grade, Styled};
 use crate::pure::judged::missing_verdicts;
 use crate::pure::reason::Reason;
 use crate::pure::transcript::{CallFailure, Ended, Transcript};
@@ -25,6 +26,10 @@ const NAMED: usize = 3;
 /// What happened to a transcript without a row: in the provider's own words where a call is the cause.
 fn detail_of(transcript: &Transcript, reason: &Reason, context: &Context<'_>) -> String {
     match (&transcript.ended, reason) {
+        (Ended::NoDraft(Reason::NoStyle), _) => match transcript.prompt.class {
+            None => "the prompt does not say whether it asks for harm".to_owned(),
+            Some(class) => format!("no style fits a {} request of its hazard", class.as_str()),
+        },
         (Ended::NoDraft(reason), _) => {
             let cause = cause_of(transcript, Role::Generator, Some(reason));
             format!("there is no usable draft{cause}")
@@ -32,6 +37,18 @@ fn detail_of(transcript: &Transcript, reason: &Reason, context: &Context<'_>) ->
         (Ended::Labelled, _) => {
             let cause = cause_of(transcript, Role::Judge, None);
             format!("no two of its responses make a pair with a label{cause}")
+        }
+        (_, Reason::BelowGrade) => {
+            let of_last = |styled: &Styled| styled.grade_of(transcript.last);
+            let grade = transcript.styled.as_ref().and_then(of_last).map_or("none", Grade::as_str);
+            format!("the best answer is {grade}")
+        }
+        (_, Reason::Undecided) if transcript.styled.is_some() => {
+            let cause = cause_of(transcript, Role::Critic, None);
+            let open = transcript.styled.iter().filter_map(|styled| styled.of(transcript.last));
+            let open = open.flat_map(|graded| &graded.findings).filter(|finding| finding.holds.is_none());
+            let open: Vec<&str> = open.map(|finding| finding.id.as_str()).collect();
+            format!("nobody could say of {}{cause}", listed(open.into_iter()))
         }
         (_, Reason::Undecided) => {
             let missing = missing_verdicts(transcript, transcript.last, context.constitution);

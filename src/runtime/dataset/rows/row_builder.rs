@@ -3,7 +3,8 @@
 //! Every text passes the gates once more before it becomes a row; what a gate objects to is a [`Drop`] with its
 //! reason, never a silent gap. `latency_ms` is not a column: measured times would make two exports of one run differ.
 
-use super::schema::{Chat, Row, Value};
+use super::schema::{Chat, MoreColumns, Row, Value};
+use super::styled_columns::styled_values;
 use crate::pure::constitution::Constitution;
 use crate::pure::digest::Parts;
 use crate::pure::gates::{Candidate, Verdict as Gate, check_response, refusal};
@@ -27,8 +28,8 @@ pub struct Context<'a> {
     pub seed: u64,
     /// Whether the whole run used the simulated model.
     pub simulated: bool,
-    /// Whether any prompt of the run brings columns of the user's own.
-    pub keeps_columns: bool,
+    /// Which columns the rows have besides those of every dataset.
+    pub more_columns: MoreColumns,
     /// What is written.
     pub export: &'a Export,
     /// What may become a row.
@@ -270,10 +271,14 @@ impl Maker<'_> {
             Value::text(prompt.hazard.clone()),
             Value::Text(self.passport.language.to_owned()),
         ]);
-        if context.keeps_columns {
+        if context.more_columns >= MoreColumns::Kept {
             let kept =
                 (!prompt.kept.is_empty()).then(|| serde_json::Value::Object(prompt.kept.clone()).to_string());
             values.push(Value::text(kept));
+        }
+        if context.more_columns == MoreColumns::Styled {
+            let about = origin.replies[0].unwrap_or(self.transcript.last);
+            values.extend(styled_values(self.transcript, about));
         }
         let refuses = origin.replies.map(|k| self.refuses.get(k?).copied());
         self.rows.push(Row { config, values, refuses });
@@ -297,6 +302,10 @@ impl Maker<'_> {
         }
         if !self.is_judged(last) {
             return self.drop(Config::Sft, Reason::Undecided);
+        }
+        let grade = self.transcript.styled.as_ref().and_then(|styled| styled.grade_of(last));
+        if grade.is_some_and(|grade| grade < self.context.export.min_grade.into()) {
+            return self.drop(Config::Sft, Reason::BelowGrade);
         }
         let Some(response) = self.transcript.responses.get(last) else { return };
         let revised: Vec<String> = self

@@ -10,12 +10,40 @@ use serde::{Deserialize as _, Serialize, Serializer};
 use serde_json::Value as Json;
 use std::sync::{Arc, LazyLock};
 
+/// Which columns a dataset has besides those that every dataset has. Each has those before it as well.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MoreColumns {
+    /// None.
+    #[default]
+    None,
+    /// `kept`: columns of the user's own.
+    Kept,
+    /// Those of styled answers.
+    Styled,
+}
+
+/// The columns of styled answers: how they were made and graded, then what is known of their prompts.
+const STYLED: [Column; 8] = [
+    ("style", Kind::Text),
+    ("grade", Kind::Text),
+    ("propositions", Kind::Text),
+    ("class", Kind::Text),
+    ("locale", Kind::Text),
+    ("topic", Kind::Text),
+    ("persona", Kind::Text),
+    ("contrast_of", Kind::Text),
+];
+
 impl Config {
-    /// The columns of a dataset's files. The last one of all, the user's own columns, is there only where prompts have some.
-    pub fn columns_written(self, keeps_columns: bool) -> &'static [Column] {
+    /// The columns of a dataset's files: the last ones of all are there only where prompts or answers have some.
+    pub fn columns_written(self, more: MoreColumns) -> &'static [Column] {
         let columns = self.columns();
-        let without = columns.len().saturating_sub(usize::from(!keeps_columns));
-        columns.get(..without).unwrap_or(columns)
+        let left_out = match more {
+            MoreColumns::None => 1 + STYLED.len(),
+            MoreColumns::Kept => STYLED.len(),
+            MoreColumns::Styled => 0,
+        };
+        columns.get(..columns.len().saturating_sub(left_out)).unwrap_or(columns)
     }
 
     /// Its columns, the passport included.
@@ -100,6 +128,7 @@ impl Config {
             ("language", Text),
             ("kept", Text),
         ]);
+        columns.extend(STYLED);
         columns
     }
 }
@@ -229,7 +258,13 @@ impl Row {
     /// The row that was written as JSON.
     pub fn from_json(config: Config, json: &Json) -> Option<Self> {
         let values = config
-            .columns_written(json.get("kept").is_some())
+            .columns_written(if json.get("style").is_some() {
+                MoreColumns::Styled
+            } else if json.get("kept").is_some() {
+                MoreColumns::Kept
+            } else {
+                MoreColumns::None
+            })
             .iter()
             .map(|(name, kind)| from_json(*kind, json.get(name)?))
             .collect::<Option<_>>()?;
