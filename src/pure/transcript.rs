@@ -367,7 +367,7 @@ mod tests {
     #[test]
     fn the_names_are_part_of_the_interface() {
         let methods: Vec<String> = MethodName::known().map(|name| name.to_string()).collect();
-        assert_eq!(methods, ["panel", "each", "sampled", "label"]);
+        assert_eq!(methods, ["panel", "each", "sampled", "label", "style"]);
         let hows: Vec<String> = How::known().map(|how| how.to_string()).collect();
         assert_eq!(hows, ["logprobs", "votes", "cot"]);
         for schedule in [Schedule::Panel, Schedule::Each, Schedule::Sampled] {

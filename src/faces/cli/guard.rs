@@ -10,7 +10,7 @@ use crate::pure::call::Role;
 use crate::pure::recipe::{GuardMode, Recipe, ResolvedModel, RoleModels, is_simulated};
 use crate::pure::text::printable;
 use crate::runtime::model::{Http, PlainEndpoint};
-use crate::runtime::project::{Project, Transports, models};
+use crate::runtime::project::{Project, models};
 use secrecy::SecretString;
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
@@ -181,7 +181,7 @@ fn setup(
     Ok(GuardSetup {
         settings: recipe.guard.clone(),
         policy,
-        transports: Transports::new(models::keys(), recipe.sim.clone()),
+        transports: models::transports(&recipe.sim)?,
         upstream,
         patience: Duration::try_from_secs_f64(recipe.limits.timeout_s).unwrap_or(Duration::from_secs(120)),
         token,

@@ -9,6 +9,7 @@ use crate::pure::recipe::Sim;
 use crate::pure::taxonomy::Taxonomy;
 use crate::runtime::journal::Reader;
 use crate::runtime::project::FrozenRun;
+use crate::runtime::project::models::requests;
 use crate::runtime::sim::{Score, Server, World, truth};
 use secrecy::SecretString;
 use std::io::Write as _;
@@ -66,10 +67,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 async fn serve(args: &Args) -> Result<ExitCode, Failure> {
     let key = args.key.clone().map(SecretString::from);
-    let server = Server::bind(args.settings.clone(), &args.host, args.port, key).await.map_err(|error| {
-        Failure::usage(format!("cannot listen on {}:{}: {error}", args.host, args.port))
-            .hint("`--port 0` picks a free port")
-    })?;
+    let requests = requests(&args.settings)?;
+    let place = (args.host.as_str(), args.port);
+    let server =
+        Server::bind_in_world(args.settings.clone(), requests, place, key).await.map_err(|error| {
+            Failure::usage(format!("cannot listen on {}:{}: {error}", args.host, args.port))
+                .hint("`--port 0` picks a free port")
+        })?;
     // Scripts wait for this line, so it must not stay in a buffer.
     let mut out = stdout();
     let _ = writeln!(out, "listening on {}", server.base_url()).and_then(|()| out.flush());

@@ -1,7 +1,7 @@
 //! What changed in the styles, propositions and resources of two constitutions. Their names say what they are:
 //! `style.decline`, `proposition.preachy`, `resource.de-AT`.
 
-use super::diff::{Change, Field};
+use super::change::{Change, Field};
 use super::style::{Breaks, Proposition, Resource, Rule, Style, Styles};
 
 /// One of them as a list of fields.

@@ -5,6 +5,7 @@
 
 mod ablation_principles;
 mod built_in;
+mod change;
 pub mod diff;
 mod diff_styles;
 mod file;
@@ -14,6 +15,7 @@ mod lint;
 mod principle;
 mod read;
 mod read_styles;
+mod shipped_styles;
 mod style;
 mod style_checks;
 mod validate;
@@ -26,6 +28,6 @@ pub use file::schema;
 pub use lint::check;
 pub use principle::{Constitution, Example, Expect, Principle, TestCase, When};
 pub use read::{Load, read, read_built_in};
-pub use read_styles::built_in_styles;
+pub use shipped_styles::built_in_styles;
 pub use style::{Breaks, Day, Policy, Proposition, RefusalClass, Resource, Rule, Style, Styles};
 pub use write::write;

@@ -95,7 +95,9 @@ impl Reading {
             reading.findings.push(finding.help("add a `[[principle]]` with an `id` and a `text`"));
         }
         reading.fill_variables();
-        style_checks::check(&reading.styles, &reading.files, &mut reading.findings);
+        let files = &reading.files;
+        let file_name = |file: usize| files.get(file).map_or("", |part| part.name.as_str());
+        style_checks::check(&reading.styles, &file_name, &mut reading.findings);
         reading.placed.sort_by_key(|placed| std::cmp::Reverse(placed.principle.priority));
         reading
     }

@@ -1,14 +1,11 @@
 //! Styles, propositions and resources of constitution files, folded together as principles are: extended files first, each
 //! id once, `replace = true` takes the place of an inherited one.
 
-use super::built_in::built_in;
 use super::file::{File, PropositionEntry, ResourceEntry, RuleEntry, StyleEntry};
-use super::read::read;
 use super::style::{Day, Policy, Proposition, Resource, Rule, RuleGate, Style, Styles};
 use crate::pure::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
 use crate::pure::toml_file::{Located, Node};
 use std::ops::Range;
-use std::sync::OnceLock;
 
 /// Something of a file, and where it stands.
 #[derive(Debug)]
@@ -48,17 +45,6 @@ impl Named for Proposition {
     fn id(&self) -> &str {
         &self.id
     }
-}
-
-/// The styles that ship: what a run with the method `style` uses where its constitution has none.
-pub fn built_in_styles() -> &'static Styles {
-    static SHIPPED: OnceLock<Styles> = OnceLock::new();
-    SHIPPED.get_or_init(|| {
-        let file = built_in("styles").and_then(|file| {
-            read(&file, &mut |path| built_in(path).ok_or_else(|| "it does not ship".into())).ok()
-        });
-        file.map(|(constitution, _)| constitution.styles).unwrap_or_default()
-    })
 }
 
 impl PlacedStyles {

@@ -2,7 +2,6 @@
 
 use super::file::{PropositionEntry, ResourceEntry, RuleEntry, StyleEntry};
 use super::language;
-use super::read::Part;
 use super::read_styles::{Placed, PlacedStyles};
 use super::style::{Style, Styles};
 use super::validate::Check;
@@ -87,8 +86,11 @@ impl Check<'_> {
 
 /// Checks what all files say together: every proposition that is named is there, and no two styles fit a request equally
 /// well.
-pub(super) fn check(placed: &PlacedStyles, files: &[Part], findings: &mut Vec<Diagnostic>) {
-    let file_name = |file: usize| files.get(file).map_or("", |part| part.name.as_str());
+pub(super) fn check<'f>(
+    placed: &PlacedStyles,
+    file_name: &impl Fn(usize) -> &'f str,
+    findings: &mut Vec<Diagnostic>,
+) {
     let known: BTreeSet<&str> = placed.propositions.iter().map(|one| one.value.id.as_str()).collect();
     let mut look_up = |file: usize, ids: &[String], node: &Node| {
         for (n, id) in ids.iter().enumerate().filter(|(_, id)| !known.contains(id.as_str())) {
@@ -107,11 +109,11 @@ pub(super) fn check(placed: &PlacedStyles, files: &[Part], findings: &mut Vec<Di
     for Placed { value, file, node } in &placed.propositions {
         look_up(*file, &value.excludes, node.key("excludes"));
     }
-    ties(placed, files, findings);
+    ties(placed, file_name, findings);
 }
 
 /// Names each pair of styles that fit some request equally well, once, at the later one.
-fn ties(placed: &PlacedStyles, files: &[Part], findings: &mut Vec<Diagnostic>) {
+fn ties<'f>(placed: &PlacedStyles, file_name: &impl Fn(usize) -> &'f str, findings: &mut Vec<Diagnostic>) {
     let taxonomy = Taxonomy::built_in();
     let styles: Styles = placed.values();
     let mut told: BTreeSet<(&str, &str)> = BTreeSet::new();
@@ -133,8 +135,8 @@ fn ties(placed: &PlacedStyles, files: &[Part], findings: &mut Vec<Diagnostic>) {
             other.value.id,
             class.as_str()
         );
-        let file = files.get(other.file).map_or("", |part| part.name.as_str());
-        let finding = Diagnostic::error("ambiguous-style", file, other.node.key("id").span(), message);
+        let finding =
+            Diagnostic::error("ambiguous-style", file_name(other.file), other.node.key("id").span(), message);
         findings.push(finding.help("give one of them `hazards` that the other does not have, or drop one"));
     }
 }

@@ -10,6 +10,7 @@ mod label;
 mod limits;
 mod models;
 mod read;
+mod request_world;
 mod sim;
 
 pub use export::{Config, Export, MOST_HELD_OUT, MinGrade, Pairs, SoftLabels};
@@ -24,6 +25,7 @@ pub use models::{
     DEFAULT_KEY, MaxTokensField, Model, Models, OPENAI, Price, ResolvedModel, RoleModels, SIM, is_simulated,
 };
 pub use read::{Reading, check_complete, read, schema};
+pub use request_world::{Cell, CellOf, ReaderRates, ReaderRoles, RequestWorld};
 pub use sim::{Busy, Judge, Sim};
 
 use crate::pure::reason::Reason;

@@ -179,6 +179,17 @@ pub struct Sim {
     #[arg(long, help_heading = "Judge")]
     pub no_logprobs: bool,
 
+    /// A TOML file that says how the target behaves towards harmful and harmless requests
+    #[arg(long, value_name = "FILE", help_heading = "Requests")]
+    pub world: Option<String>,
+    /// Prompt files that say what is harmful: `class` or `side`, `hazard`, `language`. May be repeated
+    #[arg(long, value_name = "FILE", help_heading = "Requests")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// A dataset of styled rows that the target was trained on since
+    #[arg(long, value_name = "DIR", help_heading = "Requests")]
+    pub learned: Option<String>,
+
     /// A model name that is served; any when absent. May be repeated
     #[arg(long, value_name = "NAME", help_heading = "Service")]
     pub model: Vec<String>,
@@ -229,12 +240,20 @@ impl Default for Sim {
             judge_bias: 0.3,
             judge_flips: 0.0,
             no_logprobs: false,
+            world: None,
+            labels: Vec::new(),
+            learned: None,
             model: Vec::new(),
         }
     }
 }
 
 impl Sim {
+    /// Whether requests are harmful or harmless in this world.
+    pub fn knows_requests(&self) -> bool {
+        self.world.is_some() || !self.labels.is_empty() || self.learned.is_some()
+    }
+
     /// What is wrong with the numbers: a rate that is no share, a delay that is no time.
     pub fn problems(&self) -> Vec<String> {
         let share = |(name, value, most): (&str, f64, f64)| {

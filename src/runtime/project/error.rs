@@ -4,7 +4,7 @@
 //! code they get.
 
 use crate::pure::ask::Stop;
-use crate::pure::diagnostic::{Diagnostic, Sources};
+use crate::pure::diagnostic::{Diagnostic, SourceFile, Sources};
 use crate::runtime::dataset::export::ExportError;
 use crate::runtime::journal::JournalError;
 
@@ -56,6 +56,17 @@ impl ProjectError {
     /// An error that the user can mend.
     pub fn input(message: impl Into<String>) -> Self {
         Self::Input { message: message.into(), hints: Vec::new(), findings: None }
+    }
+
+    /// Mistakes in a file that the user can mend.
+    pub fn findings(file: &SourceFile, diagnostics: Vec<Diagnostic>) -> Self {
+        let mut sources = Sources::default();
+        sources.add(file.clone());
+        Self::Input {
+            message: format!("`{}` cannot be used", file.name),
+            hints: Vec::new(),
+            findings: Some(Box::new(Findings { diagnostics, sources })),
+        }
     }
 
     /// The same error with one more sentence about what to do. Other kinds bring their own hints.

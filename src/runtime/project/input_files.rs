@@ -217,6 +217,10 @@ fn from_its_directory(mut recipe: Recipe, path: &Path) -> Recipe {
     recipe.templates = recipe
         .templates
         .map(|templates| if templates == SMALL_NAME { templates } else { beside(&templates) });
+    let sim = &mut recipe.sim;
+    for path in sim.world.iter_mut().chain(&mut sim.labels).chain(&mut sim.learned) {
+        *path = beside(path);
+    }
     recipe.guard.audit.path = recipe.guard.audit.path.map(|path| beside(&path));
     recipe
 }

@@ -2,9 +2,10 @@
 
 use super::ProjectError;
 use super::Transports;
-use crate::pure::recipe::Recipe;
 use crate::pure::recipe::RoleModels;
+use crate::pure::recipe::{Recipe, Sim};
 use crate::runtime::model::{Client, KeyLookup, OnNews};
+use crate::runtime::sim::{Requests, SimTransport, WorldError};
 use secrecy::SecretString;
 use std::sync::Arc;
 
@@ -26,8 +27,33 @@ pub fn resolve(recipe: &Recipe) -> Result<RoleModels, ProjectError> {
 }
 
 /// A client over the recipe's endpoints and its simulated world.
-pub fn client(recipe: &Recipe, on_retry: OnNews) -> Client<Transports> {
-    Client::new(Transports::new(keys(), recipe.sim.clone()), recipe.limits.clone(), on_retry)
+///
+/// # Errors
+///
+/// A file of the simulated world that cannot be read.
+pub fn client(recipe: &Recipe, on_retry: OnNews) -> Result<Client<Transports>, ProjectError> {
+    Ok(Client::new(transports(&recipe.sim)?, recipe.limits.clone(), on_retry))
+}
+
+/// Endpoints over HTTP, and the simulated model in its world.
+///
+/// # Errors
+///
+/// A file of the simulated world that cannot be read.
+pub fn transports(sim: &Sim) -> Result<Transports, ProjectError> {
+    Ok(Transports::new(keys(), SimTransport::in_world(sim.clone(), requests(sim)?)))
+}
+
+/// The simulated world's requests, where its settings name some.
+///
+/// # Errors
+///
+/// A file that cannot be read.
+pub fn requests(sim: &Sim) -> Result<Option<Requests>, ProjectError> {
+    Requests::open(sim).map_err(|error| match error {
+        WorldError::Unusable { message, hint } => ProjectError::input(message).hint(hint),
+        WorldError::Findings { file, findings } => ProjectError::findings(&file, findings),
+    })
 }
 
 /// Looks keys up in the environment.

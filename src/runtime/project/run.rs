@@ -31,11 +31,11 @@ impl Project {
         let models = models::resolve(recipe)?;
         let context = self.context(&models)?;
         let input = open_prompts(recipe)?;
+        let retries = events.clone();
+        let client = models::client(recipe, Arc::new(move |retry| retries.offer(&retry.into())))?;
         dir.create()?;
         let journal = Journal::open(&dir.path, Options::default())?;
         dir.freeze(self)?;
-        let retries = events.clone();
-        let client = models::client(recipe, Arc::new(move |retry| retries.offer(&retry.into())));
         let width = recipe.limits.concurrency.width();
         let memo: Memo<Transports> =
             Memo::new(journal, client, models, shutdown.clone(), recipe.limits.max_calls);

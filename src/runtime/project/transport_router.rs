@@ -1,6 +1,5 @@
 //! Every transport of a run: the simulated model in process, and endpoints over HTTP.
 
-use crate::pure::recipe::Sim;
 use crate::runtime::model::{Fault, OnDelta, Reply, Request, Transport};
 use crate::runtime::model::{Http, KeyLookup};
 use crate::runtime::sim::SimTransport;
@@ -13,9 +12,9 @@ pub struct Transports {
 }
 
 impl Transports {
-    /// Endpoints whose keys are found with `keys`, and the simulated model in the world of `sim`.
-    pub fn new(keys: KeyLookup, sim: Sim) -> Self {
-        Self { http: Http::new(keys), sim: SimTransport::new(sim) }
+    /// Endpoints whose keys are found with `keys`, and the simulated model.
+    pub fn new(keys: KeyLookup, sim: SimTransport) -> Self {
+        Self { http: Http::new(keys), sim }
     }
 
     /// Endpoints over HTTP.

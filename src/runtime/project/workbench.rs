@@ -41,7 +41,7 @@ impl Workbench {
     ) -> Result<Self, ProjectError> {
         let answers = Reader::open(journal.dir())?.counts()?.answers;
         let limits = &project.recipe.limits;
-        let client = models::client(&project.recipe, on_retry);
+        let client = models::client(&project.recipe, on_retry)?;
         let memo = Memo::new(journal, client, models, shutdown.clone(), limits.max_calls);
         memo.count_asked_before(answers);
         Ok(Self { memo, shutdown, width: limits.concurrency.width() })

@@ -5,11 +5,14 @@ use super::demo;
 use super::draw::Draw;
 use super::judge;
 use super::mark::Mark;
+use super::request_mark::without_marks;
+use super::requests::{Requests, words_of};
 use super::structure;
+use super::styled;
 use super::wire::{Choice, Token, Wanted, tokens};
 use super::words::{Language, sentences};
 use super::world::{Seen, World};
-use crate::pure::recipe::Sim;
+use crate::pure::recipe::{ReaderRates, Sim};
 use crate::pure::transcript::Verdict;
 
 /// The draw that decides one choice: everything that a real model would sample from, but no token ceiling, so that a
@@ -28,6 +31,7 @@ pub(super) fn draw_of(sim: &Sim, wanted: &Wanted, index: u32) -> Draw {
 /// One choice, and the names of the faults planted in it.
 pub(super) fn choice(
     sim: &Sim,
+    requests: Option<&Requests>,
     wanted: &Wanted,
     asked: &Asked<'_>,
     draw: &Draw,
@@ -53,7 +57,7 @@ pub(super) fn choice(
     if fault("empty", sim.empty) {
         return (ended(Some(Vec::new()), "stop"), faults);
     }
-    let mut text = write(sim, wanted, asked, draw, &mut faults);
+    let mut text = write(sim, requests, wanted, asked, draw, &mut faults);
     let mut fault = |name: &'static str, rate: f64| {
         let happens = draw.happens(name, rate);
         if happens {
@@ -89,6 +93,7 @@ fn ended(tokens: Option<Vec<Token>>, finish_reason: &'static str) -> Choice {
 
 fn write(
     sim: &Sim,
+    requests: Option<&Requests>,
     wanted: &Wanted,
     asked: &Asked<'_>,
     draw: &Draw,
@@ -102,12 +107,24 @@ fn write(
         }
         return tokens(&text);
     }
+    let critic = requests.map_or_else(ReaderRates::default, |requests| requests.world.role.critic);
+    if let Some(text) = styled::answer(sim, critic, &wanted.turns(), wanted.schema().is_some(), draw) {
+        return tokens(&text);
+    }
     let text = match asked.kind {
         Kind::Draft if wanted.schema().is_some() => {
             let say = Language::english().prose(draw, 2);
             structure::fill(wanted.schema(), &say, &|_| None).unwrap_or(say)
         }
-        Kind::Draft => draft(sim, world, asked, draw, faults),
+        Kind::Draft => match requests {
+            None => draft(sim, world, asked, draw, faults),
+            Some(requests) => {
+                let request = requests.request(&wanted.turns(), &asked.prompt);
+                let deed = requests.deed(sim.seed, &request);
+                let words = words_of(deed, &request, Language::of(&without_marks(asked.question)), draw);
+                format!("{words}\n\n{}", Mark::draft(&asked.prompt, draw))
+            }
+        },
         Kind::Critique | Kind::Verdict | Kind::Screen => review(sim, world, wanted, asked, draw, faults),
         Kind::Revision | Kind::MergedRevision | Kind::DirectRevision => {
             revision(sim, world, asked, draw, faults)

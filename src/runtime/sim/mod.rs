@@ -11,6 +11,9 @@
 //! ```
 //!
 //! Only `usage.prompt_tokens_details.cached_tokens` depends on what was asked before, as it does on real servers.
+//! With `world`, `labels` or `learned` requests are harmful or harmless too (`requests.rs`), and an answer in a style is
+//! graded (`styled.rs`).
+//!
 //! It never writes harmful text: violations are marks, prose is filler. To the shipped seed prompts it answers with words
 //! written for them, so that a first run can be read (`demo.rs`).
 
@@ -25,6 +28,8 @@ mod judge;
 mod known_cases;
 mod lists;
 mod mark;
+mod request_mark;
+mod requests;
 mod score;
 mod server;
 #[cfg(test)]
@@ -32,6 +37,7 @@ mod server_tests;
 mod service;
 mod simulate;
 mod structure;
+mod styled;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -40,6 +46,7 @@ mod words;
 mod world;
 
 pub use mark::Mark;
+pub use requests::{Requests, WorldError};
 pub use score::{Score, Tally, Truth, truth};
 pub use server::Server;
 pub use service::Stats;

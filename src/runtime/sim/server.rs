@@ -1,5 +1,6 @@
 //! The simulated model as an OpenAI-compatible HTTP server: a thin shell, like the one in process.
 
+use super::requests::Requests;
 use super::service::{Outgoing, Service, Stats, Ticket};
 use super::simulate::ErrorReply;
 use super::transport::whole;
@@ -43,9 +44,19 @@ struct Shared {
 impl Server {
     /// Listens on the address; port 0 picks a free one. With a key, requests without it get a 401.
     pub async fn bind(settings: Sim, host: &str, port: u16, key: Option<SecretString>) -> io::Result<Self> {
+        Self::bind_in_world(settings, None, (host, port), key).await
+    }
+
+    /// The same in a world of harmful and harmless requests.
+    pub async fn bind_in_world(
+        settings: Sim,
+        requests: Option<Requests>,
+        (host, port): (&str, u16),
+        key: Option<SecretString>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((host, port)).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, service: Service::new(settings), key })
+        Ok(Self { listener, address, service: Service::new(settings, requests), key })
     }
 
     /// What a client takes as its base URL.

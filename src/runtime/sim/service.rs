@@ -4,6 +4,7 @@
 
 use super::cache::PrefixCache;
 use super::conversation::Turn;
+use super::requests::Requests;
 use super::simulate::{ErrorReply, Plan, Planned, plan};
 use super::wire::{Choice, Completion, Wanted};
 use crate::pure::digest::Parts;
@@ -62,6 +63,7 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) sim: Sim,
+    requests: Option<Requests>,
     state: Mutex<State>,
     slots: Option<Arc<Semaphore>>,
 }
@@ -86,10 +88,10 @@ pub(super) enum Outgoing {
 }
 
 impl Service {
-    pub(super) fn new(sim: Sim) -> Arc<Self> {
+    pub(super) fn new(sim: Sim, requests: Option<Requests>) -> Arc<Self> {
         let slots = sim.slots.map(|n| Arc::new(Semaphore::new(n as usize)));
         let cache = PrefixCache::new(sim.cache_blocks as usize);
-        Arc::new(Self { sim, state: Mutex::new(State { cache, ..State::default() }), slots })
+        Arc::new(Self { sim, requests, state: Mutex::new(State { cache, ..State::default() }), slots })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -113,7 +115,8 @@ impl Service {
             Err(reply) => return (ticket, self.turn_away("busy", reply)),
         }
         let attempt = self.state().attempts.get(&hash).copied().unwrap_or(0);
-        let Plan { first, per_token, outcome, faults } = plan(&self.sim, body, hash, attempt);
+        let Plan { first, per_token, outcome, faults } =
+            plan(&self.sim, self.requests.as_ref(), body, hash, attempt);
         self.count(&faults);
         let send = match outcome {
             Planned::Answer(completion) => {

@@ -6,6 +6,7 @@
 use super::answer;
 use super::conversation::Asked;
 use super::draw::Draw;
+use super::requests::Requests;
 use super::wire::{Completion, Wanted, error};
 use crate::pure::recipe::{Judge, Sim};
 use serde_json::Value;
@@ -81,7 +82,13 @@ impl ErrorReply {
 }
 
 /// Plans one attempt.
-pub(super) fn plan(sim: &Sim, body: &Value, body_hash: u64, attempt: u32) -> Plan {
+pub(super) fn plan(
+    sim: &Sim,
+    requests: Option<&Requests>,
+    body: &Value,
+    body_hash: u64,
+    attempt: u32,
+) -> Plan {
     let at_once = |reply: ErrorReply| Plan {
         first: Duration::ZERO,
         per_token: Duration::ZERO,
@@ -98,11 +105,17 @@ pub(super) fn plan(sim: &Sim, body: &Value, body_hash: u64, attempt: u32) -> Pla
     let draw = Draw::new("attempt").with_u64(sim.seed).with_u64(body_hash).with_u64(attempt.into());
     let factor = 1.0 + sim.jitter * (2.0 * draw.unit("jitter") - 1.0);
     let millis = |ms: f64| Duration::from_secs_f64((ms * factor / 1000.0).max(0.0));
-    let (outcome, faults) = outcome(sim, &wanted, &draw, body_hash);
+    let (outcome, faults) = outcome(sim, requests, &wanted, &draw, body_hash);
     Plan { first: millis(sim.latency_ms as f64), per_token: millis(sim.token_ms), outcome, faults }
 }
 
-fn outcome(sim: &Sim, wanted: &Wanted, draw: &Draw, body_hash: u64) -> (Planned, Vec<&'static str>) {
+fn outcome(
+    sim: &Sim,
+    requests: Option<&Requests>,
+    wanted: &Wanted,
+    draw: &Draw,
+    body_hash: u64,
+) -> (Planned, Vec<&'static str>) {
     if draw.happens("rate_limited", sim.rate_limited) {
         return (Planned::Error(ErrorReply::too_many(sim.retry_after_s)), vec!["rate_limited"]);
     }
@@ -112,7 +125,7 @@ fn outcome(sim: &Sim, wanted: &Wanted, draw: &Draw, body_hash: u64) -> (Planned,
     if draw.happens("stalls", sim.stalls) {
         return (Planned::Stall, vec!["stalls"]);
     }
-    let (completion, faults) = complete(sim, wanted, body_hash);
+    let (completion, faults) = complete(sim, requests, wanted, body_hash);
     if draw.happens("resets", sim.resets) {
         let body = completion.body(0);
         return (Planned::Reset(body.chars().take(body.chars().count() / 2).collect()), vec!["resets"]);
@@ -153,13 +166,19 @@ fn malformed(completion: &Completion, draw: &Draw) -> ErrorReply {
     }
 }
 
-fn complete(sim: &Sim, wanted: &Wanted, body_hash: u64) -> (Completion, Vec<&'static str>) {
+fn complete(
+    sim: &Sim,
+    requests: Option<&Requests>,
+    wanted: &Wanted,
+    body_hash: u64,
+) -> (Completion, Vec<&'static str>) {
     let turns = wanted.turns();
     let asked = Asked::read(&turns);
     let mut faults = Vec::new();
     let choices = (0..wanted.choices())
         .map(|index| {
-            let (choice, found) = answer::choice(sim, wanted, &asked, &answer::draw_of(sim, wanted, index));
+            let (choice, found) =
+                answer::choice(sim, requests, wanted, &asked, &answer::draw_of(sim, wanted, index));
             faults.extend(found);
             choice
         })

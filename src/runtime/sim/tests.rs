@@ -665,8 +665,8 @@ proptest! {
         let body = json!({ "model": "m", "seed": extra, "messages": [
             { "role": role, "content": content }, { "role": "user", "content": format!("{lead}{content}") }] });
         let sim = Sim { unreadable: 0.3, ..Sim::default() };
-        let one = format!("{:?}", crate::runtime::sim::simulate::plan(&sim, &body, 1, 0));
-        prop_assert_eq!(one, format!("{:?}", crate::runtime::sim::simulate::plan(&sim, &body, 1, 0)));
+        let one = format!("{:?}", crate::runtime::sim::simulate::plan(&sim, None, &body, 1, 0));
+        prop_assert_eq!(one, format!("{:?}", crate::runtime::sim::simulate::plan(&sim, None, &body, 1, 0)));
     }
 }
 

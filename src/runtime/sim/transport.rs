@@ -1,5 +1,6 @@
 //! The simulated model in process: no socket, and time is tokio's, so that tests run on virtual time.
 
+use super::requests::Requests;
 use super::service::{Outgoing, Service, Stats};
 use super::simulate::ErrorReply;
 use super::wire::{Completion, tokens};
@@ -15,7 +16,12 @@ pub struct SimTransport(Arc<Service>);
 impl SimTransport {
     /// A simulated model with these settings.
     pub fn new(settings: Sim) -> Self {
-        Self(Service::new(settings))
+        Self::in_world(settings, None)
+    }
+
+    /// The same in a world of harmful and harmless requests.
+    pub fn in_world(settings: Sim, requests: Option<Requests>) -> Self {
+        Self(Service::new(settings, requests))
     }
 
     /// What it was asked so far.
