@@ -9,6 +9,7 @@ mod chat;
 mod check;
 mod completions;
 mod constitutions;
+mod coverage;
 mod diff;
 mod doctor;
 mod eval;
@@ -81,6 +82,7 @@ enum Command {
     Eval(eval::Args),
     Ablate(Box<ablate::Args>),
     Audit(Box<audit::Args>),
+    Coverage(coverage::Args),
     Import(import::Args),
     Constitutions(constitutions::Args),
     Doctor(doctor::Args),
@@ -113,6 +115,7 @@ fn carry_out() -> ExitCode {
         Command::Show(args) => show::run(args),
         Command::Export(args) => export::run(args),
         Command::Audit(args) => audit::run(args),
+        Command::Coverage(args) => coverage::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Repair(args) => repair::run(args),
         Command::Label(args) => label::run(args),

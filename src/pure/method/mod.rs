@@ -29,5 +29,5 @@ pub use label::{GIVEN, label_chain, label_given, label_responses, label_samples,
 pub use make_transcript::make_transcript;
 pub use option_reading::{odds_of_answer, option_odds, read_option};
 pub use propositions::read_propositions;
-pub use style::{is_in_another_language, objection, style};
+pub use style::{is_in_another_language, style};
 pub use test_cases::{JudgedCase, LEAST_OF_A_KIND, criticise_case, examination_cases, is_examined};

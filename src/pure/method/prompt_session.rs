@@ -198,6 +198,12 @@ impl<'a, A: Ask> Asking<'a, A> {
         Ok(answer)
     }
 
+    /// Keeps why an answer that came could not be used, for whoever looks for the cause.
+    pub(super) fn note(&self, role: Role, reason: Reason, message: String) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.failures.entry((role, reason, message)).or_default() += 1;
+    }
+
     /// What was asked so far, whom, and what failed.
     pub(super) fn spent(&self) -> Spent {
         let Counts { tally, models, failures, substitutes } =

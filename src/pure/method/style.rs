@@ -7,7 +7,7 @@ use super::MethodContext;
 use super::prompt_session::{Answered, Asking, Revises, Spent, is_final, response};
 use super::propositions::{Reading, decide};
 use crate::pure::ask::{Ask, Stop};
-use crate::pure::call::Purpose;
+use crate::pure::call::{Purpose, Role};
 use crate::pure::constitution::{Policy, Style, Styles};
 use crate::pure::gates::invented_contact;
 use crate::pure::grade::{Finding, Grade, Graded, Styled};
@@ -220,7 +220,11 @@ impl<A: Ask> Worker<'_, A> {
     ) -> Result<(String, Vec<Reason>), Reason> {
         let (text, repairs) = self.asking.passes_gates(answered, revises)?;
         match objection(self.asking.cx, self.asking.prompt, self.style, &text) {
-            Some(reason) => Err(reason),
+            Some(Objected { reason, detail }) => {
+                let role = if revises.is_some() { Role::Reviser } else { Role::Generator };
+                self.asking.note(role, reason.clone(), detail);
+                Err(reason)
+            }
             None => Ok((text, repairs)),
         }
     }
@@ -228,10 +232,11 @@ impl<A: Ask> Worker<'_, A> {
 
 /// What the gates of styled answers object to: another language than the prompt's, and numbers and addresses that are no
 /// resource for the prompt's place.
-pub fn objection(cx: &MethodContext, prompt: &Prompt, style: &Style, text: &str) -> Option<Reason> {
+fn objection(cx: &MethodContext, prompt: &Prompt, style: &Style, text: &str) -> Option<Objected> {
     let gates = &cx.gates;
     if gates.runs(&Reason::WrongLanguage) && is_in_another_language(prompt, text) {
-        return Some(Reason::WrongLanguage);
+        let detail = "the answer is in another language than the prompt".to_owned();
+        return Some(Objected { reason: Reason::WrongLanguage, detail });
     }
     let resources =
         cx.constitution.styles.resources_for(prompt, &cx.taxonomy).map(|resource| resource.text.as_str());
@@ -239,8 +244,16 @@ pub fn objection(cx: &MethodContext, prompt: &Prompt, style: &Style, text: &str)
     let known: Vec<&str> = resources.chain(said).collect();
     // A plain answer may point to a manual; one that declines or supports points to help.
     let addresses = style.policy != Policy::Answer;
-    let invents = gates.runs(&Reason::InventedContact) && invented_contact(text, &known, addresses).is_some();
-    invents.then_some(Reason::InventedContact)
+    let contact =
+        invented_contact(text, &known, addresses).filter(|_| gates.runs(&Reason::InventedContact))?;
+    let detail = format!("the answer names `{contact}`, which no resource has");
+    Some(Objected { reason: Reason::InventedContact, detail })
+}
+
+/// Why a styled answer cannot be used.
+struct Objected {
+    reason: Reason,
+    detail: String,
 }
 
 /// Whether a text is in another language than the prompt, where both can be told.
@@ -249,6 +262,10 @@ pub fn is_in_another_language(prompt: &Prompt, text: &str) -> bool {
     let labelled =
         prompt.language.as_deref().map(|tag| tag.split(['-', '_']).next().unwrap_or("").to_lowercase());
     let labelled = labelled.filter(|tag| (2..=3).contains(&tag.len()) && tag != "und");
+    // A language that the detector does not know is taken for another one.
+    if labelled.as_deref().is_some_and(|tag| !language::can_be_told(tag)) {
+        return false;
+    }
     let wanted = labelled
         .or_else(|| language::detect(prompt.last_user_turn()).map(|language| language.tag.to_owned()));
     wanted.is_some_and(|wanted| !language::are_close(&wanted, found.tag))

@@ -7,6 +7,7 @@ use crate::pure::constitution::Principle;
 use crate::pure::method::{MethodContext, examination_cases, is_examined, pairs};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource, Price, Schedule, Target, VerdictForm};
+use crate::pure::request_class::RequestClass;
 use crate::pure::template::{CritiqueAsk, Objection, Pair, StyleFaults, TemplateError};
 use serde::Serialize;
 
@@ -240,7 +241,21 @@ fn compared(cx: &MethodContext, prompt: &Prompt, met: &[f64]) -> Result<(Used, U
 fn bounds_of_style(cx: &MethodContext, prompt: &Prompt) -> Result<(UsedByRole, UsedByRole), TemplateError> {
     let (mut low, mut high) = (UsedByRole::default(), UsedByRole::default());
     let styles = &cx.constitution.styles;
-    let Some(style) = styles.pick(prompt, &cx.taxonomy) else { return Ok((low, high)) };
+    let Some(style) = styles.pick(prompt, &cx.taxonomy) else {
+        // A prompt that stands for others: it may have any style.
+        if prompt.class.is_none() {
+            for class in RequestClass::ALL {
+                let any = prompt.clone().with_class(Some(*class), None);
+                if styles.pick(&any, &cx.taxonomy).is_some() {
+                    let (_, most) = bounds_of_style(cx, &any)?;
+                    for role in Role::ALL {
+                        high[*role] = high[*role].most(most[*role]);
+                    }
+                }
+            }
+        }
+        return Ok((low, high));
+    };
     let (tries, rounds) = (1.0 + f64::from(cx.settings.retries), f64::from(cx.settings.rounds));
     let most = |role: Role| f64::from(cx.models.of(role).sampling.max_tokens);
     let (opening, hint) = (said(&cx.opening(prompt)), cx.templates.style("", style, &[])?.len());

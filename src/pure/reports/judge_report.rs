@@ -7,6 +7,7 @@
 use super::examination::Examination;
 use super::refusals_seen::{RefusalSums, RefusalsSeen};
 use super::statistics::{Mean, Rate, Summing};
+use super::style_report::{StyleReport, StyleSums};
 use crate::pure::call::Role;
 use crate::pure::constitution::Constitution;
 use crate::pure::pairing::judge;
@@ -56,6 +57,9 @@ pub struct JudgeReport {
     pub by_round: Vec<RoundReport>,
     /// How often drafts and final responses refuse.
     pub refusals: RefusalsSeen,
+    /// Styled answers, by style.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub styles: Vec<StyleReport>,
     /// Calls that gave nothing usable, by role and cause, most often first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<CallFailure>,
@@ -179,6 +183,7 @@ struct Sums {
     undecided: u64,
     revising: Revising,
     needless: (u64, u64),
+    styles: StyleSums,
     undoes: BTreeMap<(String, String), u64>,
     screen_missed: (u64, u64),
     screen_needless: (u64, u64),
@@ -274,6 +279,7 @@ impl Sums {
         transcript.revisions.iter().for_each(|revision| self.add_revision(revision, transcript));
         self.add_rounds(transcript);
         self.refusals.add(transcript);
+        self.styles.add(transcript);
         transcript.failures.iter().for_each(|failure| self.add_failure(failure));
         self.substitutes.extend(transcript.substitutes.iter().cloned());
     }
@@ -353,7 +359,9 @@ impl Sums {
             .all(|id| verdict(id).is_some_and(|verdict| verdict != Verdict::Undecided));
         let changed = matches!(revision.fate, RevisionFate::Kept(_) | RevisionFate::RolledBack(_));
         let answered = changed || revision.fate == RevisionFate::Unchanged;
-        count(&mut self.needless, changed, !objected && judged && answered);
+        // A styled answer is revised for what its grade lacks.
+        let is_styled = transcript.styled.is_some();
+        count(&mut self.needless, changed, !objected && judged && answered && !is_styled);
         let mut broken: Vec<String> = Vec::new();
         match &revision.fate {
             RevisionFate::Kept(n) => {
@@ -439,6 +447,7 @@ impl Sums {
             screening: Screening { missed: rate(self.screen_missed), needless: rate(self.screen_needless) },
             by_round: self.rounds.into_iter().map(RoundSums::finish).collect(),
             refusals: self.refusals.finish(),
+            styles: self.styles.finish(),
             failures: most_frequent(self.failures),
             substitutes: self.substitutes.into_iter().collect(),
         }

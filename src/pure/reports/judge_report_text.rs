@@ -5,10 +5,13 @@
 use super::examination::Examination;
 use super::judge_report::{Comparing, JudgeReport, PrincipleReport, Revising};
 use super::statistics::{Mean, Rate};
+use super::style_report::StyleReport;
+use crate::pure::grade::Grade;
 use crate::pure::text::short_count;
 use crate::pure::text::{one_line, printable};
 use crate::pure::transcript::{CallFailure, Substitute};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// A share is worth a line at the end of a run from here on, even at the lower end of its interval.
@@ -70,6 +73,17 @@ pub fn telling(report: &JudgeReport) -> Vec<String> {
         lines.push("the critic failed its examination: its verdicts are as good as guesses".into());
     }
     let Comparing { undecided, flips, position_bias, length_bias, self_preference, .. } = &report.comparisons;
+    if !report.styles.is_empty() {
+        let sum = |of: fn(&StyleReport) -> u64| report.styles.iter().map(of).sum::<u64>();
+        let ideal = |counts: &BTreeMap<Grade, u64>| counts.get(&Grade::Ideal).copied().unwrap_or(0);
+        let (drafts, finals) = report.styles.iter().fold((0, 0), |(drafts, finals), style| {
+            (drafts + ideal(&style.drafts), finals + ideal(&style.finals))
+        });
+        let all = sum(|style| style.answers);
+        lines.push(format!(
+            "ideal in their style: {drafts} of {all} drafts, {finals} of {all} answers in the end"
+        ));
+    }
     if report.agreement.of > 0 {
         lines.push(format!("labels agree with the input's own on {}", share(&report.agreement)));
     }
@@ -126,6 +140,7 @@ pub fn sections(report: &JudgeReport) -> Vec<(&'static str, Vec<String>)> {
         ("examination of the critic", examination(report)),
         ("comparisons", comparisons(report)),
         ("critiques", critiques(report)),
+        ("styles", styles(report)),
         ("revisions", revisions(&report.revisions)),
         ("coverage", coverage(report)),
         ("principles", principles(report)),
@@ -140,6 +155,23 @@ pub fn sections(report: &JudgeReport) -> Vec<(&'static str, Vec<String>)> {
 
 fn examination(report: &JudgeReport) -> Vec<String> {
     report.examination.as_ref().map_or_else(Vec::new, Examination::lines)
+}
+
+/// The grades of each style's answers, as drafts and in the end, and what drafts lacked or had too much.
+fn styles(report: &JudgeReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    for style in &report.styles {
+        lines.push(format!("{}: {} answers", printable(&style.style), short_count(style.answers)));
+        lines.push(field("drafts", &StyleReport::grades(&style.drafts)));
+        lines.push(field("in the end", &StyleReport::grades(&style.finals)));
+        let truths = style.true_of_drafts.iter().map(|(id, n)| format!("{} {n}", printable(id)));
+        lines.push(field("true of drafts", &truths.collect::<Vec<_>>().join(", ")));
+        if !style.undecided.is_empty() {
+            let open = style.undecided.iter().map(|(id, n)| format!("{} {n}", printable(id)));
+            lines.push(field("nobody could say", &open.collect::<Vec<_>>().join(", ")));
+        }
+    }
+    lines
 }
 
 /// Each cause with its count and what to do next.

@@ -5,6 +5,7 @@ use super::examination::{Examination, Trial};
 use super::judge_report::{JudgeReport, PrincipleReport, RoundReport};
 use super::page::{Bar, Bars, Body, Page, percent};
 use super::statistics::{Mean, Rate};
+use super::style_report::StyleReport;
 use crate::pure::reason::Reason;
 use std::collections::BTreeMap;
 
@@ -22,6 +23,15 @@ pub fn run_page(name: &str, report: &JudgeReport, rejects: &BTreeMap<Reason, u64
         "Violations by principle",
         "The share of prompts whose draft violates a principle, and whose final response still does, as the critic sees it.",
         Body::Bars(violations(&report.principles)),
+    );
+    page.add(
+        "Styles",
+        "The grades of styled answers: of first drafts, and in the end.",
+        Body::Table(
+            ["style", "answers", "drafts", "in the end"].map(str::to_owned).to_vec(),
+            report.styles.iter().map(styled).collect(),
+            1,
+        ),
     );
     page.add(
         "Refusals",
@@ -75,6 +85,11 @@ pub fn run_page(name: &str, report: &JudgeReport, rejects: &BTreeMap<Reason, u64
         Body::Lines(examination),
     );
     page
+}
+
+fn styled(style: &StyleReport) -> Vec<String> {
+    let (drafts, finals) = (StyleReport::grades(&style.drafts), StyleReport::grades(&style.finals));
+    vec![style.style.clone(), style.answers.to_string(), drafts, finals]
 }
 
 /// Rows of counts, the largest first.

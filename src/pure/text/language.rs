@@ -36,6 +36,11 @@ pub fn detect(text: &str) -> Option<Language> {
     Some(Language { tag: tag(found.lang()), confidence: found.confidence() })
 }
 
+/// Whether a text in a language of this tag can be told from texts in others.
+pub fn can_be_told(tag_of: &str) -> bool {
+    Lang::all().iter().any(|lang| tag(*lang) == tag_of)
+}
+
 /// Whether a detector may take one language for the other on a paragraph; a language is close to itself.
 pub fn are_close(a: &str, b: &str) -> bool {
     const CLOSE: [&[&str]; 6] = [

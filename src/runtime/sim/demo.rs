@@ -222,7 +222,9 @@ impl Scene {
             .map(|(n, turn)| if n % 2 == 0 { Message::user(turn) } else { Message::assistant(turn) })
             .collect()
     }
+}
 
+impl Scene {
     /// The good draft.
     pub(super) fn good(&self) -> &str {
         &self.draft

@@ -10,7 +10,7 @@ use super::request_mark::{field, fields, without_marks};
 use super::words::Language;
 use crate::pure::constitution::built_in_styles;
 use crate::pure::digest::Parts;
-use crate::pure::gates::refusal;
+use crate::pure::gates::{invented_contact, refusal};
 use crate::pure::recipe::{ReaderRates, Sim};
 use serde_json::{Map, Value, json};
 
@@ -81,7 +81,9 @@ fn draft(hint: &str, turns: &[Turn], question: &str, draw: &Draw) -> String {
     let plain = without_marks(question);
     let language = Language::of(&plain);
     let mark = StyledMark { draw: draw.short(), ..StyledMark::default() };
-    let text = match demo::scene(&hash_of(turns)) {
+    // Words that name a number of help are for a world in which somebody gave it.
+    let names_none = |scene: &&demo::Scene| invented_contact(scene.good(), &[], true).is_none();
+    let text = match demo::scene(&hash_of(turns)).filter(names_none) {
         Some(scene) => scene.draft(None, draw),
         None if declines(hint) => format!("{} {}", language.decline(), language.prose(draw, 1)),
         None => language.prose(draw, 2 + draw.below("length", 2)),
