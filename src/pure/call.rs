@@ -226,6 +226,10 @@ pub enum Purpose {
         /// Who is examined.
         role: Role,
     },
+    /// A prompt, or the benign twin of one.
+    Authoring,
+    /// What a prompt is: its class and its hazard.
+    PromptCheck,
     /// What an endpoint can do.
     Probe,
 }
@@ -259,7 +263,8 @@ impl Purpose {
             | Self::VerdictFollowUp { .. }
             | Self::Propositions { .. } => Role::Critic,
             Self::Revision { .. } => Role::Reviser,
-            Self::Comparison { .. } => Role::Judge,
+            Self::Comparison { .. } | Self::PromptCheck => Role::Judge,
+            Self::Authoring => Role::Author,
             Self::Choice { role } => *role,
         }
     }
@@ -272,7 +277,12 @@ impl Purpose {
             | Self::VerdictChoice { principle, .. }
             | Self::VerdictFollowUp { principle, .. }
             | Self::Comparison { principle, .. } => std::slice::from_ref(principle),
-            Self::Draft { .. } | Self::Choice { .. } | Self::Propositions { .. } | Self::Probe => &[],
+            Self::Draft { .. }
+            | Self::Choice { .. }
+            | Self::Propositions { .. }
+            | Self::Authoring
+            | Self::PromptCheck
+            | Self::Probe => &[],
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::pure::constitution::{Constitution, Example, Principle, Proposition, S
 use crate::pure::diagnostic::Diagnostic;
 use crate::pure::digest::Parts;
 use crate::pure::prompt::{Message, Speaker};
+use crate::pure::taxonomy::Taxonomy;
 use check::Shape::{self, Flag, List, Record, Text};
 use handlebars::Handlebars;
 use serde::Serialize;
@@ -80,6 +81,20 @@ pub struct Templates {
 
 /// The template of a guard's check. It is none that a recipe's folder can override, and no run depends on it.
 const GUARD: &str = "guard";
+
+/// The templates of prompts that a model writes, and of the judge who says what a prompt is. The same holds for them.
+const AUTHOR_PROMPT: &str = "author/prompt";
+const AUTHOR_TWIN: &str = "author/twin";
+const PROMPT_CHECK: &str = "author/check";
+
+/// What an author is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthorTask {
+    /// A prompt.
+    Prompt,
+    /// The benign twin of one.
+    Twin,
+}
 
 /// The verdicts that a critic may give.
 pub const VERDICTS: [&str; 3] = ["violates", "conforms", "not-applicable"];
@@ -170,7 +185,14 @@ impl Templates {
             // A template that does not compile is found by `check`; here it stays unknown and rendering names it.
             let _ = engine.register_template_string(name, source);
         }
-        let _ = engine.register_template_string(GUARD, include_str!("../../prompts/guard/policy.hbs"));
+        for (name, source) in [
+            (GUARD, include_str!("../../prompts/guard/policy.hbs")),
+            (AUTHOR_PROMPT, include_str!("../../prompts/author/prompt.hbs")),
+            (AUTHOR_TWIN, include_str!("../../prompts/author/twin.hbs")),
+            (PROMPT_CHECK, include_str!("../../prompts/author/check.hbs")),
+        ] {
+            let _ = engine.register_template_string(name, source);
+        }
         Self { engine, sources }
     }
 
@@ -321,6 +343,25 @@ impl Templates {
             .map(|one| json!({ "id": one.id, "question": one_line(&one.question) }))
             .collect();
         self.render("propositions", &json!({ "propositions": shown, "structured": structured }))
+    }
+
+    /// The system turn that asks an author for prompts. The constitution says which application they are for.
+    pub fn author(&self, task: AuthorTask, constitution: &Constitution) -> Result<String, TemplateError> {
+        let system = constitution.system.as_deref().unwrap_or_default().trim();
+        let name = match task {
+            AuthorTask::Prompt => AUTHOR_PROMPT,
+            AuthorTask::Twin => AUTHOR_TWIN,
+        };
+        self.render(name, &json!({ "system": system }))
+    }
+
+    /// The system turn that asks what a prompt is.
+    ///
+    /// `system` is an application's task where prompts of its scope are asked about, else empty.
+    pub fn prompt_check(&self, taxonomy: &Taxonomy, system: &str) -> Result<String, TemplateError> {
+        let hazards: Vec<_> =
+            taxonomy.hazards().iter().map(|hazard| json!({ "id": hazard.id, "name": hazard.name })).collect();
+        self.render(PROMPT_CHECK, &json!({ "hazards": hazards, "system": system.trim() }))
     }
 
     /// The user turn that shows a conversation and two responses, and asks which is better under the principle.

@@ -28,6 +28,7 @@ mod repair;
 mod run;
 mod sarif;
 mod schema;
+mod seeds;
 pub mod settings;
 mod show;
 pub mod show_transcript;
@@ -36,10 +37,12 @@ mod sim;
 mod stdout;
 pub mod style;
 mod test;
+mod twins;
 pub mod user_files;
 #[cfg(test)]
 mod verdict_readings_tests;
 mod verify;
+mod whole_file;
 pub mod word_diff;
 pub mod word_wrap;
 
@@ -70,6 +73,8 @@ enum Command {
     Run(Box<run::Args>),
     /// Show a run, or one transcript with what changed between revisions.
     Show(show::Args),
+    Seeds(Box<seeds::Args>),
+    Twins(Box<twins::Args>),
     /// Write the dataset of a run again, without a call.
     Export(export::Args),
     /// Compare every byte of a dataset with its manifest, or look at every record of a run.
@@ -113,6 +118,8 @@ fn carry_out() -> ExitCode {
         Command::Plan(args) => plan::run(args),
         Command::Run(args) => run::run(args),
         Command::Show(args) => show::run(args),
+        Command::Seeds(args) => seeds::run(args),
+        Command::Twins(args) => twins::run(args),
         Command::Export(args) => export::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Coverage(args) => coverage::run(args),

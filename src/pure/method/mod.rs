@@ -4,6 +4,7 @@
 //! answers to a [`Transcript`](crate::pure::transcript::Transcript). That is what makes a run resumable, editable and deterministic.
 
 pub mod ablation_metrics;
+mod author;
 mod chain;
 mod context;
 mod criticise;
@@ -15,12 +16,14 @@ pub mod multiple_choice;
 mod option_reading;
 mod prompt_session;
 mod propositions;
+mod seed_cells;
 mod style;
 mod test_cases;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod verdict;
 
+pub use author::{FilledCell, SeedCell, WrittenPrompt, fill_cell, write_twin};
 pub use context::MethodContext;
 pub use criticise::read_letter;
 pub use critique_revision::critique_revision;
@@ -29,5 +32,6 @@ pub use label::{GIVEN, label_chain, label_given, label_responses, label_samples,
 pub use make_transcript::make_transcript;
 pub use option_reading::{odds_of_answer, option_odds, read_option};
 pub use propositions::read_propositions;
+pub use seed_cells::SeedPlan;
 pub use style::{is_in_another_language, style};
 pub use test_cases::{JudgedCase, LEAST_OF_A_KIND, criticise_case, examination_cases, is_examined};

@@ -12,6 +12,7 @@ use super::styled;
 use super::wire::{Choice, Token, Wanted, tokens};
 use super::words::{Language, sentences};
 use super::world::{Seen, World};
+use crate::pure::gates::refusal;
 use crate::pure::recipe::{ReaderRates, Sim};
 use crate::pure::transcript::Verdict;
 
@@ -107,6 +108,9 @@ fn write(
         }
         return tokens(&text);
     }
+    if let Some(text) = super::author::answer(sim, requests, &wanted.turns(), draw) {
+        return tokens(&text);
+    }
     let critic = requests.map_or_else(ReaderRates::default, |requests| requests.world.role.critic);
     if let Some(text) = styled::answer(sim, critic, &wanted.turns(), wanted.schema().is_some(), draw) {
         return tokens(&text);
@@ -127,7 +131,7 @@ fn write(
         },
         Kind::Critique | Kind::Verdict | Kind::Screen => review(sim, world, wanted, asked, draw, faults),
         Kind::Revision | Kind::MergedRevision | Kind::DirectRevision => {
-            revision(sim, world, asked, draw, faults)
+            revision(sim, world, asked, requests.is_some(), draw, faults)
         }
         Kind::Comparison | Kind::Choice | Kind::VerdictChoice => {
             return judge::answer(sim, world, wanted, asked, draw, faults);
@@ -271,6 +275,7 @@ fn revision(
     sim: &Sim,
     world: World<'_>,
     asked: &Asked<'_>,
+    knows_requests: bool,
     draw: &Draw,
     faults: &mut Vec<&'static str>,
 ) -> String {
@@ -298,6 +303,9 @@ fn revision(
         let language = Language::of(asked.question);
         let text = if asked.question.contains(DECLINES_REVISED) {
             language.decline().to_owned()
+        } else if knows_requests && refusal(Mark::strip(response)).refuses() {
+            // What is declined stays declined, however it is said.
+            Mark::strip(response).to_owned()
         } else if let Some(scene) = demo::scene(&mark.prompt) {
             let previous = Mark::strip(response);
             scene.revision(world.flaw(&mark.prompt), world.flaw_is_mended(&next), previous)

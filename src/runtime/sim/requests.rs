@@ -101,6 +101,12 @@ impl Requests {
         Ok(Some(Self { world, labels, learned }))
     }
 
+    /// What is known of a labelled text.
+    pub(super) fn labelled(&self, text: &str) -> Option<Ask> {
+        let known = self.labels.get(&key_of(text))?;
+        Some(Ask { hazard: known.hazard.clone(), class: known.class })
+    }
+
     /// What the last user turn of a conversation asks for.
     pub(super) fn request(&self, turns: &[Turn], conversation: &str) -> Request {
         let users: Vec<&str> =

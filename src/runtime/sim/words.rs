@@ -57,6 +57,24 @@ impl Language {
         })
     }
 
+    /// The language of a tag, where it is one of those that the sim speaks; English otherwise.
+    pub(super) fn tagged(tag: &str) -> Self {
+        Self(match tag.split(['-', '_']).next().unwrap_or("") {
+            "ru" => &RUSSIAN,
+            "zh" => &CHINESE,
+            "ja" => &JAPANESE,
+            "ko" => &KOREAN,
+            "hi" => &HINDI,
+            "ar" => &ARABIC,
+            "fr" => &FRENCH,
+            "de" => &GERMAN,
+            "es" => &SPANISH,
+            "it" => &ITALIAN,
+            "pt" => &PORTUGUESE,
+            _ => &ENGLISH,
+        })
+    }
+
     pub(super) fn english() -> Self {
         Self(&ENGLISH)
     }

@@ -144,6 +144,8 @@ impl Screen {
             | Purpose::Comparison { .. }
             | Purpose::Propositions { .. }
             | Purpose::Choice { .. }
+            | Purpose::Authoring
+            | Purpose::PromptCheck
             | Purpose::Probe => {}
         }
     }
@@ -163,7 +165,11 @@ impl Screen {
             | Purpose::VerdictChoice { .. }
             | Purpose::VerdictFollowUp { .. } => self.out().critics.progress(),
             Purpose::Propositions { .. } => "reading the answer".into(),
-            Purpose::Comparison { .. } | Purpose::Choice { .. } | Purpose::Probe => return,
+            Purpose::Comparison { .. }
+            | Purpose::Choice { .. }
+            | Purpose::Authoring
+            | Purpose::PromptCheck
+            | Purpose::Probe => return,
         };
         self.status(&text);
     }
@@ -259,6 +265,8 @@ impl Screen {
             Purpose::Comparison { .. }
             | Purpose::Propositions { .. }
             | Purpose::Choice { .. }
+            | Purpose::Authoring
+            | Purpose::PromptCheck
             | Purpose::Probe => return,
         };
         if let Some(text) = shown {
@@ -388,6 +396,8 @@ fn title(call: &Call, style: Style) -> String {
         | Purpose::Comparison { .. }
         | Purpose::Propositions { .. }
         | Purpose::Choice { .. }
+        | Purpose::Authoring
+        | Purpose::PromptCheck
         | Purpose::Probe => "answer",
     };
     let another = if call.draw > 0 { ", another" } else { "" };

@@ -102,6 +102,8 @@ fn every_call_says_what_it_is_for() {
             | Purpose::Propositions { .. }
             | Purpose::Comparison { .. }
             | Purpose::Choice { .. }
+            | Purpose::Authoring
+            | Purpose::PromptCheck
             | Purpose::Probe => unreachable!(),
         };
         let occasion = match occasion {

@@ -11,6 +11,7 @@ use crate::faces::cli::journaled_work::{JournaledWork, WorkMemo, check_share, ke
 use crate::faces::cli::settings::RecipeArgs;
 use crate::faces::cli::stdout::stdout;
 use crate::faces::cli::style::Style;
+use crate::pure::call::Role;
 use crate::pure::method::make_transcript;
 use crate::pure::prompt::{Prompt, PromptId};
 use crate::pure::reason::Reason;
@@ -151,6 +152,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         if count == 0 {
             return Err(one_sided(side));
         }
+    }
+    if models.of(Role::Generator).is_sim() && !project.recipe.sim.knows_requests() {
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "warning: to the simulated model no request is harmful, so that it refuses none; say which are with \
+             `--set 'sim.labels=[\"FILE\"]'`"
+        );
     }
     let items = ReadAhead::start(sets.prompts(drawn)?).map_err(|stop| stopped(&stop))?.into_stream();
     let revised = project.recipe.method.rounds > 0;
