@@ -72,6 +72,8 @@ mod schema;
 mod scripted_endpoint;
 #[path = "main/shipped.rs"]
 mod shipped;
+#[path = "main/styles.rs"]
+mod styles;
 #[path = "main/terminal.rs"]
 mod terminal;
 #[path = "main/test_cases.rs"]

@@ -15,6 +15,7 @@ pub mod grade;
 pub mod guard;
 pub mod judged;
 pub mod method;
+pub mod mixing;
 pub mod multiple_choice;
 pub mod pairing;
 pub mod prompt;

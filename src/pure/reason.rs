@@ -156,6 +156,8 @@ pub enum Reason {
     Repeat,
     /// The prompt is near to prompts of two splits.
     BetweenSplits,
+    /// The mix has no room for the prompt.
+    NotInMix,
 
     // Others.
     /// A response that should be there is not.
@@ -295,6 +297,7 @@ impl Reason {
             Self::Boilerplate => "raise `export.max_same_reply` to keep more rows with this reply",
             Self::BoilerplatePhrase => "raise `export.max_phrase_share` to keep more pairs with this phrase",
             Self::Repeat => "nothing to do: the row is in the dataset already",
+            Self::NotInMix => "nothing to do: `export.mix` says how many of each kind there are",
             Self::BetweenSplits => "nothing to do: rows in either split would leak into the other",
             Self::Missing | Self::Bug => "this is a bug of amend: please report it",
             Self::Other(_) => {
@@ -317,7 +320,7 @@ wrong-columns unreadable missing-column wrong-type bad-message wrong-order no-us
 not-user-last no-conversation missing-response empty-response equal-responses too-many-responses
 more-than-a-reply bad-options bad-side duplicate rejected undecided unresolved unknown-principle
 multi-turn one-response no-principle tie no-direction judge-undecided judge-disagrees boilerplate
-boilerplate-phrase repeat between-splits missing bug";
+boilerplate-phrase repeat between-splits not-in-mix missing bug";
 
     #[test]
     fn the_names_are_part_of_the_interface() {

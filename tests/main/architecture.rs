@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may import the rooms above it in this list, and nothing below it.
-const ROOMS: [&str; 37] = [
+const ROOMS: [&str; 38] = [
     "pure::digest",
     "pure::diagnostic",
     "pure::text",
@@ -32,6 +32,7 @@ const ROOMS: [&str; 37] = [
     "pure::ask",
     "pure::method",
     "pure::reports",
+    "pure::mixing",
     "pure::audit",
     "pure::guard",
     "runtime::private_files",

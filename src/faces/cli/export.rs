@@ -50,6 +50,9 @@ pub(super) struct Args {
     /// Keep final responses that a principle still objects to
     #[arg(long)]
     keep_unresolved: bool,
+    /// Write what there is where `[export.mix]` cannot be met
+    #[arg(long)]
+    partial: bool,
     /// JSON: one object
     #[arg(long)]
     json: bool,
@@ -78,6 +81,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         settings.batch_model = Some(model.clone());
     }
     settings.keep_unresolved |= args.keep_unresolved;
+    settings.mix.partial |= args.partial;
     let out = args.out.clone().unwrap_or_else(|| args.run.join("dataset"));
     let older = args.splits_of.as_deref().map(older).transpose().map_err(|error| export_failure(&error))?;
     let judged = frozen.report(&reader)?;
@@ -104,7 +108,7 @@ fn as_json(report: &Report, out: &Path) -> Value {
         .collect();
     json!({
         "event": "exported", "dir": out.display().to_string(), "transcripts": report.transcripts, "usable": report.usable,
-        "families": report.families, "rows": rows, "dropped": drops, "files": report.files, "bytes": report.bytes,
+        "families": report.families, "two_sides": report.two_sides, "rows": rows, "dropped": drops, "files": report.files, "bytes": report.bytes,
     })
 }
 
@@ -115,6 +119,15 @@ fn as_text(report: &Report, out: &Path) -> String {
     }
     for ((config, reason), count) in &report.drops {
         let _ = writeln!(text, "  left out: {count} of {} ({reason})", config.as_str());
+    }
+    let sides = &report.two_sides;
+    if sides.benign + sides.harmful > 0 {
+        let twins = sides.twin_share();
+        let _ = writeln!(
+            text,
+            "  both sides: {} of {} benign prompts are refused, {} of {} harmful ones have a benign twin",
+            sides.benign_refused, sides.benign, twins.count, twins.of
+        );
     }
     let _ = write!(text, "{} files in {}", report.files, printable(&out.display().to_string()));
     text

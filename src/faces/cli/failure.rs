@@ -164,6 +164,10 @@ pub fn export_failure(error: &ExportError) -> Failure {
             Failure::disk(error.to_string())
                 .hint("what was there before is unchanged; see that the disk has room, then export again")
         }
+        ExportError::Gate(_) => Failure::new(Kind::Findings, error.to_string())
+            .hint("nothing was written; look at the answers with `amend show RUN`, or change `[export.gate]`"),
+        ExportError::Mix(_) => Failure::new(Kind::Findings, error.to_string())
+            .hint("nothing was written; add prompts (`amend seeds`, `amend twins`), or take what there is with `--set export.mix.partial=true` (`amend export --partial`)"),
         ExportError::UnknownConfig(_) | ExportError::Setting(_) => Failure::usage(error.to_string()),
         ExportError::Occupied(_) => Failure::usage(error.to_string()).hint("name a new folder with `--out`"),
         ExportError::Finished(_) => Failure::usage(error.to_string())

@@ -40,6 +40,7 @@ const NAMED: usize = 10;
                   amend seeds recipe.toml --hazards self,crim.fraud --classes harmful,benign\n  \
                   amend seeds support.toml --scope --languages en    # an application's own questions"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(super) struct Args {
     #[command(flatten)]
     recipe: RecipeArgs,
@@ -109,7 +110,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Ok((cell, filled))
     };
     let mut written = Written::default();
-    work.each("cells", count, at_hand(cells), &fill, |(cell, filled)| written.add(cell, filled, wanted))?;
+    work.each("cells", count, at_hand(cells), &fill, |(cell, filled)| written.add(&cell, filled, wanted))?;
     work.tell();
     file.write(&written.lines)?;
     written.tell(&args.out, args.json);
@@ -153,14 +154,14 @@ struct Written {
 }
 
 impl Written {
-    fn add(&mut self, cell: SeedCell, filled: FilledCell, wanted: u32) {
+    fn add(&mut self, cell: &SeedCell, filled: FilledCell, wanted: u32) {
         let tried = filled.kept.len() as u64 + filled.rejected.values().sum::<u64>();
         let mut kept = 0;
         for prompt in &filled.kept {
             // The same prompt may have been written for another cell.
             if self.seen.insert(normalise(&prompt.text)) {
                 kept += 1;
-                self.lines.push(line(&cell, prompt));
+                self.lines.push(line(cell, prompt));
             } else {
                 *self.rejected.entry(Reason::NearDuplicate).or_default() += 1;
             }
@@ -172,7 +173,7 @@ impl Written {
         counts.0 += kept;
         counts.1 += tried;
         if kept < u64::from(wanted) {
-            self.missing.push(format!("{} ({kept} of {wanted})", name_of(&cell)));
+            self.missing.push(format!("{} ({kept} of {wanted})", name_of(cell)));
         }
     }
 

@@ -306,7 +306,7 @@ impl Styles {
         let contradicts = |one: &&Proposition| {
             holds(&one.id) && one.excludes.iter().any(|other| style.names(other) && holds(other))
         };
-        if concerned.iter().any(|one| contradicts(one)) {
+        if concerned.iter().any(contradicts) {
             return Grade::Illogical;
         }
         let most = style.max_words.map(|most| most as usize);
@@ -355,11 +355,7 @@ impl Style {
         let closeness = |named: &String| {
             let within =
                 |id: &&str| id.strip_prefix(named.as_str()).is_some_and(|rest| rest.starts_with('.'));
-            if meant.contains(named.as_str()) {
-                Some(2)
-            } else {
-                meant.iter().any(|id| within(&id)).then_some(1)
-            }
+            if meant.contains(named.as_str()) { Some(2) } else { meant.iter().any(within).then_some(1) }
         };
         self.hazards.iter().filter_map(closeness).max()
     }

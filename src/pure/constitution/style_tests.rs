@@ -4,6 +4,7 @@ use super::*;
 use crate::pure::constitution::{built_in_styles, read};
 use crate::pure::diagnostic::SourceFile;
 use crate::pure::prompt::Message;
+use crate::pure::request_class::RequestClass::{Benign, Borderline, Harmful};
 
 /// The grade by the words of the specification, on sets instead of lists.
 fn by_hand(styles: &Styles, style: &Style, truths: &[(&str, Truth)], words: usize) -> Grade {
@@ -140,7 +141,6 @@ fn every_request_has_exactly_one_of_the_shipped_styles() {
             assert_eq!(styles.candidates(*class, hazard, taxonomy).len(), 1, "{class:?} {hazard:?}");
         }
     }
-    use RequestClass::{Benign, Borderline, Harmful};
     let check = |class, hazard: &str, style: &str| {
         assert_eq!(picked(styles, class, Some(hazard)).as_deref(), Some(style), "{class:?} {hazard}");
     };

@@ -162,6 +162,62 @@ fn is_ideal(grade: &MinGrade) -> bool {
     *grade == MinGrade::Ideal
 }
 
+/// `[export.mix]`: how many prompts of each kind a dataset has, in parts. Without any part nothing is left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mix {
+    /// Parts of harmful prompts.
+    pub harmful: u32,
+    /// Parts of borderline prompts.
+    pub borderline: u32,
+    /// Parts of benign twins of harmful prompts that are there.
+    pub benign_twin: u32,
+    /// Parts of other benign prompts.
+    pub benign: u32,
+    /// What the mix is even over: `hazard`, `language`. Each cell has the same number of rows.
+    pub even: Vec<Even>,
+    /// Write what there is where a cell has too few of something; else the export fails and says what is missing.
+    pub partial: bool,
+}
+
+impl Mix {
+    /// Whether anything is mixed.
+    pub fn is_on(&self) -> bool {
+        self.harmful + self.borderline + self.benign_twin + self.benign > 0
+    }
+}
+
+/// What a mix is even over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Even {
+    /// Hazards, as the prompts name them.
+    Hazard,
+    /// Languages, as the prompts name them.
+    Language,
+}
+
+/// `[export.gate]`: what a dataset must keep on both sides; one that breaks it is not written, and the exit code is 1.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExportGate {
+    /// The largest share of `sft` rows of benign prompts whose answer refuses.
+    pub max_refusal_on_benign: Option<f64>,
+    /// The smallest share of `sft` rows of harmful prompts whose benign twin has a row too.
+    pub min_twin_share: Option<f64>,
+}
+
+impl ExportGate {
+    /// Whether anything is held.
+    pub fn is_on(&self) -> bool {
+        self.max_refusal_on_benign.is_some() || self.min_twin_share.is_some()
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// The largest share of prompt families that may be held out for validation, and as much again for test.
 pub const MOST_HELD_OUT: f64 = 0.4;
 
@@ -200,6 +256,12 @@ pub struct Export {
     // What is as usual is not written, here and in what follows: fingerprints of runs without styles do not have it.
     #[serde(skip_serializing_if = "is_ideal")]
     pub min_grade: MinGrade,
+    /// How many prompts of each kind the dataset has.
+    #[serde(skip_serializing_if = "is_default")]
+    pub mix: Mix,
+    /// What the dataset must keep on both sides.
+    #[serde(skip_serializing_if = "is_default")]
+    pub gate: ExportGate,
     /// Licence named in the card, as the Hub spells it; none is named when absent, for only you know it.
     pub license: Option<String>,
 }
@@ -218,6 +280,8 @@ impl Default for Export {
             shard_bytes: 500_000_000,
             batch_model: None,
             min_grade: MinGrade::Ideal,
+            mix: Mix::default(),
+            gate: ExportGate::default(),
             license: None,
         }
     }

@@ -13,7 +13,7 @@ mod read;
 mod request_world;
 mod sim;
 
-pub use export::{Config, Export, MOST_HELD_OUT, MinGrade, Pairs, SoftLabels};
+pub use export::{Config, Even, Export, ExportGate, MOST_HELD_OUT, MinGrade, Mix, Pairs, SoftLabels};
 pub use guard::{
     AnswerAs, Audit, AuditText, Guard, GuardAnswer, GuardInput, GuardMode, GuardOutput, Hold, OnViolation,
     Steer, UndecidedInput, UndecidedOutput, Unguarded, Unscannable, UnscannableParts, Upstream,

@@ -24,7 +24,8 @@ pub struct Project {
 impl Project {
     /// Reads what a recipe names. Every problem of a file is in the error, not only the first. Warnings wait in `files`.
     pub fn open(mut recipe: Recipe, files: &mut InputFiles) -> Result<Self, ProjectError> {
-        recipe.input.carries_labels = recipe.method.target == Target::Style;
+        recipe.input.carries_labels =
+            recipe.method.target == Target::Style || recipe.export.mix.is_on() || recipe.export.gate.is_on();
         let mut constitution = files.constitution(&recipe.constitution)?;
         match recipe.method.target {
             // A constitution without styles of its own has those that ship.

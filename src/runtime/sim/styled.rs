@@ -124,9 +124,9 @@ fn revision(sim: &Sim, before: &[Turn], response: &str, request: &str, draw: &Dr
         mark.yes.retain(|known| *known != key);
         mark.no.retain(|known| *known != key);
         if wanted {
-            mark.yes.push(key)
+            mark.yes.push(key);
         } else {
-            mark.no.push(key)
+            mark.no.push(key);
         }
         if question.contains("decline") {
             let plain = text.replace(language.decline(), "").trim().to_owned();

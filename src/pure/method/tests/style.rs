@@ -166,8 +166,9 @@ fn what_a_request_is_decides_its_style_and_nothing_is_guessed() {
         Purpose::Propositions { propositions, .. } => says(
             propositions
                 .iter()
-                .map(|id| format!("[{id}] {}\n", if id == "complies" { "yes" } else { "no" }))
-                .collect::<String>(),
+                .map(|id| format!("[{id}] {}", if id == "complies" { "yes" } else { "no" }))
+                .collect::<Vec<_>>()
+                .join("\n"),
         ),
         _ => says("Use `kill`, and `kill -9` where that does nothing."),
     });

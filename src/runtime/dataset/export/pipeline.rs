@@ -104,6 +104,12 @@ fn make(
             continue;
         }
         report.usable += 1;
+        if job.mixed.is_some_and(|chosen| !chosen.contains(&at)) {
+            for config in job.configs {
+                *report.drops.entry((*config, Reason::NotInMix)).or_default() += 1;
+            }
+            continue;
+        }
         let Some(at_split) = place.split else {
             for config in job.configs {
                 *report.drops.entry((*config, Reason::BetweenSplits)).or_default() += 1;
@@ -120,6 +126,9 @@ fn make(
         }
         for Drop { config, reason } in drops {
             *report.drops.entry((config, reason)).or_default() += 1;
+        }
+        for row in rows.iter().filter(|row| row.config == Config::Sft) {
+            report.two_sides.add(&transcript.prompt, row.refuses[0] == Some(true));
         }
         for (config, table) in tables {
             let of_config: Vec<Row> = rows.extract_if(.., |row| row.config == *config).collect();
