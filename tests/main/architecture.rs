@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may import the rooms above it in this list, and nothing below it.
-const ROOMS: [&str; 38] = [
+const ROOMS: [&str; 39] = [
     "pure::digest",
     "pure::diagnostic",
     "pure::text",
@@ -15,6 +15,7 @@ const ROOMS: [&str; 38] = [
     "pure::prompt",
     "pure::toml_file",
     "pure::taxonomy",
+    "pure::attack",
     "pure::call",
     "pure::stored_name",
     "pure::reason",
