@@ -11,6 +11,7 @@ pub mod call;
 pub mod constitution;
 pub mod diagnostic;
 pub mod digest;
+pub mod finds;
 pub mod gates;
 pub mod grade;
 pub mod guard;

@@ -28,6 +28,7 @@ const ROOMS: [&str; 39] = [
     "pure::constitution",
     "pure::template",
     "pure::gates",
+    "pure::finds",
     "pure::judged",
     "pure::pairing",
     "pure::ask",

@@ -4,10 +4,11 @@ use super::Failure;
 use super::style::Style;
 use super::word_wrap::wrap;
 use crate::faces::cli::stdout::stdout;
-use crate::pure::constitution;
+use crate::pure::constitution::{self, Day};
 use crate::pure::diagnostic::{
     CODES, Diagnostic, Fix, SourceFile, apply_fixes, explain, nearest, nearest_code, render, sort,
 };
+use crate::pure::guard::utc::utc;
 use crate::pure::recipe;
 use crate::pure::taxonomy::Taxonomy;
 use crate::pure::template::{SMALL_NAME, Templates};
@@ -42,6 +43,9 @@ pub(super) struct Args {
     /// Correct what can be corrected without doubt, then check again
     #[arg(long)]
     fix: bool,
+    /// The day for which resources are to be fresh: those checked more than a year before it are told [default: today]
+    #[arg(long, value_name = "DAY")]
+    today: Option<Day>,
     /// Exit with 1 when there are warnings
     #[arg(long)]
     deny_warnings: bool,
@@ -56,17 +60,18 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         print(&explanation(code, Style::of_stdout())?);
         return Ok(ExitCode::SUCCESS);
     }
-    let mut checked = check_all(&args.files)?;
+    let today = args.today.or_else(this_day);
+    let mut checked = check_all(&args.files, today)?;
     if args.fix {
         // A repair can uncover another; so often is more than enough for what a person mistypes.
         for _ in 0..10 {
             if repair(&checked)? == 0 {
                 break;
             }
-            checked = check_all(&args.files)?;
+            checked = check_all(&args.files, today)?;
         }
     }
-    let Checked { inputs, findings, seen } = &checked;
+    let Checked { inputs, findings, seen, .. } = &checked;
     if args.json {
         print(&format!("{}\n", to_json(&checked)));
     } else if args.sarif {
@@ -89,14 +94,22 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 /// What one pass over the files found.
 #[derive(Debug, Default)]
 struct Checked {
+    /// The day for which resources are to be fresh.
+    today: Option<Day>,
     inputs: InputFiles,
     findings: Vec<Diagnostic>,
     /// Files that were checked, by the name that findings have.
     seen: BTreeSet<String>,
 }
 
-fn check_all(files: &[String]) -> Result<Checked, Failure> {
-    let mut checked = Checked::default();
+/// The day of the clock.
+fn this_day() -> Option<Day> {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
+    utc(since).split('T').next()?.parse().ok()
+}
+
+fn check_all(files: &[String], today: Option<Day>) -> Result<Checked, Failure> {
+    let mut checked = Checked { today, ..Checked::default() };
     for file in files {
         if Path::new(file).is_dir() {
             checked.directory(file)?;
@@ -159,6 +172,10 @@ impl Checked {
     fn constitution(&mut self, file: &SourceFile) {
         let inputs = &mut self.inputs;
         self.findings.extend(constitution::check(file, &mut |path| inputs.load_extended(&file.name, path)));
+        if let Some(today) = self.today {
+            let mut load = |path: &str| inputs.load_extended(&file.name, path);
+            self.findings.extend(constitution::stale_resources(file, &mut load, today));
+        }
     }
 
     /// A recipe, and then the files that it names.

@@ -25,7 +25,7 @@ mod write;
 pub use ablation_principles::{LESS_HARM, MORE_HELP, sides};
 pub use built_in::{built_in, built_in_names};
 pub use file::schema;
-pub use lint::check;
+pub use lint::{check, stale_resources};
 pub use principle::{Constitution, Example, Expect, Principle, TestCase, When};
 pub use read::{Load, read, read_built_in};
 pub use shipped_styles::built_in_styles;

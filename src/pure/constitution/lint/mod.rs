@@ -11,6 +11,7 @@ mod fix_tests;
 
 use super::principle::{Expect, Principle};
 use super::read::{Load, Placed, Reading};
+use super::style::{Day, Resource};
 use crate::pure::diagnostic::Diagnostic;
 use crate::pure::diagnostic::SourceFile;
 use std::collections::BTreeMap;
@@ -31,6 +32,21 @@ pub fn check(main: &SourceFile, load: Load<'_>) -> Vec<Diagnostic> {
     let warnings = lint(&reading);
     reading.findings.extend(warnings);
     reading.findings
+}
+
+/// A warning for each resource that nobody made sure of within a year before `today`.
+pub fn stale_resources(main: &SourceFile, load: Load<'_>, today: Day) -> Vec<Diagnostic> {
+    let reading = Reading::of(main, load);
+    let stale = reading.styles.resources.iter().filter(|placed| placed.value.checked.is_a_year_before(today));
+    stale
+        .map(|placed| {
+            let file = reading.files.get(placed.file).map_or("", |part| part.name.as_str());
+            let Resource { locale, checked, .. } = &placed.value;
+            let message = format!("this resource for `{locale}` was last checked on {checked}");
+            Diagnostic::warning("stale-resource", file, placed.node.key("checked").span(), message)
+                .help("make sure that it is right, and set `checked` to the day on which you did")
+        })
+        .collect()
 }
 
 /// Every warning about what was read that is not accepted by an `allow` list.
