@@ -62,6 +62,8 @@ mod parsers;
 mod plan;
 #[path = "main/provenance.rs"]
 mod provenance;
+#[path = "main/redteam.rs"]
+mod redteam;
 #[path = "main/refusal.rs"]
 mod refusal;
 #[path = "main/run.rs"]

@@ -23,6 +23,7 @@ mod label;
 mod log;
 mod plan;
 mod progress;
+mod redteam;
 mod reject_reasons;
 mod repair;
 mod run;
@@ -86,6 +87,7 @@ enum Command {
     /// Measure a judge, refusals on safe and unsafe prompts, stored responses.
     Eval(eval::Args),
     Ablate(Box<ablate::Args>),
+    Redteam(redteam::Args),
     Audit(Box<audit::Args>),
     Coverage(coverage::Args),
     Import(import::Args),
@@ -130,6 +132,7 @@ fn carry_out() -> ExitCode {
         Command::Test(args) => test::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Ablate(args) => ablate::run(args),
+        Command::Redteam(args) => redteam::run(args),
         Command::Import(args) => import::run(args),
         Command::Constitutions(args) => constitutions::run(args),
         Command::Doctor(args) => doctor::run(args),

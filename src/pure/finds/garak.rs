@@ -72,8 +72,8 @@ fn attempt(imported: &mut Imported, file: &str, line: u64, entry: &Value, versio
         claim.key = Some(format!("{uuid} {index}"));
         claim.goal = text_of(&entry["goal"]);
         claim.turns.clone_from(&turns);
-        claim.response = response.to_owned();
-        claim.verdict = verdict.to_owned();
+        claim.response = String::from(response);
+        claim.verdict = verdict;
         claim.version = version.map(str::to_owned);
         claim.more.insert("attempt".into(), json!(uuid));
         claim.more.insert("scores".into(), Value::Object(scores));
@@ -94,8 +94,8 @@ fn hit(imported: &mut Imported, file: &str, line: u64, entry: &Value) {
     claim.key = Some(format!("{attempt} {index}"));
     claim.goal = text_of(&entry["goal"]);
     claim.turns = turns;
-    claim.response = response.to_owned();
-    claim.verdict = "hit".to_owned();
+    claim.response = String::from(response);
+    claim.verdict = "hit";
     claim.more.insert("attempt".into(), json!(attempt));
     let detector = entry["detector"].as_str().unwrap_or("unnamed").to_owned();
     claim.more.insert("scores".into(), Value::Object(Map::from_iter([(detector, entry["score"].clone())])));

@@ -188,7 +188,7 @@ struct Claim {
     family: Option<String>,
     turns: Vec<Message>,
     response: String,
-    verdict: String,
+    verdict: &'static str,
     version: Option<String>,
     more: Map<String, Value>,
 }
@@ -224,7 +224,7 @@ impl Claim {
                 version: self.version,
                 file: file.to_owned(),
                 line,
-                verdict: self.verdict,
+                verdict: self.verdict.to_owned(),
                 more: self.more,
             },
         }

@@ -83,7 +83,7 @@ fn result(imported: &mut Imported, file: &str, line: u64, entry: &Value) {
         claim.more.insert("strategy".into(), json!(strategy));
     }
     claim.attack = strategy.or(plugin);
-    claim.verdict = if reason == Some(ASSERTION) { "hit" } else { "pass" }.to_owned();
+    claim.verdict = if reason == Some(ASSERTION) { "hit" } else { "pass" };
     claim.key = entry["id"].as_str().map(str::to_owned);
     claim.more.insert("score".into(), entry["score"].clone());
     imported.finds.push(claim.into_find(Tool::Promptfoo, file, line));

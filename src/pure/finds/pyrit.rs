@@ -106,7 +106,7 @@ fn conversation(imported: &mut Imported, file: &str, id: &str, pieces: &[Piece])
     claim.goal = asked.and_then(|piece| piece.row["original_value"].as_str()).map(str::to_owned);
     let converters = asked.map(|piece| converters(&piece.row["converter_identifiers"])).unwrap_or_default();
     claim.attack = converters.first().cloned();
-    claim.verdict = if error == "blocked" { "blocked" } else { "not judged" }.to_owned();
+    claim.verdict = if error == "blocked" { "blocked" } else { "not judged" };
     claim.more.insert("conversation".into(), json!(id));
     if !converters.is_empty() {
         claim.more.insert("converters".into(), json!(converters));

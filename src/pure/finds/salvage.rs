@@ -2,9 +2,12 @@
 
 use serde_json::Value;
 
+/// Entries, each with the line where it begins.
+pub(super) type Entries = Vec<(u64, Value)>;
+
 /// The entries of the array that follows a key (of the outermost one where there is no key), each with the line where it begins;
 /// then the line at which the file can no longer be read, if there is one. `None` when there is no such array.
-pub(super) fn entries(text: &str, key: Option<&str>) -> Option<(Vec<(u64, Value)>, Option<u64>)> {
+pub(super) fn entries(text: &str, key: Option<&str>) -> Option<(Entries, Option<u64>)> {
     let start = match key {
         None => text.len() - text.trim_start().len(),
         Some(key) => after_key(text, key)?,
@@ -53,7 +56,7 @@ mod tests {
         let whole = "{\"a\": 1,\n \"rows\": [\n{\"n\": 1},\n{\"n\": 2}\n], \"b\": 2}";
         let (found, bad) = entries(whole, Some("rows")).unwrap();
         assert_eq!((found.len(), found[1].0, bad), (2, 4, None));
-        let cut = &whole[..whole.find("2}\n]").unwrap()];
+        let (cut, _) = whole.split_once("2}\n]").unwrap();
         let (found, bad) = entries(cut, Some("rows")).unwrap();
         assert_eq!((found.len(), bad), (1, Some(4)));
         assert_eq!(entries("[1, 2]", None).unwrap().0.len(), 2);

@@ -75,12 +75,10 @@ pub(super) fn harmbench(file: &str, text: &str) -> Imported {
     imported
 }
 
-fn hit_or_pass(label: &Value) -> String {
+fn hit_or_pass(label: &Value) -> &'static str {
     match label {
-        Value::Bool(true) => "hit",
-        Value::Bool(false) => "pass",
-        Value::Number(number) if number.as_f64() == Some(1.0) => "hit",
-        Value::Number(_) => "pass",
+        Value::Bool(is_hit) => ["pass", "hit"][usize::from(*is_hit)],
+        Value::Number(number) => ["pass", "hit"][usize::from(number.as_f64() == Some(1.0))],
         Value::String(text) => match text.trim().to_lowercase().as_str() {
             "yes" | "true" | "1" | "hit" | "broke" | "jailbroken" => "hit",
             "no" | "false" | "0" | "pass" | "held" => "pass",
@@ -88,7 +86,6 @@ fn hit_or_pass(label: &Value) -> String {
         },
         Value::Null | Value::Array(_) | Value::Object(_) => "not judged",
     }
-    .to_owned()
 }
 
 /// A table with columns `prompt` and `response`, perhaps `goal`, `hazard`, `family`, `language`, `verdict`.

@@ -38,7 +38,7 @@ fn garak_attempts_are_read_once_and_give_a_claim_for_each_output() {
         attempt("a", 2, &["Gladly.", "I can't help with that."]),
     ];
     let cut = attempt("b", 2, &["Gladly."]);
-    let text = format!("{}\n{}", report.join("\n"), &cut[..cut.len() / 2]);
+    let text = format!("{}\n{}", report.join("\n"), cut.get(..cut.len() / 2).unwrap());
     let (tool, imported) = read(&text);
     assert_eq!((tool, imported.finds.len()), (Tool::Garak, 2));
     assert_eq!(imported.bad.iter().map(|bad| bad.line).collect::<Vec<_>>(), [4]);
@@ -88,7 +88,7 @@ fn promptfoo_errors_and_grader_errors_are_no_finds() {
     assert_eq!(imported.finds[0].family.as_deref(), Some("framing"));
     let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
     assert_eq!(read(&lines.join("\n")).1.finds.len(), 2);
-    let cut = &whole[..whole.len() - 60];
+    let cut = whole.get(..whole.len() - 60).unwrap();
     let (_, imported) = read(cut);
     assert_eq!((imported.finds.len(), imported.bad.len()), (1, 1));
 }

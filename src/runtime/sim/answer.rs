@@ -101,7 +101,9 @@ fn write(
     faults: &mut Vec<&'static str>,
 ) -> Vec<Token> {
     let world = World::new(sim);
-    if let Some(text) = super::guard::answer(world, &wanted.turns(), wanted.schema().is_some()) {
+    if let Some(text) =
+        super::guard::answer(world, requests.is_some(), &wanted.turns(), wanted.schema().is_some())
+    {
         if draw.happens("unreadable", sim.unreadable) {
             faults.push("unreadable");
             return tokens("It depends on how one reads it.");

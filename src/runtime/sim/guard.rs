@@ -5,6 +5,7 @@
 
 use super::conversation::Turn;
 use super::mark::Mark;
+use super::request_mark::fields;
 use super::world::{Seen, World};
 use serde_json::{Value, json};
 
@@ -12,7 +13,14 @@ use serde_json::{Value, json};
 const ASKS: &str = "⟦sim asks=";
 
 /// The judge's answer, where the turns are those of a guard's check.
-pub(super) fn answer(world: World<'_>, turns: &[Turn], structured: bool) -> Option<String> {
+///
+/// In a world of requests an answer violates what it is asked about where it did what a harmful request asks for.
+pub(super) fn answer(
+    world: World<'_>,
+    knows_requests: bool,
+    turns: &[Turn],
+    structured: bool,
+) -> Option<String> {
     let [policy, shown] = turns else { return None };
     if policy.role != "system" || !policy.content.starts_with("[Guard]") {
         return None;
@@ -34,6 +42,7 @@ pub(super) fn answer(world: World<'_>, turns: &[Turn], structured: bool) -> Opti
     let violated: Vec<&str> = keys
         .filter(|key| match (is_request, &mark) {
             (true, _) => asks_for(key),
+            (false, _) if knows_requests => fields(text, "did").is_some(),
             (false, Some(mark)) => world.screened(key, mark) == Seen::Violates,
             (false, None) => false,
         })
@@ -62,7 +71,8 @@ mod tests {
             let line = json!({ "role": role, "content": content });
             let shown = Turn { role: "user".into(), content: format!("{line}\n\nJudge the {end}.") };
             for structured in [false, true] {
-                let said = answer(World::new(&sim), &[policy.clone(), shown.clone()], structured).unwrap();
+                let said =
+                    answer(World::new(&sim), false, &[policy.clone(), shown.clone()], structured).unwrap();
                 assert_eq!(read_guard(&said, &["kind", "short"]).unwrap().violated, violated, "{said}");
             }
         };
@@ -71,6 +81,6 @@ mod tests {
         check("user", "⟦sim asks=kind, short⟧", "request", &["kind", "short"]);
         check("answer", "The beginning", "answer", &[]);
         check("answer", "All of it ⟦sim p=3f2a9c0d11e87b54 d=77aa⟧", "answer", &["kind", "short"]);
-        assert_eq!(answer(World::new(&sim), &[], false), None);
+        assert_eq!(answer(World::new(&sim), false, &[], false), None);
     }
 }
