@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod ask;
+pub mod attack;
 pub mod audit;
 pub mod call;
 pub mod constitution;

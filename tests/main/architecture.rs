@@ -16,6 +16,7 @@ const ROOMS: [&str; 40] = [
     "pure::prompt",
     "pure::toml_file",
     "pure::taxonomy",
+    "pure::attack",
     "pure::call",
     "pure::stored_name",
     "pure::reason",

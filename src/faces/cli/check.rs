@@ -4,6 +4,7 @@ use super::Failure;
 use super::style::Style;
 use super::word_wrap::wrap;
 use crate::faces::cli::stdout::stdout;
+use crate::pure::attack::read_cards;
 use crate::pure::constitution::{self, Day};
 use crate::pure::diagnostic::{
     CODES, Diagnostic, Fix, SourceFile, apply_fixes, explain, nearest, nearest_code, render, sort,
@@ -31,7 +32,7 @@ use std::process::ExitCode;
 Exit codes: 0 nothing wrong (warnings allowed), 1 findings, 2 a file cannot be read.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
-    /// Constitutions, recipes, taxonomies, templates, or directories of them
+    /// Constitutions, recipes, taxonomies, attacks, templates, or directories of them
     #[arg(value_name = "FILE", required_unless_present = "explain")]
     files: Vec<String>,
     /// Print the findings as one JSON object
@@ -160,8 +161,9 @@ impl Checked {
             Some(Kind::Constitution) => self.constitution(&file),
             Some(Kind::Recipe) => self.recipe(&file)?,
             Some(Kind::Taxonomy) => self.findings.extend(Taxonomy::read(&file).1),
+            Some(Kind::Attacks) => self.findings.extend(read_cards(&file).1),
             None => {
-                let message = "this is no constitution, no recipe and no taxonomy";
+                let message = "this is no constitution, no recipe, no taxonomy and no file of attacks";
                 let finding = Diagnostic::error("unknown-file", &file.name, None, message);
                 self.findings
                     .push(finding.help("a constitution has a `[constitution]` table and `[[principle]]`s"));
@@ -239,6 +241,7 @@ enum Kind {
     Constitution,
     Recipe,
     Taxonomy,
+    Attacks,
 }
 
 /// What kind of file it is, by its content: tables that only one kind has, or keys that are slips of such.
@@ -249,6 +252,9 @@ fn kind_of(file: &SourceFile) -> Option<Kind> {
         (Kind::Taxonomy, ["taxonomy", "hazard"]),
         (Kind::Recipe, ["method", "models"]),
     ];
+    if root.has_table("attack") {
+        return Some(Kind::Attacks);
+    }
     let certain = tables.iter().find(|(_, names)| names.iter().any(|name| root.has_table(name)));
     let recipe_keys = [
         "constitution",
@@ -270,6 +276,8 @@ fn kind_of(file: &SourceFile) -> Option<Kind> {
                 |names: &[&'static str]| root.has_table(key) && nearest(key, names.iter().copied()).is_some();
             if table(&["constitution", "principle"]) {
                 Some(Kind::Constitution)
+            } else if table(&["attack"]) {
+                Some(Kind::Attacks)
             } else if table(&["taxonomy", "hazard", "domain"]) {
                 Some(Kind::Taxonomy)
             } else {
