@@ -7,6 +7,7 @@ use super::conversation::Turn;
 use super::draw::Draw;
 use super::request_mark::{Ask, field, fields};
 use super::words::Language;
+use crate::pure::attack::recognise;
 use crate::pure::diagnostic::{Diagnostic, SourceFile};
 use crate::pure::digest::Parts;
 use crate::pure::prompt::Prompt;
@@ -115,6 +116,12 @@ impl Requests {
         let attack = users.iter().rev().find_map(|text| fields(text, "atk")).unwrap_or_default();
         let labelled = self.labels.get(&key_of(last));
         let marked = Ask::find(last);
+        // An attack made by rule is read back to its goal.
+        let is_goal = |text: &str| Ask::find(text).is_some() || self.labels.contains_key(&key_of(text));
+        let read_back = if labelled.is_none() { recognise(last, is_goal) } else { None };
+        let labelled = labelled.or_else(|| self.labels.get(&key_of(&read_back.as_ref()?.goal)));
+        let marked = marked.or_else(|| Ask::find(&read_back.as_ref()?.goal));
+        let by_rule = read_back.and_then(|found| found.family).map(|family| family.as_str().to_owned());
         // A goal that was asked for in earlier turns is what the conversation is about.
         let earlier = || users.iter().rev().find_map(|text| Ask::find(text));
         let (class, hazard) = match (marked, labelled) {
@@ -127,7 +134,7 @@ impl Requests {
         Request {
             class,
             hazard,
-            family: field(&attack, "f").map(str::to_owned),
+            family: field(&attack, "f").map(str::to_owned).or(by_rule),
             language,
             turns: u32::try_from(users.len()).unwrap_or(u32::MAX),
             key: conversation.to_owned(),
