@@ -47,7 +47,7 @@ pub(super) fn from_binary(text: &str) -> Option<String> {
 }
 
 pub(super) fn percent(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 pub(super) fn from_percent(text: &str) -> Option<String> {
@@ -63,7 +63,7 @@ pub(super) fn from_percent(text: &str) -> Option<String> {
 }
 
 pub(super) fn html(text: &str) -> String {
-    text.chars().map(|c| format!("&#{};", u32::from(c))).collect()
+    text.chars().map(|c| format!("&#{};", u32::from(c))).collect::<Vec<_>>().concat()
 }
 
 pub(super) fn from_html(text: &str) -> Option<String> {
@@ -78,7 +78,7 @@ pub(super) fn from_html(text: &str) -> Option<String> {
 }
 
 pub(super) fn unicode(text: &str) -> String {
-    text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
+    text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat()
 }
 
 pub(super) fn from_unicode(text: &str) -> Option<String> {
