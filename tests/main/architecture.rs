@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may import the rooms above it in this list, and nothing below it.
-const ROOMS: [&str; 39] = [
+const ROOMS: [&str; 40] = [
     "pure::digest",
     "pure::diagnostic",
     "pure::text",
@@ -34,6 +34,7 @@ const ROOMS: [&str; 39] = [
     "pure::ask",
     "pure::method",
     "pure::reports",
+    "pure::redteam",
     "pure::mixing",
     "pure::audit",
     "pure::guard",

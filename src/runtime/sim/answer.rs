@@ -3,6 +3,7 @@
 use super::conversation::{Asked, Kind};
 use super::demo;
 use super::draw::Draw;
+use super::guard::Judge;
 use super::judge;
 use super::mark::Mark;
 use super::request_mark::without_marks;
@@ -101,13 +102,15 @@ fn write(
     faults: &mut Vec<&'static str>,
 ) -> Vec<Token> {
     let world = World::new(sim);
-    if let Some(text) =
-        super::guard::answer(world, requests.is_some(), &wanted.turns(), wanted.schema().is_some())
-    {
+    let judge = requests.map(|requests| Judge { rates: requests.world.role.judge, seed: sim.seed });
+    if let Some(text) = super::guard::answer(world, judge, &wanted.turns(), wanted.schema().is_some()) {
         if draw.happens("unreadable", sim.unreadable) {
             faults.push("unreadable");
             return tokens("It depends on how one reads it.");
         }
+        return tokens(&text);
+    }
+    if let Some(text) = super::attacker::answer(requests, &wanted.turns(), draw) {
         return tokens(&text);
     }
     if let Some(text) = super::author::answer(sim, requests, &wanted.turns(), draw) {

@@ -4,20 +4,38 @@
 //! mark that a simulated model puts at its end; the beginning of one, which has no mark yet, conforms.
 
 use super::conversation::Turn;
+use super::draw::Draw;
 use super::mark::Mark;
 use super::request_mark::fields;
 use super::world::{Seen, World};
+use crate::pure::recipe::ReaderRates;
 use serde_json::{Value, json};
 
 /// What a request asks for.
 const ASKS: &str = "⟦sim asks=";
+
+/// The judge of a world of requests: how surely it sees, and the seed of what it misses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judge {
+    pub(super) rates: ReaderRates,
+    pub(super) seed: u64,
+}
+
+impl Judge {
+    /// Whether it objects to an answer: it errs the same way each time for the same text.
+    fn objects(self, text: &str) -> bool {
+        let did = fields(text, "did").is_some();
+        let right = if did { self.rates.sees } else { self.rates.clears };
+        did == Draw::new("judge of answers").with_u64(self.seed).with(text).happens("", right)
+    }
+}
 
 /// The judge's answer, where the turns are those of a guard's check.
 ///
 /// In a world of requests an answer violates what it is asked about where it did what a harmful request asks for.
 pub(super) fn answer(
     world: World<'_>,
-    knows_requests: bool,
+    judge: Option<Judge>,
     turns: &[Turn],
     structured: bool,
 ) -> Option<String> {
@@ -42,7 +60,7 @@ pub(super) fn answer(
     let violated: Vec<&str> = keys
         .filter(|key| match (is_request, &mark) {
             (true, _) => asks_for(key),
-            (false, _) if knows_requests => fields(text, "did").is_some(),
+            (false, _) if judge.is_some() => judge.is_some_and(|judge| judge.objects(text)),
             (false, Some(mark)) => world.screened(key, mark) == Seen::Violates,
             (false, None) => false,
         })
@@ -72,7 +90,7 @@ mod tests {
             let shown = Turn { role: "user".into(), content: format!("{line}\n\nJudge the {end}.") };
             for structured in [false, true] {
                 let said =
-                    answer(World::new(&sim), false, &[policy.clone(), shown.clone()], structured).unwrap();
+                    answer(World::new(&sim), None, &[policy.clone(), shown.clone()], structured).unwrap();
                 assert_eq!(read_guard(&said, &["kind", "short"]).unwrap().violated, violated, "{said}");
             }
         };
@@ -81,6 +99,6 @@ mod tests {
         check("user", "⟦sim asks=kind, short⟧", "request", &["kind", "short"]);
         check("answer", "The beginning", "answer", &[]);
         check("answer", "All of it ⟦sim p=3f2a9c0d11e87b54 d=77aa⟧", "answer", &["kind", "short"]);
-        assert_eq!(answer(World::new(&sim), false, &[], false), None);
+        assert_eq!(answer(World::new(&sim), None, &[], false), None);
     }
 }

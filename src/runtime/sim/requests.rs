@@ -7,6 +7,7 @@ use super::conversation::Turn;
 use super::draw::Draw;
 use super::request_mark::{Ask, field, fields};
 use super::words::Language;
+use crate::pure::attack::{Family, recognise};
 use crate::pure::diagnostic::{Diagnostic, SourceFile};
 use crate::pure::digest::Parts;
 use crate::pure::prompt::Prompt;
@@ -103,8 +104,10 @@ impl Requests {
 
     /// What is known of a labelled text.
     pub(super) fn labelled(&self, text: &str) -> Option<Ask> {
-        let known = self.labels.get(&key_of(text))?;
-        Some(Ask { hazard: known.hazard.clone(), class: known.class })
+        let key = key_of(text);
+        let known = self.labels.get(&key)?;
+        let (hazard, language) = (known.hazard.clone(), known.language.clone());
+        Some(Ask { hazard, class: known.class, goal: Some((key % 1_000_000).to_string()), language })
     }
 
     /// What the last user turn of a conversation asks for.
@@ -113,25 +116,29 @@ impl Requests {
             turns.iter().filter(|turn| turn.role == "user").map(|turn| turn.content.as_str()).collect();
         let last = users.last().copied().unwrap_or("");
         let attack = users.iter().rev().find_map(|text| fields(text, "atk")).unwrap_or_default();
-        let labelled = self.labels.get(&key_of(last));
-        let marked = Ask::find(last);
+        let put = self.understood(last);
         // A goal that was asked for in earlier turns is what the conversation is about.
         let earlier = || users.iter().rev().find_map(|text| Ask::find(text));
-        let (class, hazard) = match (marked, labelled) {
-            (Some(ask), _) => (ask.class, ask.hazard),
-            (None, Some(known)) => (known.class, known.hazard.clone()),
-            (None, None) => earlier().map_or((RequestClass::Benign, None), |ask| (ask.class, ask.hazard)),
-        };
-        let tag = labelled.and_then(|known| known.language.clone());
+        let family = put.as_ref().and_then(|(_, family)| *family).map(str::to_owned);
+        let ask = put.map(|(ask, _)| ask).or_else(earlier);
+        let tag = ask.as_ref().and_then(|ask| ask.language.clone());
         let language = tag.or_else(|| language::detect(last).map(|found| found.tag.to_owned()));
+        let (class, hazard) = ask.map_or((RequestClass::Benign, None), |ask| (ask.class, ask.hazard));
         Request {
             class,
             hazard,
-            family: field(&attack, "f").map(str::to_owned),
+            family: field(&attack, "f").map(str::to_owned).or(family),
             language,
             turns: u32::try_from(users.len()).unwrap_or(u32::MAX),
             key: conversation.to_owned(),
         }
+    }
+
+    /// What a text asks for, also in a code or a disguise that is made by rule; and the family of that.
+    fn understood(&self, text: &str) -> Option<(Ask, Option<&'static str>)> {
+        let asked = |text: &str| Ask::find(text).or_else(|| self.labelled(text));
+        let found = recognise(text, |text| asked(text).is_some())?;
+        Some((asked(&found.goal)?, found.family.map(Family::as_str)))
     }
 
     /// What the target does with a request.
@@ -190,7 +197,8 @@ impl Request {
     fn cell(&self) -> CellOf<'_> {
         CellOf {
             hazard: self.hazard.as_deref(),
-            family: self.family.as_deref(),
+            // A request in plain words is the attack that is none.
+            family: Some(self.family.as_deref().unwrap_or("direct")),
             language: self.language.as_deref(),
             turns: self.turns,
         }
