@@ -21,6 +21,7 @@ mod init;
 mod journaled_work;
 mod label;
 mod log;
+mod merge;
 mod plan;
 mod progress;
 mod redteam;
@@ -74,6 +75,7 @@ enum Command {
     Run(Box<run::Args>),
     /// Show a run, or one transcript with what changed between revisions.
     Show(show::Args),
+    Merge(merge::Args),
     Seeds(Box<seeds::Args>),
     Twins(Box<twins::Args>),
     /// Write the dataset of a run again, without a call.
@@ -120,6 +122,7 @@ fn carry_out() -> ExitCode {
         Command::Plan(args) => plan::run(args),
         Command::Run(args) => run::run(args),
         Command::Show(args) => show::run(args),
+        Command::Merge(args) => merge::run(args),
         Command::Seeds(args) => seeds::run(args),
         Command::Twins(args) => twins::run(args),
         Command::Export(args) => export::run(args),
