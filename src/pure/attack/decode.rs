@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 /// How deep transforms stand in each other at most.
 const DEPTH: usize = 2;
 /// Texts that are looked at, at most: a hostile text does not keep the reader busy for ever.
-const LOOKED_AT: usize = 4_000;
+const LOOKED_AT: usize = 1_000;
 /// Lines of a text whose ranges are tried; of a longer one only single lines and what follows a line.
 const RANGED: usize = 8;
 /// Lines of a text, and bytes, beyond which only the whole of it is looked at.

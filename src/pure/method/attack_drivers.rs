@@ -25,6 +25,11 @@ pub async fn attack(ask: &impl Ask, cx: &MethodContext, attempt: &Attempt) -> Re
     Ok(attacking.end(last))
 }
 
+/// A goal as the attack of an attempt puts it, once; `None` where no text has the goal.
+pub async fn put_goal(ask: &impl Ask, cx: &MethodContext, attempt: &Attempt) -> Result<Option<String>, Stop> {
+    Attacking::new(ask, cx, attempt).next_text(&[], &[], None).await
+}
+
 fn broke(sent: &Sent) -> bool {
     sent.verdict == FindVerdict::Broke
 }

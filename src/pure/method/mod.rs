@@ -29,7 +29,7 @@ pub mod verdict;
 pub use attack::{
     Attacked, Attempt, Goal, Sent, TargetSide, Tried, judge_response, send_to_target, translate_goal,
 };
-pub use attack_drivers::attack;
+pub use attack_drivers::{attack, put_goal};
 pub use author::{FilledCell, SeedCell, WrittenPrompt, fill_cell, write_twin};
 pub use context::MethodContext;
 pub use criticise::read_letter;

@@ -5,9 +5,13 @@
 //! concurrency, after any stop, and in every process. It asks nobody: `method::attack` does.
 
 mod archive;
+mod hardening;
+mod proof;
 mod report;
 #[cfg(test)]
 mod tests;
 
 pub use archive::{Archive, Cell, CellState, Ended, Found, Settings, Step};
+pub use hardening::{Item, Side, held_out, item_id};
+pub use proof::{Pair, Proof};
 pub use report::{Beside, Broken, Family as FamilyReport, Qualification, Report};

@@ -6,8 +6,7 @@ use super::draw::Draw;
 use super::guard::Judge;
 use super::judge;
 use super::mark::Mark;
-use super::request_mark::without_marks;
-use super::requests::{Requests, words_of};
+use super::requests::{Requests, answered_in, words_of};
 use super::structure;
 use super::styled;
 use super::wire::{Choice, Token, Wanted, tokens};
@@ -130,7 +129,7 @@ fn write(
             Some(requests) => {
                 let request = requests.request(&wanted.turns(), &asked.prompt);
                 let deed = requests.deed(sim.seed, &request);
-                let words = words_of(deed, &request, Language::of(&without_marks(asked.question)), draw);
+                let words = words_of(deed, &request, answered_in(asked.question), draw);
                 format!("{words}\n\n{}", Mark::draft(&asked.prompt, draw))
             }
         },

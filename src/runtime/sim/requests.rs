@@ -5,7 +5,7 @@
 
 use super::conversation::Turn;
 use super::draw::Draw;
-use super::request_mark::{Ask, field, fields};
+use super::request_mark::{Ask, field, fields, without_marks};
 use super::words::Language;
 use crate::pure::attack::{Family, recognise};
 use crate::pure::diagnostic::{Diagnostic, SourceFile};
@@ -221,6 +221,13 @@ pub(super) fn words_of(deed: Deed, request: &Request, language: Language, draw: 
     }
 }
 
+/// The language to answer a request in: what its mark says, also behind an attack made by rule, else that of its words.
+pub(super) fn answered_in(text: &str) -> Language {
+    let tagged = |text: &str| Ask::find(text).and_then(|ask| ask.language);
+    let said = recognise(text, |text| tagged(text).is_some()).and_then(|found| tagged(&found.goal));
+    said.map_or_else(|| Language::of(&without_marks(text)), |tag| Language::tagged(&tag))
+}
+
 fn key_of(text: &str) -> u64 {
     Parts::new("labelled").with(normalise(text)).uniform()
 }
@@ -299,7 +306,7 @@ impl Learned {
             }
             let kept: serde_json::Value =
                 row["kept"].as_str().and_then(|kept| serde_json::from_str(kept).ok()).unwrap_or_default();
-            let family = kept["technique"].as_str().unwrap_or("").to_owned();
+            let family = kept["family"].as_str().or(kept["technique"].as_str()).unwrap_or("").to_owned();
             match RequestClass::read(&text("class")) {
                 Some(RequestClass::Harmful) => {
                     *learned.rows.entry((text("harm_category"), family, text("language"))).or_default() += 1;

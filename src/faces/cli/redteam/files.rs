@@ -1,6 +1,5 @@
 //! What a search reads, and what it writes.
 
-use super::search::Labelled;
 use crate::faces::cli::Failure;
 use crate::faces::cli::style::Style;
 use crate::faces::cli::user_files::rendered;
@@ -27,6 +26,14 @@ pub(super) struct Goals {
     pub(super) harmful: Vec<Goal>,
     /// What it should.
     pub(super) benign: Vec<Goal>,
+}
+
+/// A response of which it is known whether it breaks a principle.
+#[derive(Debug, Clone)]
+pub(super) struct Labelled {
+    pub(super) prompt: String,
+    pub(super) response: String,
+    pub(super) broke: bool,
 }
 
 /// The goals of the files, each once. A row without a class is a goal.
@@ -77,7 +84,7 @@ fn hazard_of(label: Option<&str>, settings: &Redteam) -> Option<String> {
 }
 
 /// The attacks of the files, or those that ship, of the families that were asked for.
-pub(super) fn read_attacks(settings: &Redteam) -> Result<Vec<Card>, Failure> {
+pub(in crate::faces::cli) fn read_attacks(settings: &Redteam) -> Result<Vec<Card>, Failure> {
     let mut cards = Vec::new();
     for name in &settings.attacks {
         let text = std::fs::read_to_string(name)

@@ -7,6 +7,7 @@ mod search;
 use super::Failure;
 use super::journaled_work::kept_in;
 use super::settings::RecipeArgs;
+pub(super) use files::read_attacks;
 use std::process::ExitCode;
 
 /// Attack a model, or take in what other red-team tools found

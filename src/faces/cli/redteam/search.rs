@@ -1,6 +1,6 @@
 //! The search of `amend redteam`: attacks on a target, judged, in rounds; then the smallest form of each that broke it.
 
-use super::files::{Goals, RunFiles, read_attacks, read_goals, read_qualification};
+use super::files::{Goals, Labelled, RunFiles, read_attacks, read_goals, read_qualification};
 use crate::faces::cli::Failure;
 use crate::faces::cli::journaled_work::{JournaledWork, WorkMemo};
 use crate::faces::cli::stdout::stdout;
@@ -312,14 +312,6 @@ impl Search<'_> {
             },
         }
     }
-}
-
-/// A response of which it is known whether it breaks a principle.
-#[derive(Debug, Clone)]
-pub(super) struct Labelled {
-    pub(super) prompt: String,
-    pub(super) response: String,
-    pub(super) broke: bool,
 }
 
 /// The archive, and the round that is under way.
