@@ -147,7 +147,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let code = carry_out(&project, options)?;
     let pairs = pairs(out, &made)?;
     write(&out.join("pairs.jsonl"), &pairs)?;
-    let name = printable(&args.out).to_string();
+    let name = printable(&args.out);
     let mut err = std::io::stderr().lock();
     let _ = writeln!(err, "{name}/pairs.jsonl: {} pairs of an answer over what broke", pairs.len());
     let _ = writeln!(
@@ -168,7 +168,7 @@ fn write(path: &Path, lines: &[String]) -> Result<(), Failure> {
 /// What broke the model, near-duplicates of one family once.
 fn read_finds(run: &str) -> Result<Vec<Find>, Failure> {
     let path = Path::new(run).join("finds.jsonl");
-    let name = printable(&path.display().to_string()).to_string();
+    let name = printable(&path.display().to_string());
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Failure::usage(format!("cannot read `{name}`: {error}"))
             .hint("name the folder that `amend redteam` or `amend redteam import --rejudge` wrote")
@@ -295,7 +295,7 @@ fn tell(made: &[Made], held: &[String], items: usize) {
     let twins = made.iter().filter(|one| one.twin.is_some()).count();
     let _ = writeln!(err, "{} finds, {twins} with a twin; {items} items in regression.jsonl", made.len());
     if !held.is_empty() {
-        let names: Vec<String> = held.iter().map(|name| printable(name).to_string()).collect();
+        let names: Vec<String> = held.iter().map(|name| printable(name)).collect();
         let _ = writeln!(err, "held out: {}", names.join(", "));
     }
 }

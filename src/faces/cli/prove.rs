@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 fn read_items(hardened: &str) -> Result<Vec<Item>, Failure> {
     let path = Path::new(hardened).join("regression.jsonl");
-    let name = printable(&path.display().to_string()).to_string();
+    let name = printable(&path.display().to_string());
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Failure::usage(format!("cannot read `{name}`: {error}"))
             .hint("name the folder that `amend harden` wrote")

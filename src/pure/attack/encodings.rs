@@ -1,6 +1,7 @@
 //! Codes: a text in other signs, by rule, and back.
 
 use super::alphabets::{Codebook, Radix};
+use std::fmt::Write as _;
 
 pub(super) const BASE64: Radix =
     Radix { digits: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", bits: 6, group: 4 };
@@ -46,8 +47,17 @@ pub(super) fn from_binary(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// One after another, each as it is written.
+fn written<T>(items: impl Iterator<Item = T>, write: impl Fn(&mut String, T) -> std::fmt::Result) -> String {
+    items.fold(String::new(), |mut out, item| {
+        // A text takes whatever is written.
+        let _ = write(&mut out, item);
+        out
+    })
+}
+
 pub(super) fn percent(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    written(text.bytes(), |out, byte| write!(out, "%{byte:02X}"))
 }
 
 pub(super) fn from_percent(text: &str) -> Option<String> {
@@ -63,7 +73,7 @@ pub(super) fn from_percent(text: &str) -> Option<String> {
 }
 
 pub(super) fn html(text: &str) -> String {
-    text.chars().map(|c| format!("&#{};", u32::from(c))).collect()
+    written(text.chars(), |out, c| write!(out, "&#{};", u32::from(c)))
 }
 
 pub(super) fn from_html(text: &str) -> Option<String> {
@@ -78,7 +88,7 @@ pub(super) fn from_html(text: &str) -> Option<String> {
 }
 
 pub(super) fn unicode(text: &str) -> String {
-    text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
+    written(text.encode_utf16(), |out, unit| write!(out, "\\u{unit:04x}"))
 }
 
 pub(super) fn from_unicode(text: &str) -> Option<String> {

@@ -81,7 +81,7 @@ pub(super) fn leet(text: &str) -> String {
             return run.to_owned();
         }
         let mut changed: Vec<char> = run.chars().map(|c| swapped(&LEET, c)).collect();
-        if changed.iter().all(|c| c.is_ascii_digit())
+        if changed.iter().all(char::is_ascii_digit)
             && let (Some(first), Some(kept)) = (changed.first_mut(), run.chars().next())
         {
             *first = kept;

@@ -146,11 +146,12 @@ mod tests {
     #[test]
     fn both_sides_are_needed() {
         let check = |seen, unseen, benign, proven: bool, says: &str| {
-            let [(a, b), (c, d), (e, f)] = [seen, unseen, benign];
+            let of =
+                |side, is_seen, (before, after): ([u64; 2], [u64; 2])| pairs(side, is_seen, before, after);
             let all = [
-                pairs(Side::Harmful, true, a, b),
-                pairs(Side::Harmful, false, c, d),
-                pairs(Side::Benign, true, e, f),
+                of(Side::Harmful, true, seen),
+                of(Side::Harmful, false, unseen),
+                of(Side::Benign, true, benign),
             ]
             .concat();
             let proof = Proof::new(&all, 0.01);

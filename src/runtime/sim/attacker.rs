@@ -35,8 +35,8 @@ struct Shown<'a> {
 impl Shown<'_> {
     /// The first JSON line with this key.
     fn shown(&self, key: &str) -> Option<String> {
-        let objects = self.text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        objects.filter_map(|object| object.get(key)?.as_str().map(str::to_owned)).next()
+        let mut objects = self.text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        objects.find_map(|object| object.get(key)?.as_str().map(str::to_owned))
     }
 
     /// What a line `name: value` says.

@@ -94,7 +94,7 @@ pub(in crate::faces::cli) fn read_attacks(settings: &Redteam) -> Result<Vec<Card
         if !diagnostics.is_empty() {
             let mut sources = Sources::default();
             sources.add(file);
-            let findings = Findings { sources, diagnostics };
+            let findings = Findings { diagnostics, sources };
             return Err(Failure {
                 details: rendered(&findings, Style::of_stderr()),
                 ..Failure::usage(format!("`{}` cannot be used", printable(name)))
@@ -158,7 +158,7 @@ pub(super) struct RunFiles {
 impl RunFiles {
     /// Makes the folder, where only the owner reads what hostile text it will hold.
     pub(super) fn begin(out: &Path) -> Result<Self, Failure> {
-        let name = printable(&out.display().to_string()).to_string();
+        let name = printable(&out.display().to_string());
         let is_foreign = !out.join("journal.db").exists()
             && std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
         if is_foreign {

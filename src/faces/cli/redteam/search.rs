@@ -88,7 +88,7 @@ fn tell(report: &Report, out: &Path, is_json: bool) {
     for line in report.lines() {
         let _ = writeln!(told, "{line}");
     }
-    let out = printable(&out.display().to_string()).to_string();
+    let out = printable(&out.display().to_string());
     let mut err = std::io::stderr().lock();
     let _ = writeln!(err, "{out}/finds.jsonl has what broke it, {out}/report.html the whole");
     if report.finds > 0 {
@@ -244,7 +244,7 @@ impl Search<'_> {
         };
         let mut smallest = Vec::new();
         self.work.each("finds", items.len() as u64, at_hand(items), &shrink, |minimal| {
-            smallest.push(Some(minimal))
+            smallest.push(Some(minimal));
         })?;
         Ok(smallest)
     }
