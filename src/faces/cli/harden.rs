@@ -148,11 +148,14 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let pairs = pairs(out, &made)?;
     write(&out.join("pairs.jsonl"), &pairs)?;
     let name = printable(&args.out);
+    let recipe = args.recipe.recipe.as_ref();
+    let recipe =
+        recipe.map_or_else(String::new, |path| format!(" {}", printable(&path.display().to_string())));
     let mut err = std::io::stderr().lock();
     let _ = writeln!(err, "{name}/pairs.jsonl: {} pairs of an answer over what broke", pairs.len());
     let _ = writeln!(
         err,
-        "next: train on {name}/dataset, then amend prove {name} --before URL --after URL --target-model M"
+        "next: train on {name}/dataset, then amend prove {name}{recipe} --before URL --after URL --target-model M"
     );
     Ok(code)
 }

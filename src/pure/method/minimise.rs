@@ -32,7 +32,8 @@ pub async fn minimise<A: Ask>(
     turns: Vec<Message>,
     step: u64,
 ) -> Result<Minimal, Stop> {
-    let mut trial = Trial { side, step, sent: 0 };
+    let parts = turns.len() + turns.last().map_or(0, |turn| sentences(&turn.content).len());
+    let mut trial = Trial { side, step, sent: 0, most: most_calls(parts).saturating_sub(DRAWS + 1) };
     let mut smallest = turns;
     if smallest.len() > 1 {
         let alone: Vec<Message> = smallest.last().cloned().into_iter().collect();
@@ -45,11 +46,25 @@ pub async fn minimise<A: Ask>(
     if smallest != plain && trial.breaks(plain.clone()).await? {
         smallest = plain;
     }
-    let mut broke = 0;
-    for _ in 0..DRAWS {
-        broke += u32::from(trial.breaks(smallest.clone()).await?);
+    let (mut broke, mut held) = (0, 0);
+    // Two of one kind decide.
+    while broke < MUST_BREAK && held <= DRAWS - MUST_BREAK {
+        let breaks = trial.breaks(smallest.clone()).await?;
+        *(if breaks { &mut broke } else { &mut held }) += 1;
     }
     Ok(Minimal { turns: smallest, is_stable: broke >= MUST_BREAK, sent: trial.sent })
+}
+
+/// Conversations that a form of so many turns and sentences may take.
+fn most_calls(parts: usize) -> u32 {
+    let mut most = 6;
+    // 2·log2 n, rounded down, without leaving whole numbers: the largest k with 2^k at most n².
+    let mut power = 2_usize;
+    while power <= parts.saturating_mul(parts) {
+        power = power.saturating_mul(2);
+        most += 1;
+    }
+    most
 }
 
 /// The calls of one find.
@@ -57,6 +72,8 @@ struct Trial<'a, 's, A> {
     side: &'a TargetSide<'s, A>,
     step: u64,
     sent: u32,
+    /// After so many nothing more is left out.
+    most: u32,
 }
 
 impl<A: Ask> Trial<'_, '_, A> {
@@ -79,7 +96,7 @@ impl<A: Ask> Trial<'_, '_, A> {
         let (mut from, mut to) = (0, parts.len());
         // The least end with which it breaks, then the largest beginning.
         let (mut fails, mut works) = (0, parts.len());
-        while works - fails > 1 {
+        while works - fails > 1 && self.sent < self.most {
             let middle = usize::midpoint(fails, works);
             if self.breaks(with(parts.get(..middle).unwrap_or_default())).await? {
                 works = middle;
@@ -89,7 +106,7 @@ impl<A: Ask> Trial<'_, '_, A> {
             to = works;
         }
         let (mut works, mut fails) = (0, to);
-        while fails - works > 1 {
+        while fails - works > 1 && self.sent < self.most {
             let middle = usize::midpoint(works, fails);
             if self.breaks(with(parts.get(middle..to).unwrap_or_default())).await? {
                 works = middle;

@@ -114,12 +114,8 @@ impl Proof {
             ("harmless requests declined", &self.over_refusal),
         ] {
             let of = |rate: &Rate| format!("{} of {}", rate.count, rate.of);
-            lines.push(format!(
-                "{name:<36}{:>14}{:>14}{:>14.4}",
-                of(&change.before),
-                of(&change.after),
-                change.p
-            ));
+            let p = if change.p < 1e-4 { "< 0.0001".to_owned() } else { format!("{:.4}", change.p) };
+            lines.push(format!("{name:<36}{:>14}{:>14}{p:>14}", of(&change.before), of(&change.after)));
         }
         let undecided = self.seen.undecided + self.unseen.undecided + self.over_refusal.undecided;
         if undecided > 0 {

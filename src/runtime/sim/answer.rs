@@ -13,7 +13,7 @@ use super::wire::{Choice, Token, Wanted, tokens};
 use super::words::{Language, sentences};
 use super::world::{Seen, World};
 use crate::pure::gates::refusal;
-use crate::pure::recipe::{ReaderRates, Sim};
+use crate::pure::recipe::Sim;
 use crate::pure::transcript::Verdict;
 
 /// The draw that decides one choice: everything that a real model would sample from, but no token ceiling, so that a
@@ -115,8 +115,7 @@ fn write(
     if let Some(text) = super::author::answer(sim, requests, &wanted.turns(), draw) {
         return tokens(&text);
     }
-    let critic = requests.map_or_else(ReaderRates::default, |requests| requests.world.role.critic);
-    if let Some(text) = styled::answer(sim, critic, &wanted.turns(), wanted.schema().is_some(), draw) {
+    if let Some(text) = styled::answer(sim, requests, &wanted.turns(), wanted.schema().is_some(), draw) {
         return tokens(&text);
     }
     let text = match asked.kind {
@@ -129,7 +128,7 @@ fn write(
             Some(requests) => {
                 let request = requests.request(&wanted.turns(), &asked.prompt);
                 let deed = requests.deed(sim.seed, &request);
-                let words = words_of(deed, &request, answered_in(asked.question), draw);
+                let words = words_of(deed, &request, answered_in(Some(requests), asked.question), draw);
                 format!("{words}\n\n{}", Mark::draft(&asked.prompt, draw))
             }
         },

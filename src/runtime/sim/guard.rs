@@ -3,8 +3,9 @@
 //! A request asks for what is forbidden where it says so: `⟦sim asks=the-id⟧`, several with commas. An answer is judged by the
 //! mark that a simulated model puts at its end; the beginning of one, which has no mark yet, conforms.
 
-use super::conversation::Turn;
+use super::conversation::{Turn, conversation_hash};
 use super::draw::Draw;
+use super::known_cases;
 use super::mark::Mark;
 use super::request_mark::fields;
 use super::world::{Seen, World};
@@ -22,12 +23,23 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// Whether it objects to an answer: it errs the same way each time for the same text.
-    fn objects(self, text: &str) -> bool {
-        let did = fields(text, "did").is_some();
+    /// Whether it objects to an answer: to one that did what a harmful request asks for, and to a known case that violates the
+    /// principle. It errs the same way each time for the same text.
+    fn objects(self, known: Option<bool>, text: &str) -> bool {
+        let did = known.unwrap_or_else(|| fields(text, "did").is_some());
         let right = if did { self.rates.sees } else { self.rates.clears };
         did == Draw::new("judge of answers").with_u64(self.seed).with(text).happens("", right)
     }
+}
+
+/// The name that a text which the sim did not write has among the known cases.
+fn case_of(shown: &str, text: &str) -> String {
+    let turns = shown.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let said: Vec<(String, String)> = turns
+        .filter_map(|turn| Some((turn["role"].as_str()?.to_owned(), turn["content"].as_str()?.to_owned())))
+        .collect();
+    let prompt = conversation_hash(said.iter().map(|(role, content)| (role.as_str(), content.as_str())));
+    Mark::of_foreign(&prompt, text).prompt
 }
 
 /// The judge's answer, where the turns are those of a guard's check.
@@ -56,11 +68,14 @@ pub(super) fn answer(
         named.split(',').any(|named| named.trim() == key)
     };
     let mark = Mark::find(text);
+    let case = case_of(&shown.content, text);
     let is_request = shown.content.trim_end().ends_with("Judge the request.");
     let violated: Vec<&str> = keys
         .filter(|key| match (is_request, &mark) {
             (true, _) => asks_for(key),
-            (false, _) if judge.is_some() => judge.is_some_and(|judge| judge.objects(text)),
+            (false, _) if judge.is_some() => {
+                judge.is_some_and(|judge| judge.objects(known_cases::violates(&case, key), text))
+            }
             (false, Some(mark)) => world.screened(key, mark) == Seen::Violates,
             (false, None) => false,
         })

@@ -221,9 +221,11 @@ pub(super) fn words_of(deed: Deed, request: &Request, language: Language, draw: 
     }
 }
 
-/// The language to answer a request in: what its mark says, also behind an attack made by rule, else that of its words.
-pub(super) fn answered_in(text: &str) -> Language {
-    let tagged = |text: &str| Ask::find(text).and_then(|ask| ask.language);
+/// The language to answer a request in: what its mark or its label says, also behind an attack made by rule, else that of its
+/// words.
+pub(super) fn answered_in(requests: Option<&Requests>, text: &str) -> Language {
+    let tagged =
+        |text: &str| Ask::find(text).or_else(|| requests?.labelled(text)).and_then(|ask| ask.language);
     let said = recognise(text, |text| tagged(text).is_some()).and_then(|found| tagged(&found.goal));
     said.map_or_else(|| Language::of(&without_marks(text)), |tag| Language::tagged(&tag))
 }

@@ -92,7 +92,7 @@ fn tell(report: &Report, out: &Path, is_json: bool) {
     let mut err = std::io::stderr().lock();
     let _ = writeln!(err, "{out}/finds.jsonl has what broke it, {out}/report.html the whole");
     if report.finds > 0 {
-        let _ = writeln!(err, "next: amend harden {out} --out {out}-hardened");
+        let _ = writeln!(err, "next: amend harden {out} RECIPE --twins --out {out}-hardened");
     }
 }
 
