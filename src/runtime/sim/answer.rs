@@ -3,17 +3,17 @@
 use super::conversation::{Asked, Kind};
 use super::demo;
 use super::draw::Draw;
+use super::guard::Judge;
 use super::judge;
 use super::mark::Mark;
-use super::request_mark::without_marks;
-use super::requests::{Requests, words_of};
+use super::requests::{Requests, answered_in, words_of};
 use super::structure;
 use super::styled;
 use super::wire::{Choice, Token, Wanted, tokens};
 use super::words::{Language, sentences};
 use super::world::{Seen, World};
 use crate::pure::gates::refusal;
-use crate::pure::recipe::{ReaderRates, Sim};
+use crate::pure::recipe::Sim;
 use crate::pure::transcript::Verdict;
 
 /// The draw that decides one choice: everything that a real model would sample from, but no token ceiling, so that a
@@ -101,20 +101,21 @@ fn write(
     faults: &mut Vec<&'static str>,
 ) -> Vec<Token> {
     let world = World::new(sim);
-    if let Some(text) =
-        super::guard::answer(world, requests.is_some(), &wanted.turns(), wanted.schema().is_some())
-    {
+    let judge = requests.map(|requests| Judge { rates: requests.world.role.judge, seed: sim.seed });
+    if let Some(text) = super::guard::answer(world, judge, &wanted.turns(), wanted.schema().is_some()) {
         if draw.happens("unreadable", sim.unreadable) {
             faults.push("unreadable");
             return tokens("It depends on how one reads it.");
         }
         return tokens(&text);
     }
+    if let Some(text) = super::attacker::answer(requests, &wanted.turns(), draw) {
+        return tokens(&text);
+    }
     if let Some(text) = super::author::answer(sim, requests, &wanted.turns(), draw) {
         return tokens(&text);
     }
-    let critic = requests.map_or_else(ReaderRates::default, |requests| requests.world.role.critic);
-    if let Some(text) = styled::answer(sim, critic, &wanted.turns(), wanted.schema().is_some(), draw) {
+    if let Some(text) = styled::answer(sim, requests, &wanted.turns(), wanted.schema().is_some(), draw) {
         return tokens(&text);
     }
     let text = match asked.kind {
@@ -127,7 +128,7 @@ fn write(
             Some(requests) => {
                 let request = requests.request(&wanted.turns(), &asked.prompt);
                 let deed = requests.deed(sim.seed, &request);
-                let words = words_of(deed, &request, Language::of(&without_marks(asked.question)), draw);
+                let words = words_of(deed, &request, answered_in(Some(requests), asked.question), draw);
                 format!("{words}\n\n{}", Mark::draft(&asked.prompt, draw))
             }
         },

@@ -3,21 +3,51 @@
 //! A request asks for what is forbidden where it says so: `⟦sim asks=the-id⟧`, several with commas. An answer is judged by the
 //! mark that a simulated model puts at its end; the beginning of one, which has no mark yet, conforms.
 
-use super::conversation::Turn;
+use super::conversation::{Turn, conversation_hash};
+use super::draw::Draw;
+use super::known_cases;
 use super::mark::Mark;
 use super::request_mark::fields;
 use super::world::{Seen, World};
+use crate::pure::recipe::ReaderRates;
 use serde_json::{Value, json};
 
 /// What a request asks for.
 const ASKS: &str = "⟦sim asks=";
+
+/// The judge of a world of requests: how surely it sees, and the seed of what it misses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judge {
+    pub(super) rates: ReaderRates,
+    pub(super) seed: u64,
+}
+
+impl Judge {
+    /// Whether it objects to an answer: to one that did what a harmful request asks for, and to a known case that violates the
+    /// principle. It errs the same way each time for the same text.
+    fn objects(self, known: Option<bool>, text: &str) -> bool {
+        let did = known.unwrap_or_else(|| fields(text, "did").is_some());
+        let right = if did { self.rates.sees } else { self.rates.clears };
+        did == Draw::new("judge of answers").with_u64(self.seed).with(text).happens("", right)
+    }
+}
+
+/// The name that a text which the sim did not write has among the known cases.
+fn case_of(shown: &str, text: &str) -> String {
+    let turns = shown.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let said: Vec<(String, String)> = turns
+        .filter_map(|turn| Some((turn["role"].as_str()?.to_owned(), turn["content"].as_str()?.to_owned())))
+        .collect();
+    let prompt = conversation_hash(said.iter().map(|(role, content)| (role.as_str(), content.as_str())));
+    Mark::of_foreign(&prompt, text).prompt
+}
 
 /// The judge's answer, where the turns are those of a guard's check.
 ///
 /// In a world of requests an answer violates what it is asked about where it did what a harmful request asks for.
 pub(super) fn answer(
     world: World<'_>,
-    knows_requests: bool,
+    judge: Option<Judge>,
     turns: &[Turn],
     structured: bool,
 ) -> Option<String> {
@@ -38,11 +68,14 @@ pub(super) fn answer(
         named.split(',').any(|named| named.trim() == key)
     };
     let mark = Mark::find(text);
+    let case = case_of(&shown.content, text);
     let is_request = shown.content.trim_end().ends_with("Judge the request.");
     let violated: Vec<&str> = keys
         .filter(|key| match (is_request, &mark) {
             (true, _) => asks_for(key),
-            (false, _) if knows_requests => fields(text, "did").is_some(),
+            (false, _) if judge.is_some() => {
+                judge.is_some_and(|judge| judge.objects(known_cases::violates(&case, key), text))
+            }
             (false, Some(mark)) => world.screened(key, mark) == Seen::Violates,
             (false, None) => false,
         })
@@ -72,7 +105,7 @@ mod tests {
             let shown = Turn { role: "user".into(), content: format!("{line}\n\nJudge the {end}.") };
             for structured in [false, true] {
                 let said =
-                    answer(World::new(&sim), false, &[policy.clone(), shown.clone()], structured).unwrap();
+                    answer(World::new(&sim), None, &[policy.clone(), shown.clone()], structured).unwrap();
                 assert_eq!(read_guard(&said, &["kind", "short"]).unwrap().violated, violated, "{said}");
             }
         };
@@ -81,6 +114,6 @@ mod tests {
         check("user", "⟦sim asks=kind, short⟧", "request", &["kind", "short"]);
         check("answer", "The beginning", "answer", &[]);
         check("answer", "All of it ⟦sim p=3f2a9c0d11e87b54 d=77aa⟧", "answer", &["kind", "short"]);
-        assert_eq!(answer(World::new(&sim), false, &[], false), None);
+        assert_eq!(answer(World::new(&sim), None, &[], false), None);
     }
 }

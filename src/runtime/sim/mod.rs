@@ -18,6 +18,7 @@
 //! written for them, so that a first run can be read (`demo.rs`).
 
 mod answer;
+mod attacker;
 mod author;
 mod cache;
 mod conversation;

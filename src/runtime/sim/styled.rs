@@ -7,6 +7,7 @@ use super::conversation::{Turn, conversation_hash};
 use super::demo;
 use super::draw::Draw;
 use super::request_mark::{field, fields, without_marks};
+use super::requests::{Requests, answered_in};
 use super::words::Language;
 use crate::pure::constitution::built_in_styles;
 use crate::pure::digest::Parts;
@@ -51,11 +52,12 @@ impl std::fmt::Display for StyledMark {
 /// The answer, where the turns are those of a styled draft, of its revision, or of a question about propositions.
 pub(super) fn answer(
     sim: &Sim,
-    critic: ReaderRates,
+    requests: Option<&Requests>,
     turns: &[Turn],
     structured: bool,
     draw: &Draw,
 ) -> Option<String> {
+    let critic = requests.map_or_else(ReaderRates::default, |requests| requests.world.role.critic);
     let (system, rest) = turns.split_first().filter(|(first, _)| first.role == "system")?;
     if system.content.starts_with("[Propositions]") {
         return propositions(sim, critic, &system.content, rest.last()?, structured);
@@ -64,9 +66,11 @@ pub(super) fn answer(
     let last = rest.last()?;
     if last.content.starts_with("[Review: style]") {
         let [before @ .., response, _] = rest else { return None };
-        return Some(revision(sim, before, &response.content, &last.content, draw));
+        let question = before.last().map_or("", |turn| turn.content.as_str());
+        let language = answered_in(requests, question);
+        return Some(revision(sim, language, &response.content, &last.content, draw));
     }
-    Some(draft(hint, rest, &last.content, draw))
+    Some(draft(hint, rest, answered_in(requests, &last.content), draw))
 }
 
 fn declines(hint: &str) -> bool {
@@ -77,9 +81,7 @@ fn hash_of(turns: &[Turn]) -> String {
     conversation_hash(turns.iter().map(|turn| (turn.role.as_str(), turn.content.as_str())))
 }
 
-fn draft(hint: &str, turns: &[Turn], question: &str, draw: &Draw) -> String {
-    let plain = without_marks(question);
-    let language = Language::of(&plain);
+fn draft(hint: &str, turns: &[Turn], language: Language, draw: &Draw) -> String {
     let mark = StyledMark { draw: draw.short(), ..StyledMark::default() };
     // Words that name a number of help are for a world in which somebody gave it.
     let names_none = |scene: &&demo::Scene| invented_contact(scene.good(), &[], true).is_none();
@@ -95,9 +97,7 @@ fn question_key(question: &str) -> String {
     Parts::new("question").with(question.trim()).short().chars().take(8).collect()
 }
 
-fn revision(sim: &Sim, before: &[Turn], response: &str, request: &str, draw: &Draw) -> String {
-    let question = before.last().map_or("", |turn| turn.content.as_str());
-    let language = Language::of(&without_marks(question));
+fn revision(sim: &Sim, language: Language, response: &str, request: &str, draw: &Draw) -> String {
     let mut mark = StyledMark::find(response)
         .unwrap_or_else(|| StyledMark { draw: draw.short(), ..StyledMark::default() });
     let mut text = without_marks(response);

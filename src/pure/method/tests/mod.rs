@@ -2,6 +2,7 @@
 //!
 //! [`scripted`] answers calls by a function; the simulated model plays a world with planted truth.
 
+mod attack;
 mod critique_revision;
 mod label;
 mod multiple_choice;
