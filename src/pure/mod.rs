@@ -27,7 +27,6 @@ pub mod redteam;
 pub mod reject;
 pub mod reports;
 pub mod request_class;
-pub mod shard;
 pub mod stored_name;
 pub mod taxonomy;
 pub mod template;

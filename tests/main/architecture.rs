@@ -7,10 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may import the rooms above it in this list, and nothing below it.
-const ROOMS: [&str; 42] = [
+const ROOMS: [&str; 39] = [
     "pure::digest",
     "pure::diagnostic",
-    "pure::shard",
     "pure::text",
     "pure::request_class",
     "pure::prompt",

@@ -22,7 +22,6 @@ mod init;
 mod journaled_work;
 mod label;
 mod log;
-mod merge;
 mod plan;
 mod progress;
 mod prove;
@@ -77,7 +76,6 @@ enum Command {
     Run(Box<run::Args>),
     /// Show a run, or one transcript with what changed between revisions.
     Show(show::Args),
-    Merge(merge::Args),
     Seeds(Box<seeds::Args>),
     Twins(Box<twins::Args>),
     /// Write the dataset of a run again, without a call.
@@ -126,7 +124,6 @@ fn carry_out() -> ExitCode {
         Command::Plan(args) => plan::run(args),
         Command::Run(args) => run::run(args),
         Command::Show(args) => show::run(args),
-        Command::Merge(args) => merge::run(args),
         Command::Seeds(args) => seeds::run(args),
         Command::Twins(args) => twins::run(args),
         Command::Export(args) => export::run(args),

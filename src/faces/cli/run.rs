@@ -12,13 +12,11 @@ use crate::pure::ask::Stop;
 use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report::JudgeReport;
 use crate::pure::reports::judge_report_text;
-use crate::pure::shard::Shard;
 use crate::pure::text::short_count;
 use crate::runtime::dataset::export::{ExportError, Report};
 use crate::runtime::engine::{self, Event, EventBus, Finished, Summary};
 use crate::runtime::journal::Reader;
 use crate::runtime::project::Project;
-use crate::runtime::project::models::environment_variable;
 use crate::runtime::project::{FrozenRun, rejects_by_reason};
 use crate::runtime::project::{ProjectError, RunDir};
 use std::collections::BTreeMap;
@@ -45,13 +43,6 @@ pub(super) struct Args {
     /// The run directory [default: runs/ and the constitution's id]
     #[arg(long, value_name = "RUN")]
     out: Option<String>,
-    /// Work on one shard of N, into a folder of its own in --out: 3/64, counted from 0; `auto` asks Slurm's or Kubernetes'
-    /// environment. `amend merge` makes one run of all shards
-    #[arg(long, value_name = "I/N", help_heading = "Scale")]
-    shard: Option<String>,
-    /// Divide --rpm, --tpm and --max-calls by so many processes [default: the number of shards]
-    #[arg(long, value_name = "N", requires = "shard", help_heading = "Scale")]
-    workers: Option<u32>,
     /// One JSON object per event on standard output; the last one is the summary
     #[arg(long)]
     json: bool,
@@ -78,56 +69,11 @@ pub(super) struct RunOptions {
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut project = args.recipe.open_project()?;
     let named = args.out.clone().or_else(|| project.recipe.out.clone());
-    let mut out = named.unwrap_or_else(|| format!("runs/{}", project.constitution.id));
-    let shard = shard(args, &mut project)?;
-    if let Some(shard) = shard {
-        out = PathBuf::from(out).join(shard.folder()).to_string_lossy().into_owned();
-    }
-    project.recipe.out = Some(out);
-    // Families and splits need the whole: `amend merge` writes the dataset.
-    let export = !args.no_export && shard.is_none();
-    carry_out(&project, RunOptions { json: args.json, export, grace: Duration::from_secs(args.grace) })
-}
-
-/// The shard that is worked on, if the run is one of several; the recipe then names it by its number.
-fn shard(args: &Args, project: &mut Project) -> Result<Option<Shard>, Failure> {
-    let scale = &mut project.recipe.scale;
-    if args.shard.is_some() {
-        scale.shard.clone_from(&args.shard);
-    }
-    scale.workers = args.workers.or(scale.workers);
-    let Some(named) = scale.shard.as_deref() else { return Ok(None) };
-    let shard = if named == "auto" {
-        Shard::of_environment(&environment_variable).map_err(|why| {
-            Failure::usage(format!("`--shard auto` finds no shard: {why}"))
-                .hint("give it by its number, as `--shard 3/64`, counted from 0")
-        })?
-    } else {
-        named.parse().map_err(Failure::usage)?
-    };
-    scale.shard = Some(shard.to_string());
-    Ok(Some(shard))
-}
-
-/// The report and the dataset of a run that is whole.
-pub(super) fn make_whole(dir: &RunDir) -> Result<Report, Failure> {
-    let made = make(dir, true)?;
-    made.dataset.ok_or_else(|| {
-        Failure::usage(format!("`{}` is of a finished run, so it is not replaced", dir.dataset().display()))
-            .hint("name a new folder with `--out`")
-    })
-}
-
-/// How many rows a dataset has, and what was left out, for a person.
-pub(super) fn tell_rows(report: &Report, dir: &RunDir, style: Style) -> String {
-    let rows =
-        report.totals().iter().map(|(config, n)| format!("{config} {n}")).collect::<Vec<_>>().join(", ");
-    let rows = if rows.is_empty() { "no rows".to_owned() } else { rows };
-    let mut out = format!("{}  {rows}", style.strong(&dir.dataset().display().to_string()));
-    for line in left_out(report) {
-        let _ = write!(out, "\n  {line}");
-    }
-    out
+    project.recipe.out = Some(named.unwrap_or_else(|| format!("runs/{}", project.constitution.id)));
+    carry_out(
+        &project,
+        RunOptions { json: args.json, export: !args.no_export, grace: Duration::from_secs(args.grace) },
+    )
 }
 
 /// Carries out a run into the directory that its recipe names, and tells how it went.
@@ -249,7 +195,13 @@ fn told(finished: &Finished, made: Option<&Made>, reader: &Reader, dir: &RunDir,
         let _ = writeln!(out, "{}", reject_reasons::next_step(&reason, 10, style));
     }
     if let Some(report) = made.and_then(|made| made.dataset.as_ref()) {
-        let _ = writeln!(out, "{}", tell_rows(report, dir, style));
+        let rows =
+            report.totals().iter().map(|(config, n)| format!("{config} {n}")).collect::<Vec<_>>().join(", ");
+        let rows = if rows.is_empty() { "no rows".to_owned() } else { rows };
+        let _ = writeln!(out, "{}  {rows}", style.strong(&dir.dataset().display().to_string()));
+        for line in left_out(report) {
+            let _ = writeln!(out, "  {line}");
+        }
     }
     if let Some(path) = made.and_then(|made| made.left_alone.as_ref()) {
         let _ = writeln!(

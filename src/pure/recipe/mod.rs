@@ -12,7 +12,6 @@ mod models;
 mod read;
 mod redteam;
 mod request_world;
-mod scale;
 mod sim;
 
 pub use export::{Config, Even, Export, ExportGate, MOST_HELD_OUT, MinGrade, Mix, Pairs, SoftLabels};
@@ -29,7 +28,6 @@ pub use models::{
 pub use read::{Reading, check_complete, read, schema};
 pub use redteam::Redteam;
 pub use request_world::{Cell, CellOf, ReaderRates, ReaderRoles, RequestWorld};
-pub use scale::Scale;
 pub use sim::{Busy, Judge, Sim};
 
 use crate::pure::reason::Reason;
@@ -66,9 +64,6 @@ pub struct Recipe {
     pub export: Export,
     /// The world of the simulated model, when a role's model is `sim`.
     pub sim: Sim,
-    /// The part of a run that one process works on, where several share it.
-    #[serde(skip_serializing_if = "is_default")]
-    pub scale: Scale,
     /// The constitution in front of a live model, for `amend guard`.
     // It decides nothing about a run, so a recipe without it is written, and hashed, as it always was.
     #[serde(skip_serializing_if = "is_default")]
@@ -106,7 +101,6 @@ impl Default for Recipe {
             gates: Gates::default(),
             export: Export::default(),
             sim: Sim::default(),
-            scale: Scale::default(),
             guard: Guard::default(),
             redteam: Redteam::default(),
         }

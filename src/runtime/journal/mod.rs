@@ -27,7 +27,6 @@ mod handle;
 mod identity;
 mod lock;
 mod log_check;
-mod merge;
 mod reader;
 mod record_sum;
 mod repair;
@@ -38,7 +37,6 @@ mod writer;
 
 pub use error::JournalError;
 pub use handle::Journal;
-pub use merge::merge_journals;
 pub use reader::{Counts, Found, OutlineRow, Reader, Rejects, Transcripts};
 pub use repair::{JournalCheck, Repaired, TableCheck, check, repair};
 pub use store::{Admission, Arrival, PassInfo, StoredAnswer};

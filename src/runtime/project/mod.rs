@@ -10,7 +10,6 @@ mod examine;
 mod fingerprint;
 mod frozen_run;
 mod input_files;
-pub mod merge;
 pub mod models;
 mod preflight;
 mod row_rule;

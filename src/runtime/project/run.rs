@@ -5,7 +5,6 @@ use super::preflight::preflight;
 use super::{Project, ProjectError, RunDir, Transports, models};
 use crate::pure::ask::Stop;
 use crate::pure::recipe::{LabelSource, Recipe};
-use crate::pure::shard::Shard;
 use crate::runtime::dataset::readers::{OpenError, RereadableSources, Source};
 use crate::runtime::dataset::{prompts, readers};
 use crate::runtime::engine::memo::Memo;
@@ -28,8 +27,7 @@ impl Project {
         events: EventBus,
         shutdown: Shutdown,
     ) -> Result<Finished, ProjectError> {
-        let shard = shard_of(&self.recipe)?;
-        let recipe = &divided(&self.recipe, shard);
+        let recipe = &self.recipe;
         let models = models::resolve(recipe)?;
         let context = self.context(&models)?;
         let input = open_prompts(recipe)?;
@@ -43,8 +41,6 @@ impl Project {
             Memo::new(journal, client, models, shutdown.clone(), recipe.limits.max_calls);
         let expected = input.expected();
         let expected = expected.map(|rows| recipe.input.limit.map_or(rows, |limit| limit.min(rows)));
-        // How many of them are of this shard is known once they are read.
-        let expected = expected.map(|rows| shard.map_or(rows, |shard| rows.div_ceil(shard.count.into())));
         events.tell(preflight(memo.models(), &context, expected, input.taken())?).await;
         let examiner =
             Examiner { memo: &memo, context: &context, events: &events, shutdown: &shutdown, width };
@@ -73,39 +69,13 @@ impl Project {
             name: dir.path.display().to_string(),
             max_undecided_share: recipe.limits.max_undecided_share,
         };
-        let is_ours = move |row: &prompts::Row| {
-            shard.is_none_or(|shard| match row {
-                prompts::Row::Prompt { prompt, .. } => shard.holds(&prompt.id.0),
-                prompts::Row::Reject(reject) => shard.holds(reject.at.as_deref().unwrap_or(&reject.detail)),
-            })
-        };
-        let finished = engine::run(run, input.filter(is_ours)).await?;
+        let finished = engine::run(run, input).await?;
         let count = dropped.load(Ordering::Relaxed);
         if count > 0 {
             told.tell(Event::RepliesDropped { count }).await;
         }
         Ok(finished)
     }
-}
-
-/// The shard that a recipe names. The command line puts a number in the place of `auto`.
-fn shard_of(recipe: &Recipe) -> Result<Option<Shard>, ProjectError> {
-    let named = recipe.scale.shard.as_deref().map(str::parse::<Shard>).transpose();
-    named.map_err(|why| ProjectError::input(format!("`scale.shard`: {why}")))
-}
-
-/// The recipe with a shard's part of the limits that all of them share.
-fn divided(recipe: &Recipe, shard: Option<Shard>) -> Recipe {
-    let mut recipe = recipe.clone();
-    let Some(shard) = shard else { return recipe };
-    let worker = Shard { index: shard.index, count: recipe.scale.workers.unwrap_or(shard.count).max(1) };
-    let part = |limit: Option<u32>| {
-        limit.map(|limit| u32::try_from(worker.part_of(limit.into())).unwrap_or(limit).max(1))
-    };
-    recipe.limits.rpm = part(recipe.limits.rpm);
-    recipe.limits.tpm = part(recipe.limits.tpm);
-    recipe.limits.max_calls = recipe.limits.max_calls.map(|limit| worker.part_of(limit));
-    recipe
 }
 
 /// A run that ends before its first prompt.
