@@ -25,6 +25,7 @@ pub mod recipe;
 pub mod reject;
 pub mod reports;
 pub mod request_class;
+pub mod shard;
 pub mod stored_name;
 pub mod taxonomy;
 pub mod template;

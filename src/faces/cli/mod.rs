@@ -21,6 +21,7 @@ mod init;
 mod journaled_work;
 mod label;
 mod log;
+mod merge;
 mod plan;
 mod progress;
 mod redteam;
@@ -28,6 +29,7 @@ mod reject_reasons;
 mod repair;
 mod run;
 mod sarif;
+mod scale_args;
 mod schema;
 mod seeds;
 pub mod settings;
@@ -78,6 +80,7 @@ enum Command {
     Twins(Box<twins::Args>),
     /// Write the dataset of a run again, without a call.
     Export(export::Args),
+    Merge(merge::Args),
     /// Compare every byte of a dataset with its manifest, or look at every record of a run.
     Verify(verify::Args),
     Repair(repair::Args),
@@ -125,6 +128,7 @@ fn carry_out() -> ExitCode {
         Command::Export(args) => export::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Coverage(args) => coverage::run(args),
+        Command::Merge(args) => merge::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Repair(args) => repair::run(args),
         Command::Label(args) => label::run(args),

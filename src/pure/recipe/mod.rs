@@ -11,6 +11,7 @@ mod limits;
 mod models;
 mod read;
 mod request_world;
+mod scale;
 mod sim;
 
 pub use export::{Config, Even, Export, ExportGate, MOST_HELD_OUT, MinGrade, Mix, Pairs, SoftLabels};
@@ -26,6 +27,7 @@ pub use models::{
 };
 pub use read::{Reading, check_complete, read, schema};
 pub use request_world::{Cell, CellOf, ReaderRates, ReaderRoles, RequestWorld};
+pub use scale::Scale;
 pub use sim::{Busy, Judge, Sim};
 
 use crate::pure::reason::Reason;
@@ -66,6 +68,9 @@ pub struct Recipe {
     // It decides nothing about a run, so a recipe without it is written, and hashed, as it always was.
     #[serde(skip_serializing_if = "is_default")]
     pub guard: Guard,
+    /// One run spread over many processes.
+    #[serde(skip_serializing_if = "is_default")]
+    pub scale: Scale,
 }
 
 impl Recipe {
@@ -97,6 +102,7 @@ impl Default for Recipe {
             export: Export::default(),
             sim: Sim::default(),
             guard: Guard::default(),
+            scale: Scale::default(),
         }
     }
 }

@@ -221,6 +221,7 @@ fn from_its_directory(mut recipe: Recipe, path: &Path) -> Recipe {
     for path in sim.world.iter_mut().chain(&mut sim.labels).chain(&mut sim.learned) {
         *path = beside(path);
     }
+    recipe.scale.mirror = recipe.scale.mirror.map(|mirror| beside(&mirror));
     recipe.guard.audit.path = recipe.guard.audit.path.map(|path| beside(&path));
     recipe
 }
