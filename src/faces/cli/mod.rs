@@ -20,6 +20,7 @@ mod import;
 mod init;
 mod journaled_work;
 mod label;
+mod launch;
 mod log;
 mod merge;
 mod plan;
@@ -101,6 +102,7 @@ enum Command {
     Sim(Box<sim::Args>),
     /// Print the JSON schema of a constitution or a recipe, for editors.
     Schema(schema::Args),
+    Launch(launch::Args),
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
 }
@@ -143,6 +145,7 @@ fn carry_out() -> ExitCode {
         Command::Guard(args) => guard::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Schema(args) => Ok(schema::run(args)),
+        Command::Launch(args) => launch::run(args),
         Command::Completions(args) => Ok(completions::completions(args)),
         Command::Man(args) => completions::man(args),
     };
