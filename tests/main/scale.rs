@@ -113,7 +113,10 @@ fn merged_equals_one_process(prompts: usize, counts: &[(usize, usize)]) {
         // It is a run like any other: it exports the same again, it is whole, and nothing is asked again.
         scratch.run(&["export", &out, "--out", "again"]).code(0);
         assert!(bytes(&scratch.path("again")) == bytes(&scratch.path("one/dataset")));
-        scratch.run(&["verify", &out]).code(0);
+        let verified = scratch.run(&["verify", &out, "--json"]).code(0).summary();
+        let answers =
+            verified["tables"].as_array().expect("tables").iter().find(|table| table["table"] == "answers");
+        assert_eq!(answers.expect("answers")["whole"], whole["calls"]["asked"], "{verified}");
         scratch.run(&["verify", &format!("{out}/dataset")]).code(0);
         let again = scratch.run(&run(&sim, &out, &[])).code(1).summary();
         assert_eq!((&again["calls"]["asked"], &again["rows"]), (&Value::from(0), &whole["rows"]), "{again}");
@@ -174,6 +177,10 @@ fn what_cannot_be_merged_is_named_and_a_part_says_that_it_is_one() {
         assert!(told.contains(word), "{word}: {told}");
     }
     assert!(!scratch.path("r/journal.db").exists(), "nothing is written before all is found right");
+    for args in [&["show", "r"][..], &run(&sim, "r", &[])] {
+        let told = scratch.run(args).code(2).err;
+        assert!(told.contains("`r` holds 2 of 3 shards") && told.contains("amend merge r"), "{told}");
+    }
     scratch.write("two.toml", CONSTITUTION.replace("kind to the person", "kind to everybody"));
     shard("1/3", &[]);
     scratch.write("two.toml", CONSTITUTION);
@@ -421,8 +428,8 @@ fn who_has_lost_the_run_to_another_node_stops() {
 #[test]
 fn a_run_does_not_outlive_its_mirror_in_silence() {
     let scratch = Scratch::new();
-    files(&scratch, 400);
-    let sim = Sim::start(&scratch, &["--latency-ms", "10"]);
+    files(&scratch, 150);
+    let sim = Sim::start(&scratch, &["--latency-ms", "20"]);
     let args = run(
         &sim,
         "r",

@@ -13,6 +13,7 @@ use crate::pure::ask::Stop;
 use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report::JudgeReport;
 use crate::pure::reports::judge_report_text;
+use crate::pure::shard::Shard;
 use crate::pure::text::short_count;
 use crate::runtime::dataset::export::{ExportError, Report};
 use crate::runtime::engine::{self, Event, EventBus, Finished, Summary};
@@ -47,7 +48,7 @@ pub(super) struct Args {
     /// One JSON object per event on standard output; the last one is the summary
     #[arg(long)]
     json: bool,
-    /// Do not write the dataset at the end
+    /// Do not write the dataset at the end; a shard writes none, as `amend merge` writes that of all
     #[arg(long)]
     no_export: bool,
     #[command(flatten)]
@@ -72,7 +73,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     project.recipe.out = Some(named.unwrap_or_else(|| format!("runs/{}", project.constitution.id)));
     args.scale.apply(&mut project.recipe)?;
     let beginning = args.scale.beginning()?;
-    carry_out(&project, &RunOptions { json: args.json, export: !args.no_export, beginning })
+    let export = !args.no_export && project.recipe.scale.shard.is_none();
+    carry_out(&project, &RunOptions { json: args.json, export, beginning })
 }
 
 /// Carries out a run into the directory that its recipe names, and tells how it went.
@@ -216,13 +218,20 @@ fn told(finished: &Finished, made: Option<&Made>, reader: &Reader, dir: &RunDir,
         let _ = writeln!(out, "{}", style.strong("the judge's own report"));
         out.extend(telling.iter().map(|line| format!("  {line}\n")));
     }
-    let next = match (finished.stop.is_some(), rejects) {
-        (true, _) => "run the same command again to go on".to_owned(),
-        (false, 0) => format!("amend show {}", dir.path.display()),
-        (false, _) => format!("amend show {} (--rejects tells why rows failed)", dir.path.display()),
+    let next = match (finished.stop.is_some(), shards_beside(dir), rejects) {
+        (true, ..) => "run the same command again to go on".to_owned(),
+        (false, Some(out), _) => format!("amend merge {out}, when all shards are done"),
+        (false, None, 0) => format!("amend show {}", dir.path.display()),
+        (false, None, _) => format!("amend show {} (--rejects tells why rows failed)", dir.path.display()),
     };
     let _ = writeln!(out, "{}", style.faint(&format!("next: {next}")));
     out
+}
+
+/// Where the shards of the run are, if this is one of them.
+fn shards_beside(dir: &RunDir) -> Option<String> {
+    Shard::of_dir_name(&dir.path.file_name()?.to_string_lossy())?;
+    Some(dir.path.parent()?.display().to_string())
 }
 
 /// What could have been rows of the dataset and is not there, by config and reason.

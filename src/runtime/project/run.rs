@@ -52,7 +52,7 @@ impl Project {
         let retries = events.clone();
         let client = models::client(recipe, Arc::new(move |retry| retries.offer(&retry.into())))?;
         if let Some(shard) = shard {
-            shards::check_neighbours(dir, shard)?;
+            shards::check_neighbours(&dir.path, shard)?;
         }
         dir.create()?;
         let opened = RunJournal::open(self, dir, &events, &shutdown, beginning).await?;

@@ -4,6 +4,7 @@
 
 use super::Project;
 use super::ProjectError;
+use super::shards::not_merged;
 use crate::pure::constitution;
 use crate::pure::recipe::Recipe;
 use crate::runtime::private_files;
@@ -42,6 +43,9 @@ impl RunDir {
         if dir.path.join(RECIPE).is_file() {
             return Ok(dir);
         }
+        if let Some(error) = not_merged(&dir.path) {
+            return Err(error);
+        }
         let what = if dir.path.exists() { "is not a run directory" } else { "does not exist" };
         Err(ProjectError::input(format!("`{}` {what}", dir.path.display()))
             .hint("name the directory that `amend run --out` wrote"))
@@ -60,7 +64,11 @@ impl RunDir {
     /// Makes the directory, if it is not there. One that holds other things than a run is refused, and nothing in it is
     /// touched.
     pub fn create(&self) -> Result<(), ProjectError> {
-        if !self.path.join(crate::runtime::journal::FILE).exists() && holds_files(&self.path) {
+        let is_run = self.path.join(crate::runtime::journal::FILE).exists();
+        if let Some(error) = not_merged(&self.path).filter(|_| !is_run) {
+            return Err(error);
+        }
+        if !is_run && holds_files(&self.path) {
             return Err(ProjectError::input(format!(
                 "`{}` holds files already, and they are not a run's",
                 self.path.display()
