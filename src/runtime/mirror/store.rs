@@ -53,7 +53,9 @@ impl Mirror {
             match read(&segment, self.next) {
                 Ok(items) => {
                     let changes: Vec<Change> = items.into_iter().filter_map(change).collect();
-                    changes.iter().for_each(|change| known.add(change));
+                    for change in &changes {
+                        known.add(change);
+                    }
                     journal.put(changes, !is_new).await?;
                     self.next += 1;
                 }

@@ -12,6 +12,7 @@ use crate::pure::shard::Shard;
 use crate::runtime::journal::{self, FILE, Journal, JournalError, MergedFrom, Merging, Options, Reader};
 use crate::runtime::mirror::restore_into;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// What to merge, and into what.
@@ -313,7 +314,7 @@ fn incomplete(settings: &MergeSettings, count: u32, gaps: &[String]) -> ProjectE
         message.push_str(gap);
     }
     if gaps.len() > SHOWN {
-        message.push_str(&format!("\n  and {} more", gaps.len() - SHOWN));
+        let _ = write!(message, "\n  and {} more", gaps.len() - SHOWN);
     }
     ProjectError::input(message)
         .hint("run what is missing with the same command and `--shard i/N`, then merge again")

@@ -9,6 +9,7 @@ use crate::pure::call::Role;
 use crate::pure::recipe::Recipe;
 use crate::pure::shard::MOST;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -170,10 +171,11 @@ impl Told<'_> {
         };
         let mut keys = String::new();
         for name in &self.keys {
-            keys.push_str(&format!(
+            let _ = write!(
+                keys,
                 "            - name: {name}\n              valueFrom:\n                secretKeyRef:\n                  \
                  name: CHANGE\n                  key: {name}\n"
-            ));
+            );
         }
         let file = std::path::Path::new(self.path).file_name();
         let file = file.map_or_else(|| self.path.to_owned(), |file| file.to_string_lossy().into_owned());
