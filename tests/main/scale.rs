@@ -173,7 +173,9 @@ fn what_cannot_be_merged_is_named_and_a_part_says_that_it_is_one() {
     shard("0/3", &[]);
     shard("2/3", &["--max-calls", "12"]);
     let told = merge(&[]).code(2).err;
-    for word in ["shard 1/3 is missing", "shard 2/3 is not finished", "--partial", "--shard i/N"] {
+    for word in
+        ["shard 1/3 is missing", "shard 2/3 is not finished", "--partial", "--shard i/3", "--array=1-2 FILE"]
+    {
         assert!(told.contains(word), "{word}: {told}");
     }
     assert!(!scratch.path("r/journal.db").exists(), "nothing is written before all is found right");
@@ -499,6 +501,69 @@ fn slow_shards_that_are_killed_again_and_again_make_the_same_dataset() {
     println!("{kills} kills, {repeats} calls asked twice");
     assert!(kills > 5, "{kills}");
     assert!(repeats <= kills * 2 * 2, "{repeats} calls were asked twice in {kills} kills");
+}
+
+/// The processes that run amend with this word among their arguments, each with its parent.
+#[cfg(target_os = "linux")]
+fn runs_of(word: &str) -> Vec<(String, String)> {
+    let processes = std::fs::read_dir("/proc").expect("processes").flatten();
+    let named = processes.filter_map(|entry| {
+        let id = entry.file_name().into_string().ok()?;
+        let arguments = std::fs::read_to_string(entry.path().join("cmdline")).ok()?;
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?.to_owned();
+        (arguments.contains("--die-with-parent") && arguments.contains(word)).then_some((id, parent))
+    });
+    named.collect()
+}
+
+/// The driver that `amend launch` prints, whose workers are killed; Ray tries their shards again by itself.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs Python with Ray as `python3`"]
+fn needs_ray_whose_workers_are_killed() {
+    let scratch = Scratch::new();
+    files(&scratch, 150);
+    let calm = Sim::start(&scratch, &[]);
+    scratch.run(&run(&calm, "one", &[])).code(1);
+    let sim = Sim::start(&scratch, &["--latency-ms", "60"]);
+    let recipe = format!(
+        "constitution = \"two.toml\"\nprompts = [\"prompts.jsonl\"]\n[models.default]\nmodel = \"sim-http\"\nbase_url = \"{}\"\n\
+         [method]\nrounds = 1\n[limits]\nconcurrency = 2\n",
+        sim.url
+    );
+    scratch.write("night.toml", recipe);
+    // No other process has this word among its arguments.
+    let out = format!("runs-of-{}", std::process::id());
+    let launch = ["launch", "ray", "night.toml", "--shards", "4", "--out", &out, "--mirror", "m"];
+    let driver = scratch.write("night.py", scratch.run(&launch).code(0).out);
+    let bin = Path::new(env!("CARGO_BIN_EXE_amend")).parent().expect("a folder").display().to_string();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut running = std::process::Command::new("python3")
+        .arg(&driver)
+        .current_dir(scratch.path("."))
+        .env("PATH", format!("{bin}:{path}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("python3 runs");
+    let mut killed = Vec::new();
+    while running.try_wait().expect("a child").is_none() {
+        std::thread::sleep(Duration::from_millis(300));
+        let asked = requests(&sim);
+        let worker =
+            runs_of(&out).into_iter().map(|(_, parent)| parent).find(|parent| !killed.contains(parent));
+        if let Some(worker) = worker.filter(|_| killed.len() < 3 && asked > 60 * (killed.len() as u64 + 1)) {
+            std::process::Command::new("kill").args(["-KILL", &worker]).status().expect("killed");
+            killed.push(worker);
+        }
+    }
+    assert!(running.wait().expect("an end").success(), "the driver failed");
+    assert_eq!(killed.len(), 3, "the run was too fast to be killed");
+    scratch.run(&["merge", &out]).code(0);
+    same_run(&scratch, "one", &out);
+    println!("3 workers killed, {} calls asked twice", sim.stats()["repeats"]);
+    assert_eq!(sim.stats()["repeats"], 0, "calls in flight are finished when the parent dies");
 }
 
 /// Requests that a limited endpoint refuses, of processes side by side that each know their part of its limit.

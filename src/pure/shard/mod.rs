@@ -88,6 +88,21 @@ impl Shard {
     }
 }
 
+/// Numbers in rising order in few words, as `sbatch --array` takes them: `0,2,4-39`.
+pub fn ranges(numbers: &[u32]) -> String {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for &number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            Some(_) | None => ranges.push((number, number)),
+        }
+    }
+    let written = |(first, last): (u32, u32)| {
+        if first == last { first.to_string() } else { format!("{first}-{last}") }
+    };
+    ranges.into_iter().map(written).collect::<Vec<_>>().join(",")
+}
+
 impl std::fmt::Display for Shard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.index, self.count)
@@ -196,6 +211,12 @@ mod tests {
         for name in ["shard-3-of-64", "shard-0064-of-0064", "shard-0003-of-0064.restoring", "dataset"] {
             assert_eq!(Shard::of_dir_name(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn numbers_in_a_row_are_one_range() {
+        assert_eq!(ranges(&[0, 2, 4, 5, 6, 39]), "0,2,4-6,39");
+        assert_eq!(ranges(&[]), "");
     }
 
     #[test]

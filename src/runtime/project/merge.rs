@@ -8,7 +8,7 @@ use super::run_journal::{failed, mirror_of};
 use super::shards::shards_in;
 use super::{CONSTITUTION, ProjectError, RECIPE, RunDir};
 use crate::pure::recipe::{Recipe, Scale};
-use crate::pure::shard::Shard;
+use crate::pure::shard::{Shard, ranges};
 use crate::runtime::journal::{self, FILE, Journal, JournalError, MergedFrom, Merging, Options, Reader};
 use crate::runtime::mirror::restore_into;
 use std::collections::BTreeMap;
@@ -56,11 +56,9 @@ pub async fn merge_shards(settings: &MergeSettings) -> Result<MergedRun, Project
     let (found, restored) = find(settings, count).await?;
     let checked = check(&found, count)?;
     gaps.extend(checked.problems);
-    if !gaps.is_empty() && !settings.partial {
-        return Err(incomplete(settings, count, &gaps));
-    }
-    let Some(reference) = checked.reference else {
-        return Err(incomplete(settings, count, &gaps));
+    let reference = checked.reference.filter(|_| gaps.is_empty() || settings.partial);
+    let Some(reference) = reference else {
+        return Err(incomplete(settings, count, &gaps, &checked.again));
     };
     let mut readers = Vec::new();
     for shard in &checked.usable {
@@ -149,6 +147,8 @@ struct Checked {
     plan: String,
     answers: u64,
     problems: Vec<String>,
+    /// Shards that are to be run again.
+    again: Vec<u32>,
 }
 
 /// One shard as it is.
@@ -162,12 +162,12 @@ struct Look {
 }
 
 fn check(found: &BTreeMap<u32, PathBuf>, count: u32) -> Result<Checked, ProjectError> {
-    let mut problems = Vec::new();
+    let (mut problems, mut missing, mut unfinished) = (Vec::new(), Vec::new(), Vec::new());
     let mut looks = Vec::new();
     for shard in Shard::all(count) {
         match found.get(&shard.index()) {
             Some(dir) => looks.push(look(shard, dir)?),
-            None => problems.push(format!("shard {shard} is missing")),
+            None => missing.push(shard.index()),
         }
     }
     let like = |one: &Look, other: &Look| {
@@ -202,17 +202,27 @@ fn check(found: &BTreeMap<u32, PathBuf>, count: u32) -> Result<Checked, ProjectE
                 look.shard, read.rows, input.rows
             )),
             (Some(_), _) if look.is_finished => {}
-            (Some(_) | None, _) => problems.push(format!("shard {} is not finished", look.shard)),
+            (Some(_) | None, _) => unfinished.push(look.shard.index()),
         }
         usable.push(look.shard);
         answers += look.answers;
     }
+    for (what, numbers) in [("missing", &missing), ("not finished", &unfinished)] {
+        problems.extend(match &numbers[..] {
+            [] => None,
+            [only] => Some(format!("shard {only}/{count} is {what}")),
+            several => Some(format!("shards {} of {count} are {what}", ranges(several))),
+        });
+    }
+    let mut again = [missing, unfinished].concat();
+    again.sort_unstable();
     Ok(Checked {
         usable,
         reference: reference.and_then(|look| found.get(&look.shard.index()).cloned()),
         plan: reference.map(|look| look.plan.clone()).unwrap_or_default(),
         answers,
         problems,
+        again,
     })
 }
 
@@ -307,7 +317,7 @@ fn describe(from: &Path, run: &RunDir) -> Result<(), ProjectError> {
 /// Problems shown at most.
 const SHOWN: usize = 20;
 
-fn incomplete(settings: &MergeSettings, count: u32, gaps: &[String]) -> ProjectError {
+fn incomplete(settings: &MergeSettings, count: u32, gaps: &[String], again: &[u32]) -> ProjectError {
     let mut message = format!("`{}` is not a whole run of {count} shards:", settings.shards.display());
     for gap in gaps.iter().take(SHOWN) {
         message.push_str("\n  ");
@@ -316,7 +326,14 @@ fn incomplete(settings: &MergeSettings, count: u32, gaps: &[String]) -> ProjectE
     if gaps.len() > SHOWN {
         let _ = write!(message, "\n  and {} more", gaps.len() - SHOWN);
     }
-    ProjectError::input(message)
-        .hint("run what is missing with the same command and `--shard i/N`, then merge again")
-        .hint("`--partial` merges what there is, and says so in the report and in the dataset's card")
+    let error = ProjectError::input(message);
+    let error = if again.is_empty() {
+        error
+    } else {
+        error.hint(format!(
+            "run them with the same command and `--shard i/{count}`, or `sbatch --array={} FILE`, then merge again",
+            ranges(again)
+        ))
+    };
+    error.hint("`--partial` merges what there is, and says so in the report and in the dataset's card")
 }
