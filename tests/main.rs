@@ -72,6 +72,8 @@ mod redteam_search;
 mod refusal;
 #[path = "main/run.rs"]
 mod run;
+#[path = "main/scale.rs"]
+mod scale;
 #[path = "main/schema.rs"]
 mod schema;
 #[path = "main/scripted_endpoint.rs"]

@@ -27,6 +27,7 @@ pub mod redteam;
 pub mod reject;
 pub mod reports;
 pub mod request_class;
+pub mod shard;
 pub mod stored_name;
 pub mod taxonomy;
 pub mod template;

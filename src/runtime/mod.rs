@@ -8,6 +8,7 @@ pub mod dataset;
 pub mod engine;
 pub mod http_server;
 pub mod journal;
+pub mod mirror;
 pub mod model;
 pub mod private_files;
 pub mod project;

@@ -54,3 +54,26 @@ pub fn number_of(found: &Metadata) -> (u64, u64) {
 pub fn number_of(_: &Metadata) -> (u64, u64) {
     (0, 0)
 }
+
+/// Makes a file that has other names too a file of its own: what is written to it from now on, the others do not get.
+pub fn unshare(path: &Path) -> io::Result<()> {
+    if links_of(&std::fs::metadata(path)?) < 2 {
+        return Ok(());
+    }
+    let beside = path.with_extension("own");
+    std::fs::copy(path, &beside)?;
+    File::open(&beside)?.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
+/// How many names a file has.
+#[cfg(unix)]
+fn links_of(found: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(found)
+}
+
+/// Where nobody knows, it has one.
+#[cfg(not(unix))]
+fn links_of(_: &Metadata) -> u64 {
+    1
+}

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may import the rooms above it in this list, and nothing below it.
-const ROOMS: [&str; 39] = [
+const ROOMS: [&str; 41] = [
     "pure::digest",
     "pure::diagnostic",
     "pure::text",
@@ -23,6 +23,7 @@ const ROOMS: [&str; 39] = [
     "pure::answer",
     "pure::reject",
     "pure::multiple_choice",
+    "pure::shard",
     "pure::recipe",
     "pure::transcript",
     "pure::constitution",
@@ -41,6 +42,7 @@ const ROOMS: [&str; 39] = [
     "runtime::private_files",
     "runtime::http_server",
     "runtime::journal",
+    "runtime::mirror",
     "runtime::dataset",
     "runtime::audit",
     "runtime::model",

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// What is wrong with a value by a schema. Knows the keywords that our schemas use, and no other: a keyword that it would
 /// pass over in silence is an error.
-fn faults(root: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
+pub(crate) fn faults(root: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
     let Some(keywords) = schema.as_object() else {
         return if schema == &Value::Bool(false) { vec![format!("{at} is not allowed")] } else { Vec::new() };
     };

@@ -103,6 +103,7 @@ pub fn journal_failure(error: &crate::runtime::journal::JournalError) -> Failure
         | JournalError::Gone(_)
         | JournalError::OldSqlite(_)
         | JournalError::Io { .. }
+        | JournalError::Mirror(_)
         | JournalError::Closed => Kind::Disk,
     };
     Failure::new(kind, error.to_string()).hint(error.hint())

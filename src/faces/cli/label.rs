@@ -5,9 +5,10 @@
 
 use super::Failure;
 use super::run::{RunOptions, carry_out};
+use super::scale_args::resolve_auto;
 use super::settings::RecipeArgs;
-use super::signals;
 use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource};
+use crate::runtime::project::Beginning;
 use std::process::ExitCode;
 
 /// Label pairs of responses that somebody else made
@@ -88,5 +89,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     label.pairs = args.pairs.unwrap_or(label.pairs);
     let named = args.out.clone().or_else(|| recipe.out.clone());
     recipe.out = Some(named.unwrap_or_else(|| format!("runs/{}-labels", project.constitution.id)));
-    carry_out(&project, RunOptions { json: args.json, export: !args.no_export, grace: signals::GRACE })
+    resolve_auto(recipe)?;
+    carry_out(
+        &project,
+        &RunOptions { json: args.json, export: !args.no_export, beginning: Beginning::default() },
+    )
 }

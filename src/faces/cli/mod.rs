@@ -21,7 +21,9 @@ mod import;
 mod init;
 mod journaled_work;
 mod label;
+mod launch;
 mod log;
+mod merge;
 mod plan;
 mod progress;
 mod prove;
@@ -30,6 +32,7 @@ mod reject_reasons;
 mod repair;
 mod run;
 mod sarif;
+mod scale_args;
 mod schema;
 mod seeds;
 pub mod settings;
@@ -80,6 +83,7 @@ enum Command {
     Twins(Box<twins::Args>),
     /// Write the dataset of a run again, without a call.
     Export(export::Args),
+    Merge(merge::Args),
     /// Compare every byte of a dataset with its manifest, or look at every record of a run.
     Verify(verify::Args),
     Repair(repair::Args),
@@ -102,6 +106,7 @@ enum Command {
     Sim(Box<sim::Args>),
     /// Print the JSON schema of a constitution or a recipe, for editors.
     Schema(schema::Args),
+    Launch(launch::Args),
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
 }
@@ -129,6 +134,7 @@ fn carry_out() -> ExitCode {
         Command::Export(args) => export::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Coverage(args) => coverage::run(args),
+        Command::Merge(args) => merge::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Repair(args) => repair::run(args),
         Command::Label(args) => label::run(args),
@@ -145,6 +151,7 @@ fn carry_out() -> ExitCode {
         Command::Guard(args) => guard::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Schema(args) => Ok(schema::run(args)),
+        Command::Launch(args) => launch::run(args),
         Command::Completions(args) => Ok(completions::completions(args)),
         Command::Man(args) => completions::man(args),
     };

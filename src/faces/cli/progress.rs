@@ -11,7 +11,7 @@ use crate::pure::text::short_count;
 use crate::pure::transcript::Substitute;
 use crate::runtime::dataset::prompts::TakenColumns;
 use crate::runtime::dataset::readers::Kind;
-use crate::runtime::engine::{CallBounds, Event, ModelInUse, SentKey, Summary};
+use crate::runtime::engine::{CallBounds, Event, MirrorNews, ModelInUse, SentKey, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
@@ -113,6 +113,9 @@ impl Lines {
                 Some(line + &at_once(", ", self.in_flight) + &self.trouble.take().unwrap_or_default())
             }
             Event::Stopping => Some(STOPPING.to_owned()),
+            Event::Waiting { run, holder } => Some(waiting_line(run, holder)),
+            Event::NetworkDisk { run, kind } => Some(network_disk_line(run, kind)),
+            Event::Mirror(news) => Some(mirror_line(news)),
             Event::OtherModel(substitute) => Some(other_model_line(substitute)),
             Event::FieldRefused { role, field, instead } => Some(refused_line(role, field, instead)),
             Event::OutageBegan { place, message, patience_s } => Some(away_line(place, message, *patience_s)),
@@ -245,6 +248,32 @@ pub(super) fn back_line(place: &str, lasted_s: f64) -> String {
     format!("{place} answers again, after {}", duration(lasted_s))
 }
 
+fn waiting_line(run: &str, holder: &str) -> String {
+    crate::pure::text::printable(&format!("`{run}` is being written by {holder}; waiting until it has ended"))
+}
+
+fn network_disk_line(run: &str, kind: &str) -> String {
+    let text = format!(
+        "warning: `{run}` is on a network file system ({kind}): a journal is slow there, and not safe. Give `--out` a folder on a \
+         local disk, and `--mirror` one on shared storage"
+    );
+    crate::pure::text::printable(&text)
+}
+
+fn mirror_line(news: &MirrorNews) -> String {
+    let text = match news {
+        MirrorNews::Restored { records } => format!("going on from the mirror: {records} records"),
+        MirrorNews::Damaged { detail } => {
+            format!("warning: the mirror: {detail}; what is behind it counts as never written")
+        }
+        MirrorNews::Trouble { detail, patience_s } => format!(
+            "warning: the mirror cannot be written: {detail}; if that goes on for {patience_s} s the run ends (three times `--grace`)"
+        ),
+        MirrorNews::Mended => "the mirror can be written again".to_owned(),
+    };
+    crate::pure::text::printable(&text)
+}
+
 fn retry_line(role: &str, cause: &str, wait_s: f64) -> String {
     format!("{role}: {cause}, again in {}", duration(wait_s))
 }
@@ -332,6 +361,12 @@ impl Bar {
             Event::Concurrency { calls, .. } => self.in_flight = Some(*calls),
             Event::Prompt { .. } | Event::Reject { .. } => self.drawn.inc(1),
             Event::Stopping => self.print(&self.style.warn(STOPPING)),
+            Event::Waiting { run, holder } => self.print(&waiting_line(run, holder)),
+            Event::NetworkDisk { run, kind } => self.print(&self.style.warn(&network_disk_line(run, kind))),
+            Event::Mirror(news @ (MirrorNews::Restored { .. } | MirrorNews::Mended)) => {
+                self.print(&mirror_line(news));
+            }
+            Event::Mirror(news) => self.print(&self.style.warn(&mirror_line(news))),
             Event::OtherModel(substitute) => self.print(&self.style.warn(&other_model_line(substitute))),
             Event::FieldRefused { role, field, instead } => {
                 self.print(&self.style.warn(&refused_line(role, field, instead)));

@@ -4,6 +4,7 @@ use super::Failure;
 use super::failure::{Kind, journal_failure, stopped};
 use super::progress::{Progress, duration};
 use super::reject_reasons;
+use super::scale_args::ScaleArgs;
 use super::settings::RecipeArgs;
 use super::signals;
 use super::style::Style;
@@ -12,11 +13,12 @@ use crate::pure::ask::Stop;
 use crate::pure::reason::Reason;
 use crate::pure::reports::judge_report::JudgeReport;
 use crate::pure::reports::judge_report_text;
+use crate::pure::shard::Shard;
 use crate::pure::text::short_count;
 use crate::runtime::dataset::export::{ExportError, Report};
 use crate::runtime::engine::{self, Event, EventBus, Finished, Summary};
 use crate::runtime::journal::Reader;
-use crate::runtime::project::Project;
+use crate::runtime::project::{Beginning, Project};
 use crate::runtime::project::{FrozenRun, rejects_by_reason};
 use crate::runtime::project::{ProjectError, RunDir};
 use std::collections::BTreeMap;
@@ -46,23 +48,22 @@ pub(super) struct Args {
     /// One JSON object per event on standard output; the last one is the summary
     #[arg(long)]
     json: bool,
-    /// Do not write the dataset at the end
+    /// Do not write the dataset at the end; a shard writes none, as `amend merge` writes that of all
     #[arg(long)]
     no_export: bool,
-    /// After Ctrl-C, SIGTERM or SIGHUP, wait so long for calls in flight
-    #[arg(long, value_name = "SECONDS", default_value_t = signals::GRACE.as_secs())]
-    grace: u64,
+    #[command(flatten)]
+    scale: ScaleArgs,
 }
 
 /// What is done besides the run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct RunOptions {
     /// Tell of it in JSON.
     pub(super) json: bool,
     /// Write the dataset at the end.
     pub(super) export: bool,
-    /// How long calls in flight may take after a signal to stop.
-    pub(super) grace: Duration,
+    /// How it begins.
+    pub(super) beginning: Beginning,
 }
 
 /// Runs the command.
@@ -70,27 +71,29 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut project = args.recipe.open_project()?;
     let named = args.out.clone().or_else(|| project.recipe.out.clone());
     project.recipe.out = Some(named.unwrap_or_else(|| format!("runs/{}", project.constitution.id)));
-    carry_out(
-        &project,
-        RunOptions { json: args.json, export: !args.no_export, grace: Duration::from_secs(args.grace) },
-    )
+    args.scale.apply(&mut project.recipe)?;
+    let beginning = args.scale.beginning()?;
+    let export = !args.no_export && project.recipe.scale.shard.is_none();
+    carry_out(&project, &RunOptions { json: args.json, export, beginning })
 }
 
 /// Carries out a run into the directory that its recipe names, and tells how it went.
-pub(super) fn carry_out(project: &Project, then: RunOptions) -> Result<ExitCode, Failure> {
-    let dir = RunDir::new(project.recipe.out.clone().unwrap_or_default());
+pub(super) fn carry_out(project: &Project, then: &RunOptions) -> Result<ExitCode, Failure> {
+    let dir = RunDir::of(&project.recipe);
+    let grace = Duration::from_secs_f64(project.recipe.scale.grace_s);
+    let json = then.json;
     let runtime = super::runtime()?;
     let events = EventBus::default();
     let heard = events.subscribe();
     let viewer = std::thread::spawn({
-        let progress = Progress::new(then.json);
+        let progress = Progress::new(json);
         move || show(heard, progress)
     });
     let finished = runtime.block_on(async {
         let (stopper, shutdown) = engine::shutdown();
         tokio::select! {
-            finished = project.run(&dir, events.clone(), shutdown) => finished,
-            never = signals::watch(&stopper, then.grace) => match never {},
+            finished = project.run_from(&dir, events.clone(), shutdown, &then.beginning) => finished,
+            never = signals::watch(&stopper, grace) => match never {},
         }
     });
     // Calls that are given up are dropped here, before the journal is read.
@@ -128,14 +131,14 @@ fn show(mut heard: mpsc::Receiver<Event>, mut progress: Progress) {
 }
 
 /// What is made of a run's transcripts when it is over.
-struct Made {
-    judged: JudgeReport,
-    dataset: Option<Report>,
+pub(super) struct Made {
+    pub(super) judged: JudgeReport,
+    pub(super) dataset: Option<Report>,
     /// The dataset of an earlier, finished run, which this one does not replace.
-    left_alone: Option<PathBuf>,
+    pub(super) left_alone: Option<PathBuf>,
 }
 
-fn make(dir: &RunDir, with_dataset: bool) -> Result<Made, Failure> {
+pub(super) fn make(dir: &RunDir, with_dataset: bool) -> Result<Made, Failure> {
     let frozen = FrozenRun::open(&dir.path)?;
     let reader = Reader::open(&dir.path).map_err(|error| journal_failure(&error))?;
     let judged = frozen.write_report(&reader)?;
@@ -215,17 +218,24 @@ fn told(finished: &Finished, made: Option<&Made>, reader: &Reader, dir: &RunDir,
         let _ = writeln!(out, "{}", style.strong("the judge's own report"));
         out.extend(telling.iter().map(|line| format!("  {line}\n")));
     }
-    let next = match (finished.stop.is_some(), rejects) {
-        (true, _) => "run the same command again to go on".to_owned(),
-        (false, 0) => format!("amend show {}", dir.path.display()),
-        (false, _) => format!("amend show {} (--rejects tells why rows failed)", dir.path.display()),
+    let next = match (finished.stop.is_some(), shards_beside(dir), rejects) {
+        (true, ..) => "run the same command again to go on".to_owned(),
+        (false, Some(out), _) => format!("amend merge {out}, when all shards are done"),
+        (false, None, 0) => format!("amend show {}", dir.path.display()),
+        (false, None, _) => format!("amend show {} (--rejects tells why rows failed)", dir.path.display()),
     };
     let _ = writeln!(out, "{}", style.faint(&format!("next: {next}")));
     out
 }
 
+/// Where the shards of the run are, if this is one of them.
+fn shards_beside(dir: &RunDir) -> Option<String> {
+    Shard::of_dir_name(&dir.path.file_name()?.to_string_lossy())?;
+    Some(dir.path.parent()?.display().to_string())
+}
+
 /// What could have been rows of the dataset and is not there, by config and reason.
-fn left_out(report: &Report) -> Vec<String> {
+pub(super) fn left_out(report: &Report) -> Vec<String> {
     let mut by_config: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (config, reason, n) in report.left_out() {
         by_config

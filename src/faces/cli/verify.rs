@@ -3,9 +3,10 @@
 use super::Failure;
 use super::failure::journal_failure;
 use crate::faces::cli::stdout::stdout;
+use crate::pure::shard::Shard;
 use crate::pure::text::printable;
 use crate::runtime::dataset::export::verify;
-use crate::runtime::journal::{FILE, JournalCheck, check};
+use crate::runtime::journal::{FILE, JournalCheck, Reader, check};
 use serde_json::json;
 use std::io::Write as _;
 use std::path::Path;
@@ -61,7 +62,18 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 /// Looks at every record of a run's journal.
 fn verify_run(dir: &Path, json: bool) -> Result<ExitCode, Failure> {
-    let found = check(dir).map_err(|error| journal_failure(&error))?;
+    let mut found = check(dir).map_err(|error| journal_failure(&error))?;
+    // The answers of a merged run are in its shards.
+    let merged = if found.faults.is_empty() {
+        Reader::open(dir).and_then(|reader| reader.merged_from()).map_err(|error| journal_failure(&error))?
+    } else {
+        None
+    };
+    for shard in
+        merged.iter().flat_map(|from| Shard::all(from.shards).filter(|s| !from.missing.contains(&s.index())))
+    {
+        add_shard(&mut found, shard, &dir.join(shard.dir_name()));
+    }
     let text = if json { json!(found).to_string() } else { run_text(&found) };
     let _ = writeln!(stdout(), "{text}");
     if found.faults.is_empty() {
@@ -69,6 +81,22 @@ fn verify_run(dir: &Path, json: bool) -> Result<ExitCode, Failure> {
     }
     Err(Failure::new(super::failure::Kind::Findings, "the journal of the run is damaged")
         .hint(format!("`amend repair {}` keeps what is whole", dir.display())))
+}
+
+/// Adds the answers of a shard to those of the merged run, and what is wrong with its journal.
+fn add_shard(found: &mut JournalCheck, shard: Shard, dir: &Path) {
+    match check(dir) {
+        Ok(of_shard) => {
+            found.faults.extend(of_shard.faults.iter().map(|fault| format!("shard {shard}: {fault}")));
+            for table in found.tables.iter_mut().filter(|table| table.table == "answers") {
+                for more in of_shard.tables.iter().filter(|more| more.table == table.table) {
+                    table.whole += more.whole;
+                    table.damaged += more.damaged;
+                }
+            }
+        }
+        Err(error) => found.faults.push(format!("shard {shard}: {error}")),
+    }
 }
 
 fn run_text(found: &JournalCheck) -> String {

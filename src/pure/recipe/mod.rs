@@ -12,6 +12,7 @@ mod models;
 mod read;
 mod redteam;
 mod request_world;
+mod scale;
 mod sim;
 
 pub use export::{Config, Even, Export, ExportGate, MOST_HELD_OUT, MinGrade, Mix, Pairs, SoftLabels};
@@ -28,6 +29,7 @@ pub use models::{
 pub use read::{Reading, check_complete, read, schema};
 pub use redteam::Redteam;
 pub use request_world::{Cell, CellOf, ReaderRates, ReaderRoles, RequestWorld};
+pub use scale::Scale;
 pub use sim::{Busy, Judge, Sim};
 
 use crate::pure::reason::Reason;
@@ -71,6 +73,9 @@ pub struct Recipe {
     /// The search for attacks that break a model, for `amend redteam`.
     #[serde(skip_serializing_if = "is_default")]
     pub redteam: Redteam,
+    /// One run spread over many processes.
+    #[serde(skip_serializing_if = "is_default")]
+    pub scale: Scale,
 }
 
 impl Recipe {
@@ -103,6 +108,7 @@ impl Default for Recipe {
             sim: Sim::default(),
             guard: Guard::default(),
             redteam: Redteam::default(),
+            scale: Scale::default(),
         }
     }
 }

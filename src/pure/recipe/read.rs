@@ -138,6 +138,7 @@ impl Check<'_> {
         self.export(recipe, root.key("export"));
         self.guard(&recipe.guard, root.key("guard"));
         self.redteam(&recipe.redteam, root.key("redteam"));
+        self.scale(recipe, root.key("scale"));
     }
 
     fn method(&mut self, recipe: &Recipe, node: &Node) {
@@ -215,6 +216,14 @@ impl Check<'_> {
         if let Concurrency::Fixed(n) = limits.concurrency {
             self.within("concurrency", f64::from(n), 1.0, 10_000.0, node);
         }
+    }
+
+    fn scale(&mut self, recipe: &Recipe, node: &Node) {
+        let scale = &recipe.scale;
+        self.at_least_one("workers", scale.workers.map(u64::from), node);
+        self.not_empty("mirror", scale.mirror.as_deref(), node);
+        self.within("mirror_every_s", scale.mirror_every_s, 0.1, 3600.0, node);
+        self.within("grace_s", scale.grace_s, 0.0, 86_400.0, node);
     }
 
     fn gates(&mut self, recipe: &Recipe, node: &Node) {

@@ -33,6 +33,9 @@ pub struct JudgeReport {
     /// What the critic made of test cases whose right verdict is known, before the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub examination: Option<Examination>,
+    /// Shards that the run lacks, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<String>,
     /// Transcripts seen.
     pub transcripts: u64,
     /// The judge's comparisons.
@@ -435,6 +438,7 @@ impl Sums {
         let coverage = Rate::new(spoke, self.transcripts * principles.len() as u64);
         JudgeReport {
             examination: None,
+            gaps: Vec::new(),
             transcripts: self.transcripts,
             comparisons: self.comparing.finish(),
             agreement: rate(self.agreement),

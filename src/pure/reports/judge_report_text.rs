@@ -68,7 +68,8 @@ pub fn figures(report: &JudgeReport) -> Value {
 
 /// What a user should know of a run's judgements without asking; nothing where they are sound.
 pub fn telling(report: &JudgeReport) -> Vec<String> {
-    let mut lines = substitutes(report);
+    let mut lines = gaps(report);
+    lines.extend(substitutes(report));
     if report.examination.as_ref().is_some_and(|examination| !examination.passes()) {
         lines.push("the critic failed its examination: its verdicts are as good as guesses".into());
     }
@@ -137,6 +138,7 @@ fn dead(report: &JudgeReport, width: usize) -> Vec<String> {
 /// The report's sections that have something to say: a title and its lines.
 pub fn sections(report: &JudgeReport) -> Vec<(&'static str, Vec<String>)> {
     let sections = [
+        ("part of a run", gaps(report)),
         ("examination of the critic", examination(report)),
         ("comparisons", comparisons(report)),
         ("critiques", critiques(report)),
@@ -151,6 +153,11 @@ pub fn sections(report: &JudgeReport) -> Vec<(&'static str, Vec<String>)> {
         ("other models than those asked", substitutes(report)),
     ];
     sections.into_iter().filter(|(_, lines)| !lines.is_empty()).collect()
+}
+
+/// What a merged run lacks.
+fn gaps(report: &JudgeReport) -> Vec<String> {
+    report.gaps.iter().map(|gap| printable(gap)).collect()
 }
 
 fn examination(report: &JudgeReport) -> Vec<String> {

@@ -38,6 +38,22 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+    /// Another process writes the run, and this one waits until it has ended.
+    Waiting {
+        /// The run directory.
+        run: String,
+        /// The process and its host.
+        holder: String,
+    },
+    /// The run directory is on a network file system, where a journal is slow and not safe.
+    NetworkDisk {
+        /// The run directory.
+        run: String,
+        /// Which file system.
+        kind: &'static str,
+    },
+    /// What happened to the copy on shared storage.
+    Mirror(MirrorNews),
     /// The run begins, or goes on.
     Started {
         /// The run directory.
@@ -140,6 +156,31 @@ pub enum Event {
     Report(Box<JudgeReport>),
     /// The end: the counts add up.
     Summary(Summary),
+}
+
+/// What happened to the copy of a run on shared storage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum MirrorNews {
+    /// The run goes on from it.
+    Restored {
+        /// Records that were in it.
+        records: u64,
+    },
+    /// A file of it is damaged or missing. What is behind it is asked again, or copied again where the journal has it.
+    Damaged {
+        /// Which, and what is wrong.
+        detail: String,
+    },
+    /// It cannot be written.
+    Trouble {
+        /// What went wrong.
+        detail: String,
+        /// Seconds after which the run ends.
+        patience_s: u64,
+    },
+    /// It can be written again.
+    Mended,
 }
 
 impl From<ClientNews> for Event {

@@ -13,6 +13,7 @@ use super::{CallCounts, CallWatcher, Phase, Shutdown};
 use crate::pure::answer::{Answer, Outcome, Usage};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::{Call, CallKey};
+use crate::pure::prompt::PromptId;
 use crate::pure::recipe::RoleModels;
 use crate::runtime::journal::{Journal, JournalError, StoredAnswer};
 use crate::runtime::model::{Client, Failure, OnDelta, Recorded, Transport};
@@ -118,8 +119,8 @@ impl<T: Transport> Memo<T> {
         MemoAt { memo: self, turn, watcher: None, troubled: AtomicBool::new(false) }
     }
 
-    async fn look_up(&self, key: CallKey) -> Result<Option<Recorded>, Stop> {
-        let stored = self.journal.answer(key).await.map_err(|error| journal_stop(&error))?;
+    async fn look_up(&self, key: CallKey, prompt: &PromptId) -> Result<Option<Recorded>, Stop> {
+        let stored = self.journal.answer_about(key, prompt).await.map_err(|error| journal_stop(&error))?;
         Ok(stored.map(|answer| Recorded {
             status: answer.status,
             body: answer.body,
@@ -256,7 +257,7 @@ impl<T: Transport> MemoAt<'_, T> {
     async fn look_up_or_ask(&self, call: Call, key: CallKey) -> Result<Answer, Stop> {
         let memo = self.memo;
         let _alone = memo.alone_with(key).await;
-        if let Some(recorded) = memo.look_up(key).await? {
+        if let Some(recorded) = memo.look_up(key, &call.prompt_id).await? {
             let answer = recorded.answer(true);
             if settles(&recorded, &answer) {
                 memo.from_journal.fetch_add(1, Ordering::Relaxed);

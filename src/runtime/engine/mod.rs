@@ -18,7 +18,7 @@ mod tests;
 pub use call_meter::{CallMeter, MeteredCalls};
 pub use call_watcher::CallWatcher;
 pub use each::{WorkSetup, each};
-pub use event::{CallBounds, CallCounts, Event, ModelInUse, SentKey, Summary, VerdictCounts};
+pub use event::{CallBounds, CallCounts, Event, MirrorNews, ModelInUse, SentKey, Summary, VerdictCounts};
 pub use event_bus::EventBus;
 pub use input::{ReadAhead, at_hand};
 pub use run::{Finished, RowRule, Run, run};

@@ -57,6 +57,9 @@ pub enum JournalError {
         /// What the system said.
         detail: String,
     },
+    /// The copy on shared storage cannot be kept.
+    #[error("{0}")]
+    Mirror(String),
     /// The writer has ended, and the process with it as far as this journal is concerned.
     #[error("the journal is closed")]
     Closed,
@@ -67,7 +70,9 @@ impl JournalError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Missing(_) => "name the directory that `amend run --out` wrote",
-            Self::Held { .. } => "wait until it has ended, or give this run another `--out`",
+            Self::Held { .. } => {
+                "wait until it has ended (`amend run --wait` does), or give this run another `--out`"
+            }
             Self::Newer { .. } => "update amend, or use the version that wrote the run",
             Self::NotAJournal(_) => "give `--out` a new or empty directory",
             Self::Corrupt { .. } => {
@@ -82,6 +87,9 @@ impl JournalError {
             }
             Self::OldSqlite(_) => "build amend with its bundled SQLite",
             Self::Io { .. } => "check the disk and run the same command again: every answer so far is kept",
+            Self::Mirror(_) => {
+                "see that the folder of `--mirror` can be written, and run the same command again to go on"
+            }
             Self::Closed => "run the same command again: every answer so far is kept",
         }
     }

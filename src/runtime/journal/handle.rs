@@ -1,10 +1,13 @@
 //! The handle that a run holds: async functions that return when their work is on disk.
 
-use super::store::{Packed, Store};
+use super::changes::{self, Change, Known};
+use super::store::Store;
+use super::stored::Packed;
 use super::transcript_summary::Outline;
 use super::writer::{Committer, Death, Job, Writer};
 use super::{Admission, Arrival, JournalError, Options, PassInfo, StoredAnswer};
 use crate::pure::call::CallKey;
+use crate::pure::prompt::PromptId;
 use crate::pure::reject::Reject;
 use crate::pure::transcript::Transcript;
 use std::path::{Path, PathBuf};
@@ -73,7 +76,7 @@ impl Journal {
     pub async fn set_meta(&self, key: &str, value: &str) -> Result<(), JournalError> {
         let (key, value) = (format!("run.{key}"), value.to_owned());
         self.write(move |store| {
-            super::store::set_meta(&store.db, &key, &value).map_err(|error| store.error(&error))
+            super::stored::set_meta(&store.db, &key, &value).map_err(|error| store.error(&error))
         })
         .await
     }
@@ -81,6 +84,25 @@ impl Journal {
     /// The answer to a call, if it was recorded.
     pub async fn answer(&self, key: CallKey) -> Result<Option<StoredAnswer>, JournalError> {
         let found = self.read(move |store| store.answer(&key).map_err(|error| store.error(&error))).await?;
+        self.unpacked(key, found)
+    }
+
+    /// The same of a call about a prompt, wherever the answer is: those of a merged run are in its shards.
+    pub async fn answer_about(
+        &self,
+        key: CallKey,
+        prompt: &PromptId,
+    ) -> Result<Option<StoredAnswer>, JournalError> {
+        let prompt = prompt.clone();
+        let found = self.read(move |store| store.answer_about(&key, &prompt)).await?;
+        self.unpacked(key, found)
+    }
+
+    fn unpacked(
+        &self,
+        key: CallKey,
+        found: Option<(StoredAnswer, Option<Packed>)>,
+    ) -> Result<Option<StoredAnswer>, JournalError> {
         let Some((mut answer, body)) = found else { return Ok(None) };
         if let Some(body) = body {
             let text = body.text().map_err(|detail| self.corrupt(format!("answer {key}: {detail}")))?;
@@ -125,6 +147,43 @@ impl Journal {
     /// Stores a prompt that failed without a transcript. The next pass tries it again.
     pub async fn reject_prompt(&self, reject: Reject) -> Result<(), JournalError> {
         self.write(move |store| store.reject_prompt(&reject).map_err(|error| store.error(&error))).await
+    }
+
+    /// Whether this journal is new, or an earlier restoring of it broke off: then a copy may be put into it.
+    pub async fn wants_copy(&self) -> Result<bool, JournalError> {
+        self.read(|store| changes::wants_copy(&store.db).map_err(|error| store.error(&error))).await
+    }
+
+    /// Says that a copy is being put into this journal, or that all of it is there.
+    pub async fn set_restoring(&self, begins: bool) -> Result<(), JournalError> {
+        self.write(move |store| {
+            changes::set_restoring(&store.db, begins).map_err(|error| store.error(&error))?;
+            store.read_facts()
+        })
+        .await
+    }
+
+    /// Puts changes of a copy into this journal: all of them, or only the answers and transcripts that it does not have.
+    pub async fn put(&self, changes: Vec<Change>, only_missing: bool) -> Result<(), JournalError> {
+        self.write(move |store| {
+            changes::put(&store.db, &changes, only_missing).map_err(|error| store.error(&error))
+        })
+        .await
+    }
+
+    /// Begins to note what changes, and everything that a copy does not have.
+    pub async fn track(&self, known: Known) -> Result<(), JournalError> {
+        self.write(move |store| changes::track(&store.db, &known).map_err(|error| store.error(&error))).await
+    }
+
+    /// The next records that changed, so many at most.
+    pub async fn take_changes(&self, most: u32) -> Result<Vec<Change>, JournalError> {
+        self.write(move |store| changes::take(&store.db, most).map_err(|error| store.error(&error))).await
+    }
+
+    /// Ends the journal: nothing is recorded any more, and whoever uses it hears why.
+    pub fn fail(&self, why: JournalError) {
+        let _ = self.0.death.set(why);
     }
 
     /// Makes the disk full at so many pages.

@@ -3,14 +3,12 @@
 //! The lock is the operating system's, on a file beside the journal, so that a process that died holds nothing. What
 //! stands in the file only tells a person who holds it.
 
-use super::JournalError;
 use super::identity::FileIdentity;
+use super::{JournalError, LOCK_FILE as FILE};
 use crate::runtime::private_files;
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-
-const FILE: &str = "journal.lock";
 
 /// Held as long as it lives.
 #[derive(Debug)]
@@ -66,7 +64,8 @@ impl Drop for Lock {
     }
 }
 
-fn this_process() -> String {
+/// Names this process and its host to a person.
+pub fn this_process() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match host.trim() {
         "" => format!("process {}", std::process::id()),

@@ -22,29 +22,41 @@
 //! The journal knows nothing of models, gates or time. Response bodies and transcripts are compressed here and are
 //! otherwise opaque. Network file systems are not supported, because SQLite's write-ahead log is not safe there.
 
+mod changes;
 mod error;
 mod handle;
 mod identity;
 mod lock;
 mod log_check;
+mod merge;
 mod reader;
 mod record_sum;
 mod repair;
 mod schema;
+mod shard_answers;
 mod store;
+mod stored;
 mod transcript_summary;
 mod writer;
 
+pub use changes::{Change, Field, Known, columns_of};
 pub use error::JournalError;
 pub use handle::Journal;
+pub use lock::this_process;
+pub use merge::{Merging, copy_of, merge};
 pub use reader::{Counts, Found, OutlineRow, Reader, Rejects, Transcripts};
 pub use repair::{JournalCheck, Repaired, TableCheck, check, repair};
-pub use store::{Admission, Arrival, PassInfo, StoredAnswer};
+pub use shard_answers::MergedFrom;
+pub use store::{Admission, Arrival, PassInfo};
+pub use stored::StoredAnswer;
 pub use transcript_summary::{Outline, Row};
 pub use writer::{AtCommit, CommitHook, Durability, Options, Writing};
 
 /// The journal's file in a run directory.
 pub const FILE: &str = "journal.db";
+
+/// The file in a run directory that the process which writes the run has locked.
+pub const LOCK_FILE: &str = "journal.lock";
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,8 @@
 use super::lock::Lock;
 use super::log_check;
 use super::record_sum::is_whole;
-use super::store::{damaged, meta, pass};
+use super::shard_answers::{self, MergedFrom};
+use super::stored::{damaged, meta, pass};
 use super::transcript_summary::Outline;
 use super::{JournalError, schema};
 use crate::pure::prompt::PromptId;
@@ -21,10 +22,10 @@ use std::path::{Path, PathBuf};
 pub struct Reader {
     db: Connection,
     path: PathBuf,
-    plan: String,
-    pass: i64,
+    pub(super) plan: String,
+    pub(super) pass: i64,
     /// Rows of earlier passes count too, because the input was not read to its end.
-    any_pass: bool,
+    pub(super) any_pass: bool,
     /// Whether records have checksums; those of version 0.1.0 have none.
     has_sums: bool,
 }
@@ -109,6 +110,16 @@ impl Reader {
         meta(&self.db, &format!("run.{key}")).map_err(|error| self.error(&error))
     }
 
+    /// What the run was merged from, if it was.
+    pub fn merged_from(&self) -> Result<Option<MergedFrom>, JournalError> {
+        shard_answers::told(&self.db).map_err(|error| self.error(&error))
+    }
+
+    /// Answers that are in the shards of a merged run.
+    fn merged_answers(&self) -> Result<u64, JournalError> {
+        Ok(self.merged_from()?.map_or(0, |merged| merged.answers))
+    }
+
     /// The plan of the last pass.
     pub fn plan(&self) -> &str {
         &self.plan
@@ -123,7 +134,7 @@ impl Reader {
         Ok(Counts {
             passes: self.pass.unsigned_abs(),
             input_read: !self.any_pass,
-            answers: count("SELECT count(*) FROM answers", &[])?,
+            answers: count("SELECT count(*) FROM answers", &[])? + self.merged_answers()?,
             prompts: count(
                 "SELECT count(*) FROM prompts WHERE ?1 OR pass = ?2",
                 &[&self.any_pass, &self.pass],
@@ -216,7 +227,7 @@ impl Reader {
 
     /// The transcripts of the run after the id `?4`, as SQL: their ids, whether they are whole, and `columns`. What is damaged is
     /// among them whatever it says of its plan and pass: else it would be left out, and nobody would hear of it.
-    fn of_transcripts(&self, columns: &str) -> String {
+    pub(super) fn of_transcripts(&self, columns: &str) -> String {
         let whole = format!("({} AND {})", self.whole("transcripts", "t"), self.whole("prompts", "p"));
         format!(
             "SELECT t.prompt_id, {whole}, {columns} FROM transcripts t LEFT JOIN prompts p ON p.id = t.prompt_id
@@ -226,11 +237,11 @@ impl Reader {
     }
 
     /// Whether a record is whole, as SQL.
-    fn whole(&self, table: &str, alias: &str) -> String {
+    pub(super) fn whole(&self, table: &str, alias: &str) -> String {
         if self.has_sums { is_whole(table, alias) } else { "1".into() }
     }
 
-    fn collect<R>(
+    pub(super) fn collect<R>(
         &self,
         sql: &str,
         bounds: &[&dyn rusqlite::ToSql],
@@ -245,7 +256,7 @@ impl Reader {
         unpack(body).map_err(|detail| self.corrupt(format!("transcript {id}: {detail}")))
     }
 
-    fn error(&self, error: &rusqlite::Error) -> JournalError {
+    pub(super) fn error(&self, error: &rusqlite::Error) -> JournalError {
         JournalError::from_sqlite(&self.path, error)
     }
 
@@ -255,7 +266,7 @@ impl Reader {
 }
 
 /// The row, if the column `whole` says that its records are.
-fn checked<'a, 'r>(
+pub(super) fn checked<'a, 'r>(
     row: &'a rusqlite::Row<'r>,
     whole: usize,
     what: &str,

@@ -4,9 +4,11 @@ use super::identity::FileIdentity;
 use super::lock::Lock;
 use super::log_check;
 use super::record_sum::is_whole;
+use super::shard_answers::ShardAnswers;
+use super::stored::{Packed, StoredAnswer, damaged, find_answer, meta, pass, set_meta};
 use super::transcript_summary::{Outline, Row};
 use super::{JournalError, schema};
-use crate::pure::call::{CallKey, Role};
+use crate::pure::call::CallKey;
 use crate::pure::prompt::PromptId;
 use crate::pure::reason::Reason;
 use crate::pure::reject::Reject;
@@ -14,27 +16,6 @@ use crate::runtime::private_files;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
-
-/// A response as it came, stored before anything was read from it (law 2).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredAnswer {
-    /// The prompt that the call worked on.
-    pub prompt_id: PromptId,
-    /// Who was asked.
-    pub role: Role,
-    /// The model that was asked.
-    pub model: String,
-    /// HTTP status of the last response; 0 when there was none.
-    pub status: u16,
-    /// The body.
-    pub body: Option<String>,
-    /// Why there is no body, as the model layer writes it.
-    pub failure: Option<String>,
-    /// Attempts made, the first included.
-    pub attempts: u32,
-    /// Milliseconds that the last attempt took.
-    pub latency_ms: u64,
-}
 
 /// A row of the input as it is met.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,15 +58,6 @@ pub struct PassInfo {
     pub transcripts: u64,
 }
 
-/// Looks an answer up, and whether it is whole.
-static FIND_ANSWER: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "SELECT prompt_id, role, model, status, body, packed, failure, attempts, latency_ms, {}
-         FROM answers a WHERE key = ?1",
-        is_whole("answers", "a")
-    )
-});
-
 /// Looks the outline of a finished transcript up, and whether it is whole.
 static FIND_OUTLINE: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -102,6 +74,8 @@ pub(super) struct Store {
     plan: String,
     pass: i64,
     file: FileIdentity,
+    /// Where more answers are, if this is a merged run.
+    shards: Option<ShardAnswers>,
     // Last, so that it is let go after the connection is closed.
     lock: Lock,
 }
@@ -117,12 +91,23 @@ impl Store {
             .create(true)
             .open(&path)
             .map_err(|error| JournalError::from_io(&path, &error))?;
+        // A merged run may share the file: it gets to keep what it has.
+        private_files::unshare(&path).map_err(|error| JournalError::from_io(&path, &error))?;
         log_check::set_aside_if_damaged(&path)?;
         let db = schema::open_to_write(&path, synchronous)?;
         let file = FileIdentity::of(&path)?;
         let plan = meta(&db, "plan").map_err(|error| JournalError::from_sqlite(&path, &error))?;
         let pass = pass(&db).map_err(|error| JournalError::from_sqlite(&path, &error))?;
-        Ok(Self { db, path, plan: plan.unwrap_or_default(), pass, file, lock })
+        let shards = ShardAnswers::of(&db, dir).map_err(|error| JournalError::from_sqlite(&path, &error))?;
+        Ok(Self { db, path, plan: plan.unwrap_or_default(), pass, file, shards, lock })
+    }
+
+    /// Reads the facts again that were put into the journal from elsewhere.
+    pub(super) fn read_facts(&mut self) -> Result<(), JournalError> {
+        let plan = meta(&self.db, "plan").map_err(|error| self.error(&error))?;
+        self.plan = plan.unwrap_or_default();
+        self.pass = pass(&self.db).map_err(|error| self.error(&error))?;
+        Ok(())
     }
 
     /// Fails when the journal or its lock is not where it was opened: what is written would be lost.
@@ -150,7 +135,8 @@ impl Store {
         };
         Ok(PassInfo {
             pass: self.pass,
-            answers: count("SELECT count(*) FROM answers", &[])?,
+            answers: count("SELECT count(*) FROM answers", &[])?
+                + self.shards.as_ref().map_or(0, ShardAnswers::answers),
             transcripts: count("SELECT count(*) FROM transcripts WHERE plan = ?1", &[&plan])?,
         })
     }
@@ -159,28 +145,21 @@ impl Store {
         set_meta(&self.db, "input", "read")
     }
 
+    /// The answer to a call about a prompt: here, else in the prompt's shard.
+    pub(super) fn answer_about(
+        &mut self,
+        key: &CallKey,
+        prompt: &PromptId,
+    ) -> Result<Option<(StoredAnswer, Option<Packed>)>, JournalError> {
+        let found = self.answer(key).map_err(|error| self.error(&error))?;
+        match &mut self.shards {
+            Some(shards) if found.is_none() => shards.find(key, prompt),
+            Some(_) | None => Ok(found),
+        }
+    }
+
     pub(super) fn answer(&self, key: &CallKey) -> rusqlite::Result<Option<(StoredAnswer, Option<Packed>)>> {
-        let mut statement = self.db.prepare_cached(&FIND_ANSWER)?;
-        let found = statement.query_row([&key.0[..]], |row| {
-            if !row.get::<_, bool>(9)? {
-                return Err(damaged(&format!("answer {key}")));
-            }
-            let role: String = row.get(1)?;
-            let answer = StoredAnswer {
-                prompt_id: PromptId(row.get(0)?),
-                role: role.parse().map_err(|_| rusqlite::Error::InvalidColumnName("role".into()))?,
-                model: row.get(2)?,
-                status: row.get(3)?,
-                body: None,
-                failure: row.get(6)?,
-                attempts: row.get(7)?,
-                latency_ms: row.get::<_, i64>(8)?.unsigned_abs(),
-            };
-            let body: Option<Vec<u8>> = row.get(4)?;
-            let is_packed = row.get(5)?;
-            Ok((answer, body.map(|bytes| Packed { bytes, is_packed })))
-        });
-        found.optional()
+        find_answer(&self.db, key)
     }
 
     pub(super) fn record(
@@ -328,62 +307,4 @@ fn row_key(reject: &Reject) -> String {
 
 fn prompt_key(id: &str) -> String {
     format!("prompt {id}")
-}
-
-/// A record whose checksum is not that of its columns, as an error of SQLite's: it is damage.
-pub(super) fn damaged(what: &str) -> rusqlite::Error {
-    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-    rusqlite::Error::SqliteFailure(code, Some(format!("{what}: its checksum does not fit")))
-}
-
-pub(super) fn meta(db: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
-    let whole = if schema::has_sums(schema::format(db)?) { is_whole("meta", "m") } else { "1".into() };
-    let sql = format!("SELECT value, {whole} FROM meta m WHERE key = ?1");
-    let found = db.query_row(&sql, [key], |row| {
-        if row.get::<_, bool>(1)? { row.get(0) } else { Err(damaged(&format!("the fact `{key}`"))) }
-    });
-    found.optional()
-}
-
-pub(super) fn set_meta(db: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO meta (key, value, sum) VALUES (?1, ?2, record_sum(?1, ?2))
-               ON CONFLICT (key) DO UPDATE SET value = excluded.value, sum = excluded.sum";
-    db.execute(sql, [key, value])?;
-    Ok(())
-}
-
-pub(super) fn pass(db: &Connection) -> rusqlite::Result<i64> {
-    Ok(meta(db, "pass")?.and_then(|pass| pass.parse().ok()).unwrap_or(0))
-}
-
-/// Bytes that may be compressed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Packed {
-    pub(super) bytes: Vec<u8>,
-    pub(super) is_packed: bool,
-}
-
-/// Below this compression gains nothing.
-const WORTH_PACKING: usize = 300;
-
-impl Packed {
-    /// Compresses what is large enough.
-    pub(super) fn new(text: &str) -> Self {
-        let packed =
-            if text.len() < WORTH_PACKING { None } else { zstd::bulk::compress(text.as_bytes(), 3).ok() };
-        match packed {
-            Some(bytes) => Self { bytes, is_packed: true },
-            None => Self { bytes: text.into(), is_packed: false },
-        }
-    }
-
-    /// The text again, or what is wrong with the bytes.
-    pub(super) fn text(self) -> Result<String, String> {
-        let bytes = if self.is_packed {
-            zstd::decode_all(&self.bytes[..]).map_err(|error| error.to_string())?
-        } else {
-            self.bytes
-        };
-        String::from_utf8(bytes).map_err(|error| error.to_string())
-    }
 }

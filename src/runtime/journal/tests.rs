@@ -571,3 +571,92 @@ async fn what_was_acknowledged_survives_a_crash_at_any_commit() {
         }
     }
 }
+
+/// What is in a journal, but for what says when it was written.
+fn contents(dir: &Path) -> String {
+    let reader = Reader::open(dir).unwrap();
+    let rejects: Vec<Reject> = reader.rejects().map(Result::unwrap).collect();
+    let prompts: Vec<_> =
+        reader.outlines("", 1000).unwrap().into_iter().map(|row| (row.id, row.at, row.outline)).collect();
+    format!("{:?} {:?} {rejects:?} {prompts:?} {:?}", reader.counts().unwrap(), reader.plan(), texts(dir))
+}
+
+/// The changes since a copy was last brought up to date, in pieces.
+async fn changes(journal: &Journal, most: u32) -> Vec<Change> {
+    let mut all = Vec::new();
+    loop {
+        let some = journal.take_changes(most).await.unwrap();
+        if some.is_empty() {
+            return all;
+        }
+        all.extend(some);
+    }
+}
+
+#[tokio::test]
+async fn the_changes_of_a_journal_make_the_same_journal() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let journal = open(one.path());
+    let copy = open(two.path());
+    assert!(copy.wants_copy().await.unwrap());
+    copy.set_restoring(true).await.unwrap();
+    journal.track(Known::default()).await.unwrap();
+    for most in [1, 2, 100] {
+        journal.begin_pass("p").await.unwrap();
+        for n in 0..5 {
+            let (key, answer) = stored(n + u64::from(most) * 10, "an answer");
+            journal.record(key, answer).await.unwrap();
+        }
+        meet(&journal, "a", "f:1").await;
+        meet(&journal, "b", "f:2").await;
+        meet(&journal, "a", "f:3").await;
+        let why = Row::Rejected { reason: Reason::Empty, detail: "it is".into() };
+        finish(&journal, "a", why, true).await;
+        copy.put(changes(&journal, most).await, false).await.unwrap();
+        // The reject of `a` is gone.
+        finish(&journal, "a", Row::Kept, true).await;
+        finish(&journal, "b", Row::Kept, false).await;
+        journal.end_input().await.unwrap();
+        copy.put(changes(&journal, most).await, false).await.unwrap();
+        assert!(journal.take_changes(most).await.unwrap().is_empty(), "nothing changed");
+        assert_eq!(contents(one.path()), contents(two.path()));
+    }
+    // A copy that is being put in is no journal to go on with yet; then it is.
+    assert!(copy.wants_copy().await.unwrap());
+    copy.set_restoring(false).await.unwrap();
+    assert!(!copy.wants_copy().await.unwrap());
+    assert_eq!(copy.begin_pass("p").await.unwrap().pass, 4);
+    drop((journal, copy));
+    let check = check(two.path()).unwrap();
+    assert!(check.faults.is_empty(), "{check:?}");
+}
+
+#[tokio::test]
+async fn a_copy_gets_what_it_lacks_and_a_journal_keeps_what_it_has() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let journal = open(one.path());
+    journal.begin_pass("p").await.unwrap();
+    let (known_key, answer) = stored(1, "an answer");
+    journal.record(known_key, answer.clone()).await.unwrap();
+    journal.track(Known::default()).await.unwrap();
+    let mut known = Known::default();
+    for change in changes(&journal, 9).await {
+        known.add(&change);
+    }
+    assert!(known.records() > 2);
+    journal.record(stored(2, "").0, answer.clone()).await.unwrap();
+    drop(journal);
+    // The process broke off before the second answer was copied: the next one tells it, and nothing else.
+    let journal = open(one.path());
+    journal.track(known).await.unwrap();
+    let lacking = changes(&journal, 9).await;
+    assert!(matches!(&lacking[..], [Change::Put { table: 1, .. }]), "{lacking:?}");
+    // Another journal takes the answer in beside its own, and keeps its own answer to the same call.
+    let other = open(two.path());
+    other.begin_pass("another plan").await.unwrap();
+    let mine = StoredAnswer { body: Some("mine".into()), ..answer };
+    other.record(known_key, mine.clone()).await.unwrap();
+    other.put(lacking, true).await.unwrap();
+    assert!(other.answer(stored(2, "").0).await.unwrap().is_some());
+    assert_eq!(other.answer(known_key).await.unwrap(), Some(mine));
+}

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::pin::pin;
 
 /// The file of a run directory that says what the examination came to.
-const EXAMINATION: &str = "examination.json";
+pub(super) const EXAMINATION: &str = "examination.json";
 
 /// What a run asks with.
 pub(super) struct Examiner<'a, T> {

@@ -66,7 +66,7 @@ impl FrozenRun {
     /// Counts what the run's judgements are worth.
     pub fn report(&self, reader: &Reader) -> Result<JudgeReport, ProjectError> {
         let report = judge_report(reader, &self.constitution)?;
-        Ok(JudgeReport { examination: self.examination.clone(), ..report })
+        Ok(JudgeReport { examination: self.examination.clone(), gaps: gaps(reader)?, ..report })
     }
 
     /// Writes the dataset of the run to `out`. A prompt that `older` has in a split keeps its split.
@@ -82,14 +82,30 @@ impl FrozenRun {
         let simulated = has_simulated_role(&recipe);
         let judge = judge_report_text::figures(report);
         let is_partial = !reader.is_complete()?;
-        let meta =
-            DatasetMeta { constitution, constitution_text, recipe, simulated, judge, older, is_partial };
+        let gaps = gaps(reader)?;
+        let meta = DatasetMeta {
+            constitution,
+            constitution_text,
+            recipe,
+            simulated,
+            judge,
+            older,
+            is_partial,
+            gaps,
+        };
         let mut transcripts = || -> Result<Transcripts<'_>, String> {
             let transcripts = reader.transcripts();
             Ok(Box::new(transcripts.map(|transcript| transcript.map_err(|error| error.to_string()))))
         };
         Ok(export(&mut transcripts, &meta, &settings, &gates, out)?)
     }
+}
+
+/// What a merged run lacks, as long as it is not finished.
+fn gaps(reader: &Reader) -> Result<Vec<String>, JournalError> {
+    let merged = reader.merged_from()?.filter(|merged| !merged.gaps.is_empty());
+    let Some(merged) = merged else { return Ok(Vec::new()) };
+    Ok(if reader.is_complete()? { Vec::new() } else { merged.gaps })
 }
 
 /// Counts what the judgements of a run are worth, reading one transcript at a time.

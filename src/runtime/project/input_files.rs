@@ -226,6 +226,7 @@ fn from_its_directory(mut recipe: Recipe, path: &Path) -> Recipe {
     for path in files.chain(&mut redteam.qualify) {
         *path = beside(path);
     }
+    recipe.scale.mirror = recipe.scale.mirror.map(|mirror| beside(&mirror));
     recipe.guard.audit.path = recipe.guard.audit.path.map(|path| beside(&path));
     recipe
 }

@@ -1,21 +1,23 @@
 //! Runs a project: opens its prompts and its journal, freezes its inputs into the run directory, and lets the engine go.
 
 use super::examine::{self, Examiner};
+use super::own_rows::{self, OwnRows};
 use super::preflight::preflight;
-use super::{Project, ProjectError, RunDir, Transports, models};
+use super::run_journal::{Beginning, RunJournal};
+use super::{Project, ProjectError, RunDir, Transports, models, shards};
 use crate::pure::ask::Stop;
+use crate::pure::method::MethodContext;
 use crate::pure::recipe::{LabelSource, Recipe};
 use crate::runtime::dataset::readers::{OpenError, RereadableSources, Source};
 use crate::runtime::dataset::{prompts, readers};
 use crate::runtime::engine::memo::Memo;
 use crate::runtime::engine::{self, Event, EventBus, Finished, Run, Shutdown, Summary};
-use crate::runtime::journal::{Journal, Options};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Project {
     /// Runs to the end of the prompts, or until `shutdown` says stop. A directory that holds a run already is gone on
-    /// with: what its journal has is not asked again.
+    /// with: what its journal has is not asked again. A recipe that names a shard runs that part of the prompts.
     ///
     /// # Errors
     ///
@@ -27,20 +29,66 @@ impl Project {
         events: EventBus,
         shutdown: Shutdown,
     ) -> Result<Finished, ProjectError> {
-        let recipe = &self.recipe;
+        Box::pin(self.run_from(dir, events, shutdown, &Beginning::default())).await
+    }
+
+    /// The same, with more said about how it begins.
+    pub async fn run_from(
+        &self,
+        dir: &RunDir,
+        events: EventBus,
+        shutdown: Shutdown,
+        beginning: &Beginning,
+    ) -> Result<Finished, ProjectError> {
+        let shard = self.recipe.scale.shard();
+        let limits = self.recipe.scale.part_of(&self.recipe.limits).map_err(|why| {
+            ProjectError::input(why)
+                .hint("raise the limit, or say with `--workers` how many work at the same time")
+        })?;
+        let recipe = &Recipe { limits, ..self.recipe.clone() };
         let models = models::resolve(recipe)?;
         let context = self.context(&models)?;
         let input = open_prompts(recipe)?;
         let retries = events.clone();
         let client = models::client(recipe, Arc::new(move |retry| retries.offer(&retry.into())))?;
+        if let Some(shard) = shard {
+            shards::check_neighbours(&dir.path, shard)?;
+        }
         dir.create()?;
-        let journal = Journal::open(&dir.path, Options::default())?;
+        let opened = RunJournal::open(self, dir, &events, &shutdown, beginning).await?;
         dir.freeze(self)?;
+        let journal = opened.journal.clone();
+        let memo = Memo::new(journal, client, models, shutdown.clone(), recipe.limits.max_calls);
+        let finished = Box::pin(self.work(dir, memo, context, input, events, shutdown)).await;
+        let closed = opened.close().await;
+        let mut finished = finished?;
+        if let Err(error) = closed {
+            finished.stop.get_or_insert(engine::memo::journal_stop(&error));
+        }
+        if shard.is_some() && finished.stop.is_some() {
+            // How many of the rows that were not read are this shard's, nobody knows.
+            finished.summary.not_begun = None;
+        }
+        Ok(finished)
+    }
+
+    /// Examines the critic, and runs.
+    async fn work(
+        &self,
+        dir: &RunDir,
+        memo: Memo<Transports>,
+        context: MethodContext,
+        input: prompts::Reader,
+        events: EventBus,
+        shutdown: Shutdown,
+    ) -> Result<Finished, ProjectError> {
+        let recipe = &self.recipe;
+        let shard = recipe.scale.shard();
         let width = recipe.limits.concurrency.width();
-        let memo: Memo<Transports> =
-            Memo::new(journal, client, models, shutdown.clone(), recipe.limits.max_calls);
         let expected = input.expected();
         let expected = expected.map(|rows| recipe.input.limit.map_or(rows, |limit| limit.min(rows)));
+        // Shards are about equal.
+        let expected = expected.map(|rows| shard.map_or(rows, |shard| rows.div_ceil(shard.count().into())));
         events.tell(preflight(memo.models(), &context, expected, input.taken())?).await;
         let examiner =
             Examiner { memo: &memo, context: &context, events: &events, shutdown: &shutdown, width };
@@ -57,6 +105,7 @@ impl Project {
         };
         let fingerprint = self.fingerprint(memo.models(), context.settings.verdict);
         let (dropped, told) = (input.replies_dropped(), events.clone());
+        let journal = memo.journal().clone();
         let run = Run {
             memo: Arc::new(memo),
             context: Arc::new(context),
@@ -69,7 +118,12 @@ impl Project {
             name: dir.path.display().to_string(),
             max_undecided_share: recipe.limits.max_undecided_share,
         };
-        let finished = engine::run(run, input).await?;
+        let rows = OwnRows::new(input, shard);
+        let read = rows.read();
+        let finished = engine::run(run, rows).await?;
+        if let Some(read) = read.get().filter(|_| finished.stop.is_none()) {
+            journal.set_meta(own_rows::FACT, &serde_json::to_string(read).unwrap_or_default()).await?;
+        }
         let count = dropped.load(Ordering::Relaxed);
         if count > 0 {
             told.tell(Event::RepliesDropped { count }).await;

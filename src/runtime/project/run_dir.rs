@@ -4,7 +4,9 @@
 
 use super::Project;
 use super::ProjectError;
+use super::shards::not_merged;
 use crate::pure::constitution;
+use crate::pure::recipe::Recipe;
 use crate::runtime::private_files;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -29,11 +31,20 @@ impl RunDir {
         Self { path: path.into() }
     }
 
+    /// The directory of the run, or of the shard of it, that a recipe means; [`Recipe::out`] must be named.
+    pub fn of(recipe: &Recipe) -> Self {
+        let out = PathBuf::from(recipe.out.as_deref().unwrap_or_default());
+        Self::new(recipe.scale.shard().map_or_else(|| out.clone(), |shard| out.join(shard.dir_name())))
+    }
+
     /// A directory that holds a run already.
     pub fn existing(path: impl Into<PathBuf>) -> Result<Self, ProjectError> {
         let dir = Self::new(path);
         if dir.path.join(RECIPE).is_file() {
             return Ok(dir);
+        }
+        if let Some(error) = not_merged(&dir.path) {
+            return Err(error);
         }
         let what = if dir.path.exists() { "is not a run directory" } else { "does not exist" };
         Err(ProjectError::input(format!("`{}` {what}", dir.path.display()))
@@ -53,7 +64,11 @@ impl RunDir {
     /// Makes the directory, if it is not there. One that holds other things than a run is refused, and nothing in it is
     /// touched.
     pub fn create(&self) -> Result<(), ProjectError> {
-        if !self.path.join(crate::runtime::journal::FILE).exists() && holds_files(&self.path) {
+        let is_run = self.path.join(crate::runtime::journal::FILE).exists();
+        if let Some(error) = not_merged(&self.path).filter(|_| !is_run) {
+            return Err(error);
+        }
+        if !is_run && holds_files(&self.path) {
             return Err(ProjectError::input(format!(
                 "`{}` holds files already, and they are not a run's",
                 self.path.display()
@@ -64,6 +79,14 @@ impl RunDir {
         has_room(&self.path, free_bytes(&self.path))
     }
 
+    /// The names of the files that describe the run.
+    pub fn describing_files(&self, project: &Project) -> Vec<String> {
+        let templates = project.templates.sources();
+        let templates = templates.map(|(name, _)| format!("{TEMPLATES}/{name}.hbs"));
+        let named = [RECIPE, CONSTITUTION, super::examine::EXAMINATION].map(str::to_owned);
+        named.into_iter().chain(templates).collect()
+    }
+
     /// Writes the recipe, constitution and templates as they are now.
     pub fn freeze(&self, project: &Project) -> Result<(), ProjectError> {
         let recipe = project.recipe.to_toml().map_err(|error| unwritable("recipe", &error))?;
@@ -71,10 +94,19 @@ impl RunDir {
             constitution::write(&project.constitution).map_err(|error| unwritable("constitution", &error))?;
         self.put(Path::new(RECIPE), &recipe)?;
         self.put(Path::new(CONSTITUTION), &constitution)?;
-        let templates = self.path.join(TEMPLATES);
-        private_files::create_dir_all(&templates).map_err(|error| self.cannot_write(&templates, &error))?;
-        for (name, text) in project.templates.sources() {
-            self.put(&Path::new(TEMPLATES).join(format!("{name}.hbs")), text)?;
+        let templates = project.templates.sources().map(|(name, text)| (format!("{name}.hbs"), text));
+        self.put_templates(templates)
+    }
+
+    /// Writes templates by the names of their files.
+    pub(super) fn put_templates<'a>(
+        &self,
+        templates: impl Iterator<Item = (impl AsRef<Path>, &'a str)>,
+    ) -> Result<(), ProjectError> {
+        let folder = self.path.join(TEMPLATES);
+        private_files::create_dir_all(&folder).map_err(|error| self.cannot_write(&folder, &error))?;
+        for (name, text) in templates {
+            self.put(&Path::new(TEMPLATES).join(name), text)?;
         }
         Ok(())
     }
@@ -109,7 +141,9 @@ impl RunDir {
 /// Whether there is anything in a directory besides hidden files.
 fn holds_files(path: &Path) -> bool {
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-    entries.map(|entry| entry.file_name()).any(|name| !name.to_string_lossy().starts_with('.'))
+    // A process that begins the same run at this moment has its lock there already.
+    let is_foreign = |name: &str| !name.starts_with('.') && name != crate::runtime::journal::LOCK_FILE;
+    entries.map(|entry| entry.file_name()).any(|name| is_foreign(&name.to_string_lossy()))
 }
 
 /// Bytes that must be free for a run to start: the journal's first pages, its log, and some thousand answers.

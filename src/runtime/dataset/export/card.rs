@@ -164,6 +164,13 @@ impl About<'_> {
                  can be learnt from them; the column `simulated` is true in every such row.\n\n",
             );
         }
+        if !self.meta.gaps.is_empty() {
+            out.push_str("**Part of a run.** Shards of the run are missing or not finished, and their prompts with them:\n\n");
+            for gap in &self.meta.gaps {
+                let _ = writeln!(out, "- {}", one_line(gap));
+            }
+            out.push('\n');
+        }
         let _ = writeln!(
             out,
             "Made by amend {} with Constitutional AI: a model drafts an answer to each prompt, criticises it against every \

@@ -107,6 +107,8 @@ pub struct DatasetMeta {
     pub older: Option<Older>,
     /// Whether prompts of the run are still to be worked on.
     pub is_partial: bool,
+    /// Shards that the run lacks, a sentence each.
+    pub gaps: Vec<String>,
 }
 
 /// The transcripts, gone through more than once, each time in the same order.

@@ -51,6 +51,7 @@ fn meta() -> DatasetMeta {
         judge: serde_json::Value::Null,
         older: None,
         is_partial: false,
+        gaps: Vec::new(),
     }
 }
 
