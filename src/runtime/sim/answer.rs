@@ -7,6 +7,7 @@ use super::judge;
 use super::mark::Mark;
 use super::request_mark::without_marks;
 use super::requests::{Requests, words_of};
+use super::stream;
 use super::structure;
 use super::styled;
 use super::wire::{Choice, Token, Wanted, tokens};
@@ -122,15 +123,18 @@ fn write(
             let say = Language::english().prose(draw, 2);
             structure::fill(wanted.schema(), &say, &|_| None).unwrap_or(say)
         }
-        Kind::Draft => match requests {
-            None => draft(sim, world, asked, draw, faults),
-            Some(requests) => {
-                let request = requests.request(&wanted.turns(), &asked.prompt);
-                let deed = requests.deed(sim.seed, &request);
-                let words = words_of(deed, &request, Language::of(&without_marks(asked.question)), draw);
-                format!("{words}\n\n{}", Mark::draft(&asked.prompt, draw))
-            }
-        },
+        Kind::Draft => {
+            let said = match requests {
+                None => draft(sim, world, asked, draw, faults),
+                Some(requests) => {
+                    let request = requests.request(&wanted.turns(), &asked.prompt);
+                    let deed = requests.deed(sim.seed, &request);
+                    let words = words_of(deed, &request, Language::of(&without_marks(asked.question)), draw);
+                    format!("{words}\n\n{}", Mark::draft(&asked.prompt, draw))
+                }
+            };
+            stream::with_span(sim, said, draw)
+        }
         Kind::Critique | Kind::Verdict | Kind::Screen => review(sim, world, wanted, asked, draw, faults),
         Kind::Revision | Kind::MergedRevision | Kind::DirectRevision => {
             revision(sim, world, asked, requests.is_some(), draw, faults)

@@ -37,6 +37,7 @@ mod server;
 mod server_tests;
 mod service;
 mod simulate;
+mod stream;
 mod structure;
 mod styled;
 #[cfg(test)]
