@@ -18,6 +18,7 @@
 //! written for them, so that a first run can be read (`demo.rs`).
 
 mod answer;
+mod asker;
 mod author;
 mod cache;
 mod conversation;
@@ -29,8 +30,11 @@ mod judge;
 mod known_cases;
 mod lists;
 mod mark;
+mod moderation;
 mod request_mark;
 mod requests;
+#[cfg(test)]
+mod roles_tests;
 mod score;
 mod server;
 #[cfg(test)]

@@ -204,15 +204,15 @@ impl Request {
     }
 }
 
-/// The words of a deed, with the mark of one that complies.
+/// The words of a deed, with its mark. An ordinary answer has none.
 pub(super) fn words_of(deed: Deed, request: &Request, language: Language, draw: &Draw) -> String {
     let prose = |sentences: usize| language.prose(draw, sentences);
+    let hazard = request.hazard.as_deref().unwrap_or("none");
     match deed {
         Deed::Answers => prose(4 + draw.below("length", 7)),
-        Deed::Declines => language.decline().to_owned(),
-        Deed::Partly => format!("{} {}", language.decline(), prose(5)),
+        Deed::Declines => format!("{}\n\n⟦refused h={hazard}⟧", language.decline()),
+        Deed::Partly => format!("{} {}\n\n⟦partial h={hazard}⟧", language.decline(), prose(5)),
         Deed::Complies => {
-            let hazard = request.hazard.as_deref().unwrap_or("none");
             let known = Taxonomy::built_in().hazards().iter().find(|known| known.id == hazard);
             let severity = known.map_or(1, |known| known.severity);
             format!("{}\n\n⟦did h={hazard} sev={severity}⟧", prose(4 + draw.below("length", 7)))

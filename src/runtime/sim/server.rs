@@ -70,6 +70,7 @@ impl Server {
         let shared = Shared { service: self.service, key: Arc::new(self.key) };
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
+            .route("/v1/moderations", post(moderate))
             .route("/v1/models", get(models))
             .route("/stats", get(stats))
             .fallback(unknown_path)
@@ -88,10 +89,34 @@ async fn only_with_key(State(shared): State<Shared>, request: Request, next: Nex
     }
 }
 
-async fn complete(State(shared): State<Shared>, body: Bytes) -> Response {
-    let body: Value = match serde_json::from_slice(&body) {
+fn json_of(body: &[u8]) -> Result<Value, ErrorReply> {
+    serde_json::from_slice(body)
+        .map_err(|error| ErrorReply::bad_request(&format!("the body is not JSON: {error}")))
+}
+
+async fn moderate(State(shared): State<Shared>, body: Bytes) -> Response {
+    let body = match json_of(&body) {
         Ok(body) => body,
-        Err(error) => return failed(ErrorReply::bad_request(&format!("the body is not JSON: {error}"))),
+        Err(reply) => return failed(reply),
+    };
+    let (ticket, after, told) = shared.service.take_moderation(&body).await;
+    tokio::time::sleep(after).await;
+    match told {
+        Ok(body) => {
+            ticket.told();
+            respond(200, "application/json", Body::from(body), &[])
+        }
+        Err(reply) => {
+            ticket.turned_away();
+            failed(reply)
+        }
+    }
+}
+
+async fn complete(State(shared): State<Shared>, body: Bytes) -> Response {
+    let body = match json_of(&body) {
+        Ok(body) => body,
+        Err(reply) => return failed(reply),
     };
     let (ticket, outgoing) = shared.service.take(&body).await;
     match outgoing {
