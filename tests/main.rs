@@ -42,6 +42,8 @@ mod golden;
 mod guard;
 #[path = "main/guard_support.rs"]
 mod guard_support;
+#[path = "main/hardening.rs"]
+mod hardening;
 #[path = "main/help.rs"]
 mod help;
 #[path = "main/import.rs"]
@@ -64,6 +66,8 @@ mod plan;
 mod provenance;
 #[path = "main/redteam.rs"]
 mod redteam;
+#[path = "main/redteam_search.rs"]
+mod redteam_search;
 #[path = "main/refusal.rs"]
 mod refusal;
 #[path = "main/run.rs"]

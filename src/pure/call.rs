@@ -230,6 +230,12 @@ pub enum Purpose {
     Authoring,
     /// What a prompt is: its class and its hazard.
     PromptCheck,
+    /// An attack, or a goal in another language.
+    Attack,
+    /// What the target says to an attack.
+    AttackAnswer,
+    /// Whether an attack still has its goal.
+    GoalCheck,
     /// What an endpoint can do.
     Probe,
 }
@@ -263,7 +269,9 @@ impl Purpose {
             | Self::VerdictFollowUp { .. }
             | Self::Propositions { .. } => Role::Critic,
             Self::Revision { .. } => Role::Reviser,
-            Self::Comparison { .. } | Self::PromptCheck => Role::Judge,
+            Self::Comparison { .. } | Self::PromptCheck | Self::GoalCheck => Role::Judge,
+            Self::Attack => Role::Attacker,
+            Self::AttackAnswer => Role::Target,
             Self::Authoring => Role::Author,
             Self::Choice { role } => *role,
         }
@@ -282,6 +290,9 @@ impl Purpose {
             | Self::Propositions { .. }
             | Self::Authoring
             | Self::PromptCheck
+            | Self::Attack
+            | Self::AttackAnswer
+            | Self::GoalCheck
             | Self::Probe => &[],
         }
     }

@@ -23,6 +23,7 @@ pub mod pairing;
 pub mod prompt;
 pub mod reason;
 pub mod recipe;
+pub mod redteam;
 pub mod reject;
 pub mod reports;
 pub mod request_class;

@@ -86,6 +86,9 @@ const GUARD: &str = "guard";
 const AUTHOR_PROMPT: &str = "author/prompt";
 const AUTHOR_TWIN: &str = "author/twin";
 const PROMPT_CHECK: &str = "author/check";
+const ATTACKER: &str = "attacks/attacker";
+const SAME_GOAL: &str = "attacks/same_goal";
+const TRANSLATE: &str = "attacks/translate";
 
 /// What an author is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,6 +193,9 @@ impl Templates {
             (AUTHOR_PROMPT, include_str!("../../prompts/author/prompt.hbs")),
             (AUTHOR_TWIN, include_str!("../../prompts/author/twin.hbs")),
             (PROMPT_CHECK, include_str!("../../prompts/author/check.hbs")),
+            (ATTACKER, include_str!("../../prompts/attacks/attacker.hbs")),
+            (SAME_GOAL, include_str!("../../prompts/attacks/same_goal.hbs")),
+            (TRANSLATE, include_str!("../../prompts/attacks/translate.hbs")),
         ] {
             let _ = engine.register_template_string(name, source);
         }
@@ -362,6 +368,21 @@ impl Templates {
         let hazards: Vec<_> =
             taxonomy.hazards().iter().map(|hazard| json!({ "id": hazard.id, "name": hazard.name })).collect();
         self.render(PROMPT_CHECK, &json!({ "hazards": hazards, "system": system.trim() }))
+    }
+
+    /// The system turn of who writes attacks. The instruction is a value: it is put there, and never read as a template.
+    pub fn attacker(&self, instruction: &str) -> Result<String, TemplateError> {
+        self.render(ATTACKER, &json!({ "instruction": instruction.trim() }))
+    }
+
+    /// The system turn that asks whether an attack still has its goal.
+    pub fn same_goal(&self) -> Result<String, TemplateError> {
+        self.render(SAME_GOAL, &json!({}))
+    }
+
+    /// The system turn of who puts a goal into another language.
+    pub fn translate(&self) -> Result<String, TemplateError> {
+        self.render(TRANSLATE, &json!({}))
     }
 
     /// The user turn that shows a conversation and two responses, and asks which is better under the principle.

@@ -60,16 +60,17 @@ impl JournaledWork {
     pub(super) fn each<I, R>(
         &self,
         noun: &'static str,
-        expected: u64,
+        expected: impl Into<Option<u64>>,
         items: impl Stream<Item = Result<I, Stop>>,
         work: &impl AsyncFn(&WorkMemo<'_>, I) -> Result<R, Stop>,
         mut take: impl FnMut(R),
     ) -> Result<(), Failure> {
+        let expected = expected.into();
         let mut heard = self.events.subscribe();
         let mut progress = self.has_progress.then(|| Progress::of(noun));
         let mut done = 0;
         let ended = super::runtime()?.block_on(async {
-            let mut results = pin!(self.bench.each(&self.events, Some(expected), items, work));
+            let mut results = pin!(self.bench.each(&self.events, expected, items, work));
             let mut signals = pin!(signals::watch(&self.stopper, signals::GRACE));
             loop {
                 tokio::select! {
@@ -118,13 +119,14 @@ impl JournaledWork {
         let _ = writeln!(std::io::stderr().lock(), "{line}");
     }
 
-    fn broke_off(&self, why: &Stop, done: u64, expected: u64, noun: &str) -> Failure {
+    fn broke_off(&self, why: &Stop, done: u64, expected: Option<u64>, noun: &str) -> Failure {
         let failure = stopped(why);
         if matches!(why, Stop::Journal(_)) {
             return failure;
         }
         let dir = self.bench.dir().display();
-        Failure { message: format!("{} after {done} of {expected} {noun}", failure.message), ..failure }
+        let of = expected.map_or_else(String::new, |expected| format!(" of {expected}"));
+        Failure { message: format!("{} after {done}{of} {noun}", failure.message), ..failure }
             .hint(format!("every answer is kept in `{dir}`: the same command goes on"))
     }
 }

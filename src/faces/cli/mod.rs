@@ -16,6 +16,7 @@ mod eval;
 mod export;
 pub mod failure;
 mod guard;
+mod harden;
 mod import;
 mod init;
 mod journaled_work;
@@ -24,6 +25,7 @@ mod log;
 mod merge;
 mod plan;
 mod progress;
+mod prove;
 mod redteam;
 mod reject_reasons;
 mod repair;
@@ -89,7 +91,9 @@ enum Command {
     /// Measure a judge, refusals on safe and unsafe prompts, stored responses.
     Eval(eval::Args),
     Ablate(Box<ablate::Args>),
-    Redteam(redteam::Args),
+    Redteam(Box<redteam::Args>),
+    Harden(Box<harden::Args>),
+    Prove(Box<prove::Args>),
     Audit(Box<audit::Args>),
     Coverage(coverage::Args),
     Import(import::Args),
@@ -136,6 +140,8 @@ fn carry_out() -> ExitCode {
         Command::Eval(args) => eval::run(args),
         Command::Ablate(args) => ablate::run(args),
         Command::Redteam(args) => redteam::run(args),
+        Command::Harden(args) => harden::run(args),
+        Command::Prove(args) => prove::run(args),
         Command::Import(args) => import::run(args),
         Command::Constitutions(args) => constitutions::run(args),
         Command::Doctor(args) => doctor::run(args),

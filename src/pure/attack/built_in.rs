@@ -34,7 +34,8 @@ pub struct Recognised {
 }
 
 /// Transforms below which a goal can be read as it is.
-const FORMS: [Transform; 3] = [Transform::Json, Transform::CodeComment, Transform::PastTense];
+const FORMS: [Transform; 4] =
+    [Transform::Json, Transform::CodeComment, Transform::SplitPayload, Transform::PastTense];
 
 /// Reads an attack made by rule: what `is_goal` says yes to, and the family of what stands around it.
 pub fn recognise(text: &str, is_goal: impl Fn(&str) -> bool) -> Option<Recognised> {

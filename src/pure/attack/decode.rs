@@ -6,9 +6,12 @@ use std::collections::{BTreeSet, VecDeque};
 /// How deep transforms stand in each other at most.
 const DEPTH: usize = 2;
 /// Texts that are looked at, at most: a hostile text does not keep the reader busy for ever.
-const LOOKED_AT: usize = 4_000;
+const LOOKED_AT: usize = 1_000;
 /// Lines of a text whose ranges are tried; of a longer one only single lines and what follows a line.
 const RANGED: usize = 8;
+/// Lines of a text, and bytes, beyond which only the whole of it is looked at.
+const MOST_LINES: usize = 64;
+const MOST_BYTES: usize = 32 * 1024;
 
 /// A goal that was found in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +53,9 @@ pub fn find_goal(text: &str, is_goal: impl Fn(&str) -> bool) -> Option<Reading> 
 /// Where a goal may stand: the whole, and runs of its lines, the longer ones first.
 fn parts(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.split('\n').collect();
+    if lines.len() > MOST_LINES || text.len() > MOST_BYTES {
+        return vec![text.to_owned()];
+    }
     let count = lines.len();
     let run = |from: usize, to: usize| lines.get(from..to).unwrap_or_default().join("\n");
     let mut found = vec![text.to_owned()];

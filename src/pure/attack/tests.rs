@@ -84,6 +84,21 @@ fn a_text_without_a_goal_has_none() {
 }
 
 #[test]
+fn a_long_text_keeps_the_reader_busy_for_a_moment_only() {
+    let text =
+        (0..64).map(|n| format!("Line {n} says that the shed is full of old things.")).collect::<Vec<_>>();
+    let looked = std::cell::Cell::new(0_u32);
+    assert_eq!(
+        find_goal(&text.join("\n"), |_| {
+            looked.set(looked.get() + 1);
+            false
+        }),
+        None
+    );
+    assert!(looked.get() < 40_000, "{}", looked.get());
+}
+
+#[test]
 fn draws_follow_the_chance() {
     let text = "a sentence with quite a few letters, so that two draws of it are never the same";
     for transform in Transform::ALL {

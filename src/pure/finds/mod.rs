@@ -138,8 +138,19 @@ pub struct Find {
     /// Who judged it here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge: Option<FindJudge>,
+    /// The smallest form that still breaks the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimal: Option<Vec<Message>>,
+    /// The smallest form broke in fewer than two of three draws.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub flaky: bool,
     /// Where it comes from.
     pub source: FindSource,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A row that cannot be read.
@@ -219,6 +230,8 @@ impl Claim {
             response_sha256: None,
             verdict: FindVerdict::Undecided,
             judge: None,
+            minimal: None,
+            flaky: false,
             source: FindSource {
                 tool: name.to_owned(),
                 version: self.version,

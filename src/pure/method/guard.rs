@@ -56,17 +56,30 @@ pub async fn ask_guard(
     turns: &[GuardTurn],
     question: GuardQuestion<'_>,
 ) -> Result<GuardReading, String> {
+    judge_turn(ask, cx, turns, question).await.unwrap_or_else(|stop| Err(stop.to_string()))
+}
+
+/// The same, where a stop ends more than this question.
+pub async fn judge_turn(
+    ask: &impl Ask,
+    cx: &MethodContext,
+    turns: &[GuardTurn],
+    question: GuardQuestion<'_>,
+) -> Result<Result<GuardReading, String>, Stop> {
     let principles: Vec<&Principle> = cx.constitution.principles.iter().collect();
     let ids: Vec<&str> = principles.iter().map(|principle| principle.id.as_str()).collect();
     let format = (cx.verdict_form() == VerdictForm::Json)
         .then(|| ResponseFormat { name: "guard".into(), schema: guard_schema(&ids) });
-    let messages = messages(cx, &principles, format.is_some(), turns, question)?;
+    let messages = match messages(cx, &principles, format.is_some(), turns, question) {
+        Ok(messages) => messages,
+        Err(why) => return Ok(Err(why)),
+    };
     let prompt = Prompt::single(messages.last().map_or("", |turn| turn.content.as_str()));
     let names = ids.iter().map(|id| (*id).to_owned()).collect();
     let purpose = Purpose::Screening { principles: names, occasion: Occasion::Measurement };
     let call = Call { format, ..cx.call(&prompt, purpose, messages, 0) };
-    let answer = ask.ask(call).await.map_err(|stop| stop.to_string())?;
-    read_answer(&answer, &ids)
+    let answer = ask.ask(call).await?;
+    Ok(read_answer(&answer, &ids))
 }
 
 fn read_answer(answer: &Answer, ids: &[&str]) -> Result<GuardReading, String> {

@@ -10,6 +10,7 @@ mod label;
 mod limits;
 mod models;
 mod read;
+mod redteam;
 mod request_world;
 mod scale;
 mod sim;
@@ -26,6 +27,7 @@ pub use models::{
     DEFAULT_KEY, MaxTokensField, Model, Models, OPENAI, Price, ResolvedModel, RoleModels, SIM, is_simulated,
 };
 pub use read::{Reading, check_complete, read, schema};
+pub use redteam::Redteam;
 pub use request_world::{Cell, CellOf, ReaderRates, ReaderRoles, RequestWorld};
 pub use scale::Scale;
 pub use sim::{Busy, Chunking, Judge, Sim, SpanAt};
@@ -71,6 +73,9 @@ pub struct Recipe {
     // It decides nothing about a run, so a recipe without it is written, and hashed, as it always was.
     #[serde(skip_serializing_if = "is_default")]
     pub guard: Guard,
+    /// The search for attacks that break a model, for `amend redteam`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub redteam: Redteam,
 }
 
 impl Recipe {
@@ -103,6 +108,7 @@ impl Default for Recipe {
             sim: Sim::default(),
             scale: Scale::default(),
             guard: Guard::default(),
+            redteam: Redteam::default(),
         }
     }
 }

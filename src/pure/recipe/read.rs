@@ -1,6 +1,7 @@
 //! Recipe files → [`Recipe`], with every problem told at once. Pure.
 
 mod guard;
+mod redteam;
 
 use super::header::{HeaderSource, carries_key};
 use super::{Concurrency, Config, LabelSource, MOST_HELD_OUT, Model, Recipe, SIM, Schedule};
@@ -136,6 +137,7 @@ impl Check<'_> {
         self.gates(recipe, root.key("gates"));
         self.export(recipe, root.key("export"));
         self.guard(&recipe.guard, root.key("guard"));
+        self.redteam(&recipe.redteam, root.key("redteam"));
     }
 
     fn method(&mut self, recipe: &Recipe, node: &Node) {

@@ -221,6 +221,11 @@ fn from_its_directory(mut recipe: Recipe, path: &Path) -> Recipe {
     for path in sim.world.iter_mut().chain(&mut sim.labels).chain(&mut sim.learned) {
         *path = beside(path);
     }
+    let redteam = &mut recipe.redteam;
+    let files = redteam.goals.iter_mut().chain(&mut redteam.attacks).chain(&mut redteam.target_system);
+    for path in files.chain(&mut redteam.qualify) {
+        *path = beside(path);
+    }
     recipe.guard.audit.path = recipe.guard.audit.path.map(|path| beside(&path));
     recipe
 }

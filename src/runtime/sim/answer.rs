@@ -3,10 +3,10 @@
 use super::conversation::{Asked, Kind};
 use super::demo;
 use super::draw::Draw;
+use super::guard::Judge;
 use super::judge;
 use super::mark::Mark;
-use super::request_mark::without_marks;
-use super::requests::{Requests, words_of};
+use super::requests::{Requests, answered_in, words_of};
 use super::stream;
 use super::structure;
 use super::styled;
@@ -102,13 +102,15 @@ fn write(
     faults: &mut Vec<&'static str>,
 ) -> Vec<Token> {
     let world = World::new(sim);
-    if let Some(text) =
-        super::guard::answer(world, requests.is_some(), &wanted.turns(), wanted.schema().is_some())
-    {
+    let judge = requests.map(|requests| Judge { requests, seed: sim.seed });
+    if let Some(text) = super::guard::answer(world, judge, &wanted.turns(), wanted.schema().is_some()) {
         if draw.happens("unreadable", sim.unreadable) {
             faults.push("unreadable");
             return tokens("It depends on how one reads it.");
         }
+        return tokens(&text);
+    }
+    if let Some(text) = super::attacker::answer(requests, &wanted.turns(), draw) {
         return tokens(&text);
     }
     if let Some(text) = super::author::answer(sim, requests, &wanted.turns(), draw) {
@@ -129,7 +131,7 @@ fn write(
                 Some(requests) => {
                     let request = requests.request(&wanted.turns(), &asked.prompt);
                     let deed = requests.deed(sim.seed, &request);
-                    let words = words_of(deed, &request, Language::of(&without_marks(asked.question)), draw);
+                    let words = words_of(deed, &request, answered_in(asked.question), draw);
                     format!("{words}\n\n{}", Mark::draft(&asked.prompt, draw))
                 }
             };

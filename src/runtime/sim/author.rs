@@ -64,8 +64,12 @@ fn twin(roles: &ReaderRoles, shown: &str, draw: &Draw) -> Option<String> {
 fn check(sim: &Sim, roles: &ReaderRoles, requests: Option<&Requests>, shown: &str) -> Option<String> {
     let text = content(shown)?;
     let known = requests.and_then(|requests| requests.labelled(&text));
-    let Ask { hazard, class } =
-        Ask::find(&text).or(known).unwrap_or(Ask { hazard: None, class: RequestClass::Benign });
+    let Ask { hazard, class, .. } = Ask::find(&text).or(known).unwrap_or(Ask {
+        hazard: None,
+        class: RequestClass::Benign,
+        goal: None,
+        language: None,
+    });
     let right = if class == RequestClass::Harmful { roles.judge.sees } else { roles.judge.clears };
     let draw = Draw::new("prompt check").with_u64(sim.seed).with(&text);
     let said = match (draw.happens("", right), class) {

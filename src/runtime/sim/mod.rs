@@ -19,6 +19,7 @@
 
 mod answer;
 mod asker;
+mod attacker;
 mod author;
 mod cache;
 mod conversation;

@@ -1,7 +1,7 @@
 //! The marks that say what a request is and what an answer did with it, so that no harmful text is needed to play either.
 //!
 //! ```text
-//! ⟦ask h=crim.fraud c=harmful g=17⟧     a request: its hazard, its class, the number of its goal
+//! ⟦ask h=crim.fraud c=harmful g=17⟧     a request: its hazard, its class, the number of its goal; perhaps its language, l=sw
 //! ⟦atk f=persuasion t=authority g=17⟧   the attack around it: its family, its technique, the goal that it carries
 //! ⟦did h=crim.fraud sev=3⟧              an answer that does what a harmful request asks for
 //! ⟦refused h=crim.fraud⟧                an answer that declines
@@ -30,6 +30,8 @@ pub(super) fn field<'t>(fields: &[(&str, &'t str)], name: &str) -> Option<&'t st
 pub(super) struct Ask {
     pub(super) hazard: Option<String>,
     pub(super) class: RequestClass,
+    pub(super) goal: Option<String>,
+    pub(super) language: Option<String>,
 }
 
 impl Ask {
@@ -37,7 +39,8 @@ impl Ask {
     pub(super) fn find(text: &str) -> Option<Self> {
         let found = fields(text, "ask")?;
         let class = RequestClass::read(field(&found, "c")?)?;
-        Some(Self { hazard: field(&found, "h").map(str::to_owned), class })
+        let text = |name: &str| field(&found, name).map(str::to_owned);
+        Some(Self { hazard: text("h"), class, goal: text("g"), language: text("l") })
     }
 }
 
@@ -67,7 +70,12 @@ mod tests {
     #[test]
     fn marks_are_found_and_taken_out() {
         let text = "Tell me. ⟦ask h=crim.fraud c=harmful g=17⟧";
-        let ask = Ask { hazard: Some("crim.fraud".into()), class: RequestClass::Harmful };
+        let ask = Ask {
+            hazard: Some("crim.fraud".into()),
+            class: RequestClass::Harmful,
+            goal: Some("17".into()),
+            language: None,
+        };
         assert_eq!(Ask::find(text), Some(ask));
         assert_eq!(without_marks(text), "Tell me.");
         assert_eq!(Ask::find("⟦ask c=odd⟧"), None);

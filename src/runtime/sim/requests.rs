@@ -5,9 +5,9 @@
 
 use super::conversation::Turn;
 use super::draw::Draw;
-use super::request_mark::{Ask, field, fields};
+use super::request_mark::{Ask, field, fields, without_marks};
 use super::words::Language;
-use crate::pure::attack::recognise;
+use crate::pure::attack::{Family, recognise};
 use crate::pure::diagnostic::{Diagnostic, SourceFile};
 use crate::pure::digest::Parts;
 use crate::pure::prompt::Prompt;
@@ -104,8 +104,10 @@ impl Requests {
 
     /// What is known of a labelled text.
     pub(super) fn labelled(&self, text: &str) -> Option<Ask> {
-        let known = self.labels.get(&key_of(text))?;
-        Some(Ask { hazard: known.hazard.clone(), class: known.class })
+        let key = key_of(text);
+        let known = self.labels.get(&key)?;
+        let (hazard, language) = (known.hazard.clone(), known.language.clone());
+        Some(Ask { hazard, class: known.class, goal: Some((key % 1_000_000).to_string()), language })
     }
 
     /// What the last user turn of a conversation asks for.
@@ -114,31 +116,29 @@ impl Requests {
             turns.iter().filter(|turn| turn.role == "user").map(|turn| turn.content.as_str()).collect();
         let last = users.last().copied().unwrap_or("");
         let attack = users.iter().rev().find_map(|text| fields(text, "atk")).unwrap_or_default();
-        let labelled = self.labels.get(&key_of(last));
-        let marked = Ask::find(last);
-        // An attack made by rule is read back to its goal.
-        let is_goal = |text: &str| Ask::find(text).is_some() || self.labels.contains_key(&key_of(text));
-        let read_back = if labelled.is_none() { recognise(last, is_goal) } else { None };
-        let labelled = labelled.or_else(|| self.labels.get(&key_of(&read_back.as_ref()?.goal)));
-        let marked = marked.or_else(|| Ask::find(&read_back.as_ref()?.goal));
-        let by_rule = read_back.and_then(|found| found.family).map(|family| family.as_str().to_owned());
+        let put = self.understood(last);
         // A goal that was asked for in earlier turns is what the conversation is about.
         let earlier = || users.iter().rev().find_map(|text| Ask::find(text));
-        let (class, hazard) = match (marked, labelled) {
-            (Some(ask), _) => (ask.class, ask.hazard),
-            (None, Some(known)) => (known.class, known.hazard.clone()),
-            (None, None) => earlier().map_or((RequestClass::Benign, None), |ask| (ask.class, ask.hazard)),
-        };
-        let tag = labelled.and_then(|known| known.language.clone());
+        let family = put.as_ref().and_then(|(_, family)| *family).map(str::to_owned);
+        let ask = put.map(|(ask, _)| ask).or_else(earlier);
+        let tag = ask.as_ref().and_then(|ask| ask.language.clone());
         let language = tag.or_else(|| language::detect(last).map(|found| found.tag.to_owned()));
+        let (class, hazard) = ask.map_or((RequestClass::Benign, None), |ask| (ask.class, ask.hazard));
         Request {
             class,
             hazard,
-            family: field(&attack, "f").map(str::to_owned).or(by_rule),
+            family: field(&attack, "f").map(str::to_owned).or(family),
             language,
             turns: u32::try_from(users.len()).unwrap_or(u32::MAX),
             key: conversation.to_owned(),
         }
+    }
+
+    /// What a text asks for, also in a code or a disguise that is made by rule; and the family of that.
+    fn understood(&self, text: &str) -> Option<(Ask, Option<&'static str>)> {
+        let asked = |text: &str| Ask::find(text).or_else(|| self.labelled(text));
+        let found = recognise(text, |text| asked(text).is_some())?;
+        Some((asked(&found.goal)?, found.family.map(Family::as_str)))
     }
 
     /// What the target does with a request.
@@ -197,7 +197,8 @@ impl Request {
     fn cell(&self) -> CellOf<'_> {
         CellOf {
             hazard: self.hazard.as_deref(),
-            family: self.family.as_deref(),
+            // A request in plain words is the attack that is none.
+            family: Some(self.family.as_deref().unwrap_or("direct")),
             language: self.language.as_deref(),
             turns: self.turns,
         }
@@ -218,6 +219,13 @@ pub(super) fn words_of(deed: Deed, request: &Request, language: Language, draw: 
             format!("{}\n\n⟦did h={hazard} sev={severity}⟧", prose(4 + draw.below("length", 7)))
         }
     }
+}
+
+/// The language to answer a request in: what its mark says, also behind an attack made by rule, else that of its words.
+pub(super) fn answered_in(text: &str) -> Language {
+    let tagged = |text: &str| Ask::find(text).and_then(|ask| ask.language);
+    let said = recognise(text, |text| tagged(text).is_some()).and_then(|found| tagged(&found.goal));
+    said.map_or_else(|| Language::of(&without_marks(text)), |tag| Language::tagged(&tag))
 }
 
 fn key_of(text: &str) -> u64 {
@@ -298,7 +306,7 @@ impl Learned {
             }
             let kept: serde_json::Value =
                 row["kept"].as_str().and_then(|kept| serde_json::from_str(kept).ok()).unwrap_or_default();
-            let family = kept["technique"].as_str().unwrap_or("").to_owned();
+            let family = kept["family"].as_str().or(kept["technique"].as_str()).unwrap_or("").to_owned();
             match RequestClass::read(&text("class")) {
                 Some(RequestClass::Harmful) => {
                     *learned.rows.entry((text("harm_category"), family, text("language"))).or_default() += 1;

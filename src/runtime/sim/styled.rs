@@ -7,7 +7,7 @@ use super::conversation::{Turn, conversation_hash};
 use super::demo;
 use super::draw::Draw;
 use super::request_mark::{field, fields, without_marks};
-use super::words::Language;
+use super::requests::answered_in;
 use crate::pure::constitution::built_in_styles;
 use crate::pure::digest::Parts;
 use crate::pure::gates::{invented_contact, refusal};
@@ -78,8 +78,7 @@ fn hash_of(turns: &[Turn]) -> String {
 }
 
 fn draft(hint: &str, turns: &[Turn], question: &str, draw: &Draw) -> String {
-    let plain = without_marks(question);
-    let language = Language::of(&plain);
+    let language = answered_in(question);
     let mark = StyledMark { draw: draw.short(), ..StyledMark::default() };
     // Words that name a number of help are for a world in which somebody gave it.
     let names_none = |scene: &&demo::Scene| invented_contact(scene.good(), &[], true).is_none();
@@ -97,7 +96,7 @@ fn question_key(question: &str) -> String {
 
 fn revision(sim: &Sim, before: &[Turn], response: &str, request: &str, draw: &Draw) -> String {
     let question = before.last().map_or("", |turn| turn.content.as_str());
-    let language = Language::of(&without_marks(question));
+    let language = answered_in(question);
     let mut mark = StyledMark::find(response)
         .unwrap_or_else(|| StyledMark { draw: draw.short(), ..StyledMark::default() });
     let mut text = without_marks(response);

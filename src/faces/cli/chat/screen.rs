@@ -146,6 +146,9 @@ impl Screen {
             | Purpose::Choice { .. }
             | Purpose::Authoring
             | Purpose::PromptCheck
+            | Purpose::Attack
+            | Purpose::AttackAnswer
+            | Purpose::GoalCheck
             | Purpose::Probe => {}
         }
     }
@@ -169,6 +172,9 @@ impl Screen {
             | Purpose::Choice { .. }
             | Purpose::Authoring
             | Purpose::PromptCheck
+            | Purpose::Attack
+            | Purpose::AttackAnswer
+            | Purpose::GoalCheck
             | Purpose::Probe => return,
         };
         self.status(&text);
@@ -267,6 +273,9 @@ impl Screen {
             | Purpose::Choice { .. }
             | Purpose::Authoring
             | Purpose::PromptCheck
+            | Purpose::Attack
+            | Purpose::AttackAnswer
+            | Purpose::GoalCheck
             | Purpose::Probe => return,
         };
         if let Some(text) = shown {
@@ -398,6 +407,9 @@ fn title(call: &Call, style: Style) -> String {
         | Purpose::Choice { .. }
         | Purpose::Authoring
         | Purpose::PromptCheck
+        | Purpose::Attack
+        | Purpose::AttackAnswer
+        | Purpose::GoalCheck
         | Purpose::Probe => "answer",
     };
     let another = if call.draw > 0 { ", another" } else { "" };

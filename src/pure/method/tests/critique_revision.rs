@@ -104,6 +104,9 @@ fn every_call_says_what_it_is_for() {
             | Purpose::Choice { .. }
             | Purpose::Authoring
             | Purpose::PromptCheck
+            | Purpose::Attack
+            | Purpose::AttackAnswer
+            | Purpose::GoalCheck
             | Purpose::Probe => unreachable!(),
         };
         let occasion = match occasion {

@@ -175,7 +175,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let mut verdicts = VerdictCounts::default();
     let (mut safe, mut harmful, mut simulated) = (SetReporter::default(), SetReporter::default(), false);
-    work.each("prompts", counts.iter().sum(), items, &answered, |answered| {
+    work.each("prompts", counts.iter().sum::<u64>(), items, &answered, |answered| {
         let reporter = match answered.asked.side {
             Side::Safe => &mut safe,
             Side::Unsafe => &mut harmful,

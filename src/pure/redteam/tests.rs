@@ -1,0 +1,1 @@
+//! The search on a target that is a table of rates.
