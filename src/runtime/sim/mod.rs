@@ -53,6 +53,7 @@ mod words;
 mod world;
 
 pub use mark::Mark;
+pub use request_mark::is_marked;
 pub use requests::{Requests, WorldError};
 pub use score::{Score, Tally, Truth, truth};
 pub use server::Server;

@@ -44,6 +44,11 @@ impl Ask {
     }
 }
 
+/// Whether a request says by a mark what it is.
+pub fn is_marked(request: &str) -> bool {
+    Ask::find(request).is_some()
+}
+
 /// The text without the marks of this file.
 pub(super) fn without_marks(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

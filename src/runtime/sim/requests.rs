@@ -257,12 +257,19 @@ fn read_labels(named: &[String]) -> Result<HashMap<u64, Labelled>, WorldError> {
             message: format!("the labels cannot be read: {error}"),
             hint: "give a file of prompts with the columns `prompt` and `class` or `side`",
         })?;
+        let before = labels.len();
         for row in reader {
             let Row::Prompt { prompt, .. } = row else { continue };
             let Some(class) = prompt.class else { continue };
             let key = key_of(prompt.last_user_turn());
             let Prompt { hazard, language, .. } = prompt;
             labels.insert(key, Labelled { hazard, class, language });
+        }
+        if labels.len() == before {
+            let message = format!("no prompt in the labels `{pattern}` says what it is");
+            let hint =
+                "each needs `class` (`harmful`, `borderline`, `benign`) or `side` (`harmful`, `harmless`)";
+            return Err(WorldError::Unusable { message, hint });
         }
     }
     Ok(labels)
