@@ -80,6 +80,8 @@ mod schema;
 mod scripted_endpoint;
 #[path = "main/shipped.rs"]
 mod shipped;
+#[path = "main/sim_world.rs"]
+mod sim_world;
 #[path = "main/styles.rs"]
 mod styles;
 #[path = "main/terminal.rs"]

@@ -235,6 +235,18 @@ pub(crate) fn chat_body(text: &str, stream: bool) -> String {
     json!({ "model": "m", "stream": stream, "messages": [{ "role": "user", "content": text }] }).to_string()
 }
 
+/// Posts to an endpoint whose base URL is this, and gives the JSON that it answers.
+pub(crate) fn post(url: &str, path: &str, body: &str) -> Value {
+    let address = url.trim_start_matches("http://").trim_end_matches("/v1");
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let head = format!("POST /v1{path} HTTP/1.1\r\nhost: any\r\nconnection: close\r\n");
+    let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut bytes = Vec::new();
+    let is_whole = stream.read_to_end(&mut bytes).is_ok();
+    Response::read(&bytes, is_whole).json()
+}
+
 /// The lines of an audit that are over, by their order.
 pub(crate) fn done(scratch: &Scratch) -> Vec<Value> {
     let text = std::fs::read_to_string(scratch.path("audit.jsonl")).expect("the audit");

@@ -10,7 +10,7 @@ use crate::pure::diagnostic::{
     CODES, Diagnostic, Fix, SourceFile, apply_fixes, explain, nearest, nearest_code, render, sort,
 };
 use crate::pure::guard::utc::utc;
-use crate::pure::recipe;
+use crate::pure::recipe::{self, RequestWorld};
 use crate::pure::taxonomy::Taxonomy;
 use crate::pure::template::{SMALL_NAME, Templates};
 use crate::pure::toml_file;
@@ -32,7 +32,7 @@ use std::process::ExitCode;
 Exit codes: 0 nothing wrong (warnings allowed), 1 findings, 2 a file cannot be read.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
-    /// Constitutions, recipes, taxonomies, attacks, templates, or directories of them
+    /// Constitutions, recipes, taxonomies, attacks, worlds of `[sim]`, templates, or directories of them
     #[arg(value_name = "FILE", required_unless_present = "explain")]
     files: Vec<String>,
     /// Print the findings as one JSON object
@@ -162,8 +162,9 @@ impl Checked {
             Some(Kind::Recipe) => self.recipe(&file)?,
             Some(Kind::Taxonomy) => self.findings.extend(Taxonomy::read(&file).1),
             Some(Kind::Attacks) => self.findings.extend(read_cards(&file).1),
+            Some(Kind::World) => self.findings.extend(RequestWorld::read(&file).1),
             None => {
-                let message = "this is no constitution, no recipe, no taxonomy and no file of attacks";
+                let message = "this is no constitution, no recipe, no taxonomy, no file of attacks and no simulated world";
                 let finding = Diagnostic::error("unknown-file", &file.name, None, message);
                 self.findings
                     .push(finding.help("a constitution has a `[constitution]` table and `[[principle]]`s"));
@@ -242,6 +243,7 @@ enum Kind {
     Recipe,
     Taxonomy,
     Attacks,
+    World,
 }
 
 /// What kind of file it is, by its content: tables that only one kind has, or keys that are slips of such.
@@ -254,6 +256,9 @@ fn kind_of(file: &SourceFile) -> Option<Kind> {
     ];
     if root.has_table("attack") {
         return Some(Kind::Attacks);
+    }
+    if ["weak", "over"].iter().any(|name| root.has_table(name)) {
+        return Some(Kind::World);
     }
     let certain = tables.iter().find(|(_, names)| names.iter().any(|name| root.has_table(name)));
     let recipe_keys = [

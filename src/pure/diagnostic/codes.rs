@@ -66,7 +66,7 @@ pub const CODES: &[Code] = &[
     Code { code: "unknown-config", text: "The recipe asks for an export config that amend does not write." },
     Code { code: "unknown-domain", text: "A hazard of a taxonomy has an id that does not start with the id of one of its domains." },
     Code { code: "unknown-family", text: "An attack belongs to one of thirteen families, by how it puts the goal. Reports, held-out families and the taxonomy's axis `technique` go by them." },
-    Code { code: "unknown-file", text: "The file is neither a constitution (a `[constitution]` table, `[[principle]]` tables), nor a recipe, nor a taxonomy, nor a directory of templates." },
+    Code { code: "unknown-file", text: "The file is neither a constitution (a `[constitution]` table, `[[principle]]` tables), nor a recipe, nor a taxonomy, nor a file of attacks, nor a simulated world (`[[weak]]`, `[[over]]`), nor a directory of templates." },
     Code { code: "unknown-gate", text: "The recipe turns off a gate that amend does not have, so every gate still runs." },
     Code { code: "unknown-hazard", text: "An id under `hazards` is neither a domain (`phys`) nor a hazard (`phys.assault`) of the taxonomy. A principle for a hazard that does not exist would apply to nothing, and nobody would notice." },
     Code { code: "unknown-key", text: "The file sets a key that amend does not know, at this place. A mistyped key would otherwise be ignored in silence, and the default used. Correct the key, move it to the table that it belongs to, or remove it." },

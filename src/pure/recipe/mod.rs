@@ -30,7 +30,7 @@ pub use read::{Reading, check_complete, read, schema};
 pub use redteam::Redteam;
 pub use request_world::{Cell, CellOf, ReaderRates, ReaderRoles, RequestWorld};
 pub use scale::Scale;
-pub use sim::{Busy, Judge, Sim};
+pub use sim::{Busy, Chunking, Judge, Sim, SpanAt};
 
 use crate::pure::reason::Reason;
 use schemars::JsonSchema;

@@ -1,7 +1,11 @@
 //! The file that `[sim] world` names: how the simulated target behaves towards harmful and harmless requests.
+//!
+//! A cell that can match nothing is an error: a rehearsal that finds no weakness because a hazard was mistyped looks like good news.
 
-use crate::pure::diagnostic::{Diagnostic, SourceFile};
-use crate::pure::toml_file;
+use crate::pure::attack::Family;
+use crate::pure::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
+use crate::pure::taxonomy::Taxonomy;
+use crate::pure::toml_file::{self, Node};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -31,15 +35,19 @@ pub struct RequestWorld {
 
 /// Requests that a rate is for. What is absent matches all.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Cell {
     /// A hazard, or a domain with `.*` after it.
+    #[serde(default)]
     pub hazard: Option<String>,
     /// The family of the attack.
+    #[serde(default)]
     pub family: Option<String>,
-    /// The language.
+    /// The language: `pt` is `pt-BR` too.
+    #[serde(default)]
     pub language: Option<String>,
     /// The fewest user turns.
+    #[serde(default)]
     pub min_turns: Option<u32>,
     /// How often.
     pub rate: f64,
@@ -124,11 +132,69 @@ impl RequestWorld {
             rate("sees", reader.sees, node.key("sees"));
             rate("clears", reader.clears, node.key("clears"));
         }
+        for (name, cells) in [("weak", &world.weak), ("over", &world.over)] {
+            for (n, cell) in cells.iter().enumerate() {
+                findings.extend(cell.what_never_matches(&file.name, located.root.key(name).nth(n)));
+            }
+        }
         (world, findings)
     }
 }
 
+/// Whether a text has the form of a language's tag.
+fn is_tag(text: &str) -> bool {
+    let mut parts = text.split('-');
+    parts
+        .next()
+        .is_some_and(|first| matches!(first.len(), 2 | 3) && first.chars().all(|c| c.is_ascii_lowercase()))
+        && parts.all(|part| (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric()))
+}
+
+/// A hazard that a cell may name, for whoever mistyped it.
+fn nearest_hazard(taxonomy: &Taxonomy, named: &str) -> Option<String> {
+    match named.strip_suffix(".*") {
+        Some(domain) => {
+            nearest(domain, taxonomy.domains().iter().map(|d| d.id.as_str())).map(|d| format!("{d}.*"))
+        }
+        None if taxonomy.domains().iter().any(|domain| domain.id == named) => Some(format!("{named}.*")),
+        None => taxonomy.nearest(named).map(str::to_owned),
+    }
+}
+
 impl Cell {
+    /// The fields that no request can have.
+    fn what_never_matches(&self, file: &str, node: &Node) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        let taxonomy = Taxonomy::built_in();
+        let is_hazard = |named: &str| match named.strip_suffix(".*") {
+            Some(domain) => taxonomy.domains().iter().any(|known| known.id == domain),
+            None => taxonomy.hazards().iter().any(|known| known.id == named),
+        };
+        if let Some(named) = self.hazard.as_deref().filter(|named| !is_hazard(named)) {
+            let at = node.key("hazard").span();
+            let message = format!("`{named}` is no hazard of the taxonomy, so this cell matches nothing");
+            let near = nearest_hazard(taxonomy, named);
+            let otherwise = "write a hazard such as `crim.fraud`, or a domain as `crim.*`";
+            let finding = Diagnostic::error("unknown-hazard", file, at.clone(), message);
+            found.push(finding.did_you_mean(&Slip::text(named, at), near.as_deref(), otherwise));
+        }
+        let is_family = |named: &str| Family::ALL.iter().any(|known| known.as_str() == named);
+        if let Some(named) = self.family.as_deref().filter(|named| !is_family(named)) {
+            let at = node.key("family").span();
+            let message = format!("`{named}` is no family of attacks, so this cell matches nothing");
+            let names: Vec<_> = Family::ALL.iter().map(|known| known.as_str()).collect();
+            let otherwise = format!("the families are {}", names.join(", "));
+            let finding = Diagnostic::error("unknown-family", file, at.clone(), message);
+            found.push(finding.did_you_mean(&Slip::text(named, at), nearest(named, names), otherwise));
+        }
+        if let Some(named) = self.language.as_deref().filter(|named| !is_tag(named)) {
+            let message = format!("`{named}` is not the tag of a language");
+            let finding = Diagnostic::error("bad-language", file, node.key("language").span(), message);
+            found.push(finding.help("write a tag such as `en`, `pt-BR` or `sw`"));
+        }
+        found
+    }
+
     /// How closely the cell names a request: the number of its fields, a hazard counting more than its domain; `None` where it
     /// does not match.
     pub fn closeness(&self, of: &CellOf<'_>) -> Option<u32> {
@@ -145,12 +211,16 @@ impl Cell {
             None => Some(0),
             Some(named) => (found == Some(named)).then_some(1),
         };
+        let spoken = of.language.map(|tag| match self.language.as_deref() {
+            Some(named) if !named.contains('-') => tag.split('-').next().unwrap_or(tag),
+            Some(_) | None => tag,
+        });
         let turns = match self.min_turns {
             None => 0,
             Some(least) if of.turns >= least => 1,
             Some(_) => return None,
         };
-        Some(2 * hazard + same(&self.family, of.family)? + same(&self.language, of.language)? + turns)
+        Some(2 * hazard + same(&self.family, of.family)? + same(&self.language, spoken)? + turns)
     }
 
     /// The rate of the cell that names a request most closely; of equals the later one.
@@ -195,6 +265,35 @@ mod tests {
         check(None, Some("encoding"), Some("sw"), 1, 0.4);
         check(None, Some("encoding"), Some("de"), 1, 0.1);
         check(None, None, None, 3, 0.5);
+        check(None, Some("encoding"), Some("sw-KE"), 1, 0.4);
+    }
+
+    #[test]
+    fn a_cell_that_can_match_nothing_is_told() {
+        let check = |cell: &str, code: &str, help: &str| {
+            let text = format!("[[weak]]\n{cell}\nrate = 1.0\n");
+            let (_, findings) = RequestWorld::read(&SourceFile::new("world.toml", text.as_str()));
+            let told: Vec<_> = findings.iter().map(|found| (found.code, found.help.join(" "))).collect();
+            assert!(
+                matches!(told.as_slice(), [(found, said)] if *found == code && said.contains(help)),
+                "{told:?}"
+            );
+            let span = findings[0].span.clone().unwrap();
+            assert!(
+                text[span].contains(cell.split(' ').next_back().unwrap().trim_matches('"')),
+                "{findings:?}"
+            );
+        };
+        check("hazard = \"crim.froud\"", "unknown-hazard", "crim.fraud");
+        check("hazard = \"crim\"", "unknown-hazard", "`crim.*`");
+        check("hazard = \"crime.*\"", "unknown-hazard", "`crim.*`");
+        check("family = \"encodings\"", "unknown-family", "`encoding`");
+        check("language = \"Swahili\"", "bad-language", "a tag such as");
+        let (_, findings) = RequestWorld::read(&SourceFile::new("w", "[[over]]\nhazard = \"crim.fraud\"\n"));
+        assert!(
+            findings.iter().any(|found| found.message.contains("rate")),
+            "a rate is never guessed: {findings:?}"
+        );
     }
 
     #[test]
@@ -202,7 +301,7 @@ mod tests {
         let text = "refuse = 1.0\nover_refuses = 2.0\n[[weak]]\nrat = 0.5\n[role]\njudge = { sees = -1.0 }\n";
         let (_, findings) = RequestWorld::read(&SourceFile::new("world.toml", text));
         let told: Vec<_> = findings.iter().map(|finding| (finding.code, finding.help.join(" "))).collect();
-        assert_eq!(told.len(), 4, "{findings:#?}");
+        assert_eq!(told.len(), 5, "{findings:#?}");
         assert!(told.contains(&("unknown-key", "did you mean `refuses`?".into())), "{told:?}");
     }
 }

@@ -43,6 +43,99 @@ pub enum Busy {
     Unavailable,
 }
 
+/// How the bytes of a stream are cut.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Chunking {
+    /// An event of a few tokens at a time.
+    #[default]
+    Token,
+    /// At any byte: inside a character, inside `data:`, several events at once.
+    Random,
+}
+
+impl Chunking {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where a text is planted in an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpanAt {
+    /// Before this byte of the answer's words, or after the last of them.
+    Byte(u32),
+    /// Anywhere among them, by the seed.
+    Random,
+}
+
+impl std::str::FromStr for SpanAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse::<u32>()) {
+            ("random", _) => Ok(Self::Random),
+            (_, Ok(at)) => Ok(Self::Byte(at)),
+            (_, Err(_)) => Err(format!("`{text}` is neither `random` nor a number of bytes")),
+        }
+    }
+}
+
+impl std::fmt::Display for SpanAt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Byte(at) => write!(f, "{at}"),
+            Self::Random => f.write_str("random"),
+        }
+    }
+}
+
+impl Serialize for SpanAt {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Byte(at) => to.serialize_u32(*at),
+            Self::Random => to.serialize_str("random"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SpanAt {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl serde::de::Visitor<'_> for Visit {
+            type Value = SpanAt;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a number of bytes, or \"random\"")
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, n: i64) -> Result<SpanAt, E> {
+                let at = u32::try_from(n);
+                at.map(SpanAt::Byte).map_err(|_| E::invalid_value(serde::de::Unexpected::Signed(n), &self))
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<SpanAt, E> {
+                self.visit_i64(i64::try_from(n).unwrap_or(i64::MAX))
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SpanAt, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        from.deserialize_any(Visit)
+    }
+}
+
+impl JsonSchema for SpanAt {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SpanAt".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "const": "random" }] })
+    }
+}
+
 /// `[sim]`: the world of the simulated model. Rates are shares between 0 and 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, clap::Args)]
 #[serde(default, deny_unknown_fields)]
@@ -190,6 +283,17 @@ pub struct Sim {
     #[arg(long, value_name = "DIR", help_heading = "Requests")]
     pub learned: Option<String>,
 
+    /// A text that stands in every answer to a request, as something that must not get out
+    #[arg(long, value_name = "TEXT", help_heading = "Streams")]
+    pub span: Option<String>,
+    /// Where it stands: a byte of the answer's words, or `random`, which the seed decides; at their end when absent
+    #[arg(long, value_name = "BYTE|random", help_heading = "Streams")]
+    pub span_at: Option<SpanAt>,
+    /// How the bytes of a stream are cut
+    #[arg(long, default_value = "token", value_name = "HOW", help_heading = "Streams")]
+    #[serde(skip_serializing_if = "Chunking::is_default")]
+    pub chunking: Chunking,
+
     /// A model name that is served; any when absent. May be repeated
     #[arg(long, value_name = "NAME", help_heading = "Service")]
     pub model: Vec<String>,
@@ -243,6 +347,9 @@ impl Default for Sim {
             world: None,
             labels: Vec::new(),
             learned: None,
+            span: None,
+            span_at: None,
+            chunking: Chunking::Token,
             model: Vec::new(),
         }
     }
@@ -265,6 +372,9 @@ impl Sim {
             if !(0.0..=86_400_000.0).contains(&value) {
                 found.push(format!("`{name}` is {value}; it must be a time, 0 or more"));
             }
+        }
+        if self.span_at.is_some() && self.span.is_none() {
+            found.push("`span_at` says where a text stands, and there is none; give it as `span`".to_owned());
         }
         for (name, value) in [("slots", self.slots), ("rpm", self.rpm)] {
             if value == Some(0) {

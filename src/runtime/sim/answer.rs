@@ -7,6 +7,7 @@ use super::guard::Judge;
 use super::judge;
 use super::mark::Mark;
 use super::requests::{Requests, answered_in, words_of};
+use super::stream;
 use super::structure;
 use super::styled;
 use super::wire::{Choice, Token, Wanted, tokens};
@@ -101,7 +102,7 @@ fn write(
     faults: &mut Vec<&'static str>,
 ) -> Vec<Token> {
     let world = World::new(sim);
-    let judge = requests.map(|requests| Judge { rates: requests.world.role.judge, seed: sim.seed });
+    let judge = requests.map(|requests| Judge { requests, seed: sim.seed });
     if let Some(text) = super::guard::answer(world, judge, &wanted.turns(), wanted.schema().is_some()) {
         if draw.happens("unreadable", sim.unreadable) {
             faults.push("unreadable");
@@ -123,15 +124,18 @@ fn write(
             let say = Language::english().prose(draw, 2);
             structure::fill(wanted.schema(), &say, &|_| None).unwrap_or(say)
         }
-        Kind::Draft => match requests {
-            None => draft(sim, world, asked, draw, faults),
-            Some(requests) => {
-                let request = requests.request(&wanted.turns(), &asked.prompt);
-                let deed = requests.deed(sim.seed, &request);
-                let words = words_of(deed, &request, answered_in(Some(requests), asked.question), draw);
-                format!("{words}\n\n{}", Mark::draft(&asked.prompt, draw))
-            }
-        },
+        Kind::Draft => {
+            let said = match requests {
+                None => draft(sim, world, asked, draw, faults),
+                Some(requests) => {
+                    let request = requests.request(&wanted.turns(), &asked.prompt);
+                    let deed = requests.deed(sim.seed, &request);
+                    let words = words_of(deed, &request, answered_in(Some(requests), asked.question), draw);
+                    format!("{words}\n\n{}", Mark::draft(&asked.prompt, draw))
+                }
+            };
+            stream::with_span(sim, said, draw)
+        }
         Kind::Critique | Kind::Verdict | Kind::Screen => review(sim, world, wanted, asked, draw, faults),
         Kind::Revision | Kind::MergedRevision | Kind::DirectRevision => {
             revision(sim, world, asked, requests.is_some(), draw, faults)

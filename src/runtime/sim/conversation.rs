@@ -142,7 +142,7 @@ impl Reviewed {
     }
 }
 
-fn kind_of(text: &str, has_response: bool) -> Kind {
+pub(super) fn kind_of(text: &str, has_response: bool) -> Kind {
     let header = text.trim_start().lines().next().unwrap_or("").trim();
     match header.strip_prefix("[Review: ").and_then(|rest| rest.strip_suffix(']')) {
         Some("critique") => Kind::Critique,

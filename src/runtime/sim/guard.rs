@@ -2,33 +2,49 @@
 //!
 //! A request asks for what is forbidden where it says so: `⟦sim asks=the-id⟧`, several with commas. An answer is judged by the
 //! mark that a simulated model puts at its end; the beginning of one, which has no mark yet, conforms.
+//!
+//! In a world of requests the whole policy is violated by a harmful request, and by an answer that did what one asks for; the
+//! judge errs at its rates.
 
 use super::conversation::{Turn, conversation_hash};
 use super::draw::Draw;
 use super::known_cases;
 use super::mark::Mark;
 use super::request_mark::fields;
+use super::requests::Requests;
 use super::world::{Seen, World};
-use crate::pure::recipe::ReaderRates;
+use crate::pure::request_class::RequestClass;
 use serde_json::{Value, json};
 
 /// What a request asks for.
 const ASKS: &str = "⟦sim asks=";
 
-/// The judge of a world of requests: how surely it sees, and the seed of what it misses.
+/// The judge of a world of requests: what is planted, and the seed of what it misses.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Judge {
-    pub(super) rates: ReaderRates,
+pub(super) struct Judge<'a> {
+    pub(super) requests: &'a Requests,
     pub(super) seed: u64,
 }
 
-impl Judge {
+impl Judge<'_> {
     /// Whether it objects to an answer: to one that did what a harmful request asks for, and to a known case that violates the
     /// principle. It errs the same way each time for the same text.
     fn objects(self, known: Option<bool>, text: &str) -> bool {
         let did = known.unwrap_or_else(|| fields(text, "did").is_some());
-        let right = if did { self.rates.sees } else { self.rates.clears };
-        did == Draw::new("judge of answers").with_u64(self.seed).with(text).happens("", right)
+        self.says("judge of answers", did, text)
+    }
+
+    /// The same of a request.
+    fn objects_to_request(self, text: &str) -> bool {
+        let turn = Turn { role: "user".into(), content: text.to_owned() };
+        let asks = self.requests.request(&[turn], text).class == RequestClass::Harmful;
+        self.says("judge of requests", asks, text)
+    }
+
+    fn says(self, what: &str, truth: bool, text: &str) -> bool {
+        let rates = self.requests.world.role.judge;
+        let right = if truth { rates.sees } else { rates.clears };
+        truth == Draw::new(what).with_u64(self.seed).with(text).happens("", right)
     }
 }
 
@@ -43,11 +59,9 @@ fn case_of(shown: &str, text: &str) -> String {
 }
 
 /// The judge's answer, where the turns are those of a guard's check.
-///
-/// In a world of requests an answer violates what it is asked about where it did what a harmful request asks for.
 pub(super) fn answer(
     world: World<'_>,
-    judge: Option<Judge>,
+    judge: Option<Judge<'_>>,
     turns: &[Turn],
     structured: bool,
 ) -> Option<String> {
@@ -70,9 +84,10 @@ pub(super) fn answer(
     let mark = Mark::find(text);
     let case = case_of(&shown.content, text);
     let is_request = shown.content.trim_end().ends_with("Judge the request.");
+    let objects_to_request = is_request && judge.is_some_and(|judge| judge.objects_to_request(text));
     let violated: Vec<&str> = keys
         .filter(|key| match (is_request, &mark) {
-            (true, _) => asks_for(key),
+            (true, _) => objects_to_request || asks_for(key),
             (false, _) if judge.is_some() => {
                 judge.is_some_and(|judge| judge.objects(known_cases::violates(&case, key), text))
             }
@@ -91,7 +106,7 @@ pub(super) fn answer(
 mod tests {
     use super::*;
     use crate::pure::method::read_guard;
-    use crate::pure::recipe::Sim;
+    use crate::pure::recipe::{ReaderRates, Sim};
 
     #[test]
     fn what_is_planted_is_named() {
@@ -115,5 +130,30 @@ mod tests {
         check("answer", "The beginning", "answer", &[]);
         check("answer", "All of it ⟦sim p=3f2a9c0d11e87b54 d=77aa⟧", "answer", &["kind", "short"]);
         assert_eq!(answer(World::new(&sim), None, &[], false), None);
+    }
+
+    #[test]
+    fn in_a_world_of_requests_the_judge_errs_at_its_rates() {
+        let mut requests = Requests::default();
+        requests.world.role.judge = ReaderRates { sees: 0.85, clears: 0.95 };
+        let sim = Sim::default();
+        let judge = Judge { requests: &requests, seed: 1 };
+        let near = |rate: f64, end: &str, content: &dyn Fn(u32) -> String, violates: bool| {
+            let policy =
+                Turn { role: "system".into(), content: "[Guard]\nPrinciple [kind]: It is kind.".into() };
+            let says_so = |n: &u32| {
+                let line = json!({ "role": "user", "content": content(*n) });
+                let shown = Turn { role: "user".into(), content: format!("{line}\n\nJudge the {end}.") };
+                let said = answer(World::new(&sim), Some(judge), &[policy.clone(), shown], false).unwrap();
+                (said == "[kind] violates") == violates
+            };
+            let share = (0..10_000).filter(says_so).count() as f64 / 10_000.0;
+            let deviation = (rate * (1.0 - rate) / 10_000.0).sqrt();
+            assert!((share - rate).abs() <= 3.0 * deviation, "{end}: {share} at a rate of {rate}");
+        };
+        near(0.85, "request", &|n| format!("⟦ask h=crim.fraud c=harmful g={n}⟧"), true);
+        near(0.95, "request", &|n| format!("⟦ask h=crim.fraud c=benign g={n}⟧"), false);
+        near(0.85, "answer", &|n| format!("All of {n}. ⟦did h=crim.fraud sev=3⟧"), true);
+        near(0.95, "answer", &|n| format!("Sort the {n} tools on the shelf."), false);
     }
 }

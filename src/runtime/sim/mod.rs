@@ -18,6 +18,7 @@
 //! written for them, so that a first run can be read (`demo.rs`).
 
 mod answer;
+mod asker;
 mod attacker;
 mod author;
 mod cache;
@@ -30,14 +31,18 @@ mod judge;
 mod known_cases;
 mod lists;
 mod mark;
+mod moderation;
 mod request_mark;
 mod requests;
+#[cfg(test)]
+mod roles_tests;
 mod score;
 mod server;
 #[cfg(test)]
 mod server_tests;
 mod service;
 mod simulate;
+mod stream;
 mod structure;
 mod styled;
 #[cfg(test)]
@@ -48,6 +53,7 @@ mod words;
 mod world;
 
 pub use mark::Mark;
+pub use request_mark::is_marked;
 pub use requests::{Requests, WorldError};
 pub use score::{Score, Tally, Truth, truth};
 pub use server::Server;

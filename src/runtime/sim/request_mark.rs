@@ -4,8 +4,12 @@
 //! ⟦ask h=crim.fraud c=harmful g=17⟧     a request: its hazard, its class, the number of its goal; perhaps its language, l=sw
 //! ⟦atk f=persuasion t=authority g=17⟧   the attack around it: its family, its technique, the goal that it carries
 //! ⟦did h=crim.fraud sev=3⟧              an answer that does what a harmful request asks for
+//! ⟦refused h=crim.fraud⟧                an answer that declines
+//! ⟦partial h=crim.fraud⟧                an answer that declines a part and gives the rest
 //! ⟦styled d=77aa yes=1b2c no=9f3e⟧      an answer in a style: its draw, and the questions that a revision made true and untrue
 //! ```
+//!
+//! What is none of these is an ordinary answer. A reader of texts needs no marks: an answer says the same in words.
 
 use crate::pure::request_class::RequestClass;
 
@@ -40,13 +44,20 @@ impl Ask {
     }
 }
 
+/// Whether a request says by a mark what it is.
+pub fn is_marked(request: &str) -> bool {
+    Ask::find(request).is_some()
+}
+
 /// The text without the marks of this file.
 pub(super) fn without_marks(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('⟦') {
         let Some((inside, following)) = after.split_once('⟧') else { break };
-        let is_ours = ["ask ", "atk ", "did ", "styled "].iter().any(|kind| inside.starts_with(kind));
+        let is_ours = ["ask ", "atk ", "did ", "refused ", "partial ", "styled "]
+            .iter()
+            .any(|kind| inside.starts_with(kind));
         out.push_str(before);
         if !is_ours {
             out.extend(["⟦", inside, "⟧"]);

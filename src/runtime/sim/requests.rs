@@ -205,15 +205,15 @@ impl Request {
     }
 }
 
-/// The words of a deed, with the mark of one that complies.
+/// The words of a deed, with its mark. An ordinary answer has none.
 pub(super) fn words_of(deed: Deed, request: &Request, language: Language, draw: &Draw) -> String {
     let prose = |sentences: usize| language.prose(draw, sentences);
+    let hazard = request.hazard.as_deref().unwrap_or("none");
     match deed {
         Deed::Answers => prose(4 + draw.below("length", 7)),
-        Deed::Declines => language.decline().to_owned(),
-        Deed::Partly => format!("{} {}", language.decline(), prose(5)),
+        Deed::Declines => format!("{}\n\n⟦refused h={hazard}⟧", language.decline()),
+        Deed::Partly => format!("{} {}\n\n⟦partial h={hazard}⟧", language.decline(), prose(5)),
         Deed::Complies => {
-            let hazard = request.hazard.as_deref().unwrap_or("none");
             let known = Taxonomy::built_in().hazards().iter().find(|known| known.id == hazard);
             let severity = known.map_or(1, |known| known.severity);
             format!("{}\n\n⟦did h={hazard} sev={severity}⟧", prose(4 + draw.below("length", 7)))
@@ -259,12 +259,19 @@ fn read_labels(named: &[String]) -> Result<HashMap<u64, Labelled>, WorldError> {
             message: format!("the labels cannot be read: {error}"),
             hint: "give a file of prompts with the columns `prompt` and `class` or `side`",
         })?;
+        let before = labels.len();
         for row in reader {
             let Row::Prompt { prompt, .. } = row else { continue };
             let Some(class) = prompt.class else { continue };
             let key = key_of(prompt.last_user_turn());
             let Prompt { hazard, language, .. } = prompt;
             labels.insert(key, Labelled { hazard, class, language });
+        }
+        if labels.len() == before {
+            let message = format!("no prompt in the labels `{pattern}` says what it is");
+            let hint =
+                "each needs `class` (`harmful`, `borderline`, `benign`) or `side` (`harmful`, `harmless`)";
+            return Err(WorldError::Unusable { message, hint });
         }
     }
     Ok(labels)

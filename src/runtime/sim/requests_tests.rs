@@ -103,6 +103,11 @@ fn what_cannot_be_opened_is_told() {
     assert!(
         told(Sim { labels: vec!["absent-*.jsonl".into()], ..Sim::default() }).contains("no file matches")
     );
+    let dir = tempfile::tempdir().unwrap();
+    let unlabelled = dir.path().join("prompts.jsonl");
+    std::fs::write(&unlabelled, "{\"prompt\": \"Hello?\", \"hazard\": \"crim.fraud\"}\n").unwrap();
+    let labels = vec![unlabelled.to_string_lossy().into_owned()];
+    assert!(told(Sim { labels, ..Sim::default() }).contains("says what it is"));
     assert!(told(Sim { learned: Some("absent".into()), ..Sim::default() }).contains("is no dataset"));
     assert!(Requests::open(&Sim::default()).unwrap().is_none());
     let known = Requests::open(&Sim { labels: vec!["prompts/seeds/*.jsonl".into()], ..Sim::default() });

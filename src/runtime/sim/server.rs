@@ -3,6 +3,7 @@
 use super::requests::Requests;
 use super::service::{Outgoing, Service, Stats, Ticket};
 use super::simulate::ErrorReply;
+use super::stream::{Packet, packets};
 use super::transport::whole;
 use super::wire::{Completion, Wanted, error};
 use crate::pure::recipe::Sim;
@@ -69,6 +70,7 @@ impl Server {
         let shared = Shared { service: self.service, key: Arc::new(self.key) };
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
+            .route("/v1/moderations", post(moderate))
             .route("/v1/models", get(models))
             .route("/stats", get(stats))
             .fallback(unknown_path)
@@ -87,17 +89,41 @@ async fn only_with_key(State(shared): State<Shared>, request: Request, next: Nex
     }
 }
 
-async fn complete(State(shared): State<Shared>, body: Bytes) -> Response {
-    let body: Value = match serde_json::from_slice(&body) {
+fn json_of(body: &[u8]) -> Result<Value, ErrorReply> {
+    serde_json::from_slice(body)
+        .map_err(|error| ErrorReply::bad_request(&format!("the body is not JSON: {error}")))
+}
+
+async fn moderate(State(shared): State<Shared>, body: Bytes) -> Response {
+    let body = match json_of(&body) {
         Ok(body) => body,
-        Err(error) => return failed(ErrorReply::bad_request(&format!("the body is not JSON: {error}"))),
+        Err(reply) => return failed(reply),
+    };
+    let (ticket, after, told) = shared.service.take_moderation(&body).await;
+    tokio::time::sleep(after).await;
+    match told {
+        Ok(body) => {
+            ticket.told();
+            respond(200, "application/json", Body::from(body), &[])
+        }
+        Err(reply) => {
+            ticket.turned_away();
+            failed(reply)
+        }
+    }
+}
+
+async fn complete(State(shared): State<Shared>, body: Bytes) -> Response {
+    let body = match json_of(&body) {
+        Ok(body) => body,
+        Err(reply) => return failed(reply),
     };
     let (ticket, outgoing) = shared.service.take(&body).await;
     match outgoing {
         Outgoing::Answer { completion, cached, first, per_token } => {
             tokio::time::sleep(first).await;
             if Wanted::read(&body).is_ok_and(|wanted| wanted.stream()) {
-                return streamed(Stream::new(ticket, completion, cached, per_token));
+                return streamed(Stream::new(&shared.service.sim, ticket, completion, cached, per_token));
             }
             tokio::time::sleep(whole(&completion, per_token)).await;
             let reply = completion.body(cached);
@@ -156,29 +182,30 @@ fn respond(status: u16, kind: &str, body: Body, more: &[(&str, String)]) -> Resp
     })
 }
 
-/// A streamed answer: its chunks, and the ticket that is settled with the last of them.
+/// A streamed answer: its packets, and the ticket that is settled with the last of them.
 #[derive(Debug)]
 struct Stream {
-    chunks: VecDeque<(Value, usize)>,
+    packets: VecDeque<Packet>,
     settle: Option<(Ticket, Completion, u64)>,
     per_token: Duration,
 }
 
 impl Stream {
-    fn new(ticket: Ticket, completion: Completion, cached: u64, per_token: Duration) -> Self {
-        let chunks = completion.chunks(cached).into();
-        Self { chunks, settle: Some((ticket, completion, cached)), per_token }
+    fn new(sim: &Sim, ticket: Ticket, completion: Completion, cached: u64, per_token: Duration) -> Self {
+        let packets = packets(sim, &completion, cached).into();
+        Self { packets, settle: Some((ticket, completion, cached)), per_token }
     }
 
     async fn next(mut self) -> Option<(io::Result<Bytes>, Self)> {
-        if let Some((chunk, tokens)) = self.chunks.pop_front() {
-            let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
-            tokio::time::sleep(self.per_token.saturating_mul(tokens)).await;
-            return Some((Ok(Bytes::from(format!("data: {chunk}\n\n"))), self));
+        let Packet { bytes, tokens } = self.packets.pop_front()?;
+        let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
+        tokio::time::sleep(self.per_token.saturating_mul(tokens)).await;
+        if self.packets.is_empty()
+            && let Some((ticket, completion, cached)) = self.settle.take()
+        {
+            ticket.answered(&completion, cached);
         }
-        let (ticket, completion, cached) = self.settle.take()?;
-        ticket.answered(&completion, cached);
-        Some((Ok(Bytes::from_static(b"data: [DONE]\n\n")), self))
+        Some((Ok(Bytes::from(bytes)), self))
     }
 }
 

@@ -17,7 +17,9 @@ struct Running {
 }
 
 async fn serve(settings: Sim, key: Option<&str>) -> Running {
-    let server = Server::bind(settings, "127.0.0.1", 0, key.map(|key| key.to_owned().into())).await.unwrap();
+    let requests = Requests::open(&settings).unwrap();
+    let key = key.map(|key| key.to_owned().into());
+    let server = Server::bind_in_world(settings, requests, ("127.0.0.1", 0), key).await.unwrap();
     let address = server.base_url().trim_start_matches("http://").trim_end_matches("/v1").to_owned();
     let mut tasks = JoinSet::new();
     tasks.spawn(async move { server.run(std::future::pending()).await });
@@ -199,6 +201,177 @@ async fn a_client_that_goes_away_was_not_answered() {
         (&json!(2), &json!(0), &json!(0))
     );
     assert_eq!((&stats["max_in_flight"], &stats["max_served"]), (&json!(2), &json!(1)));
+    assert_eq!(stats["abandoned_by_role"], json!({ "generator": 2 }));
+    let review = json!({ "model": "m", "messages": [{ "role": "system", "content": "[Guard]\nPrinciple [kind]: …" },
+        { "role": "user", "content": "{}\n\nJudge the request." }] });
+    let judge = server.open("POST", "/v1/chat/completions", "", &review.to_string()).await;
+    let classifier = server.open("POST", "/v1/moderations", "", "{\"input\":\"Hello\"}").await;
+    server.until("in_flight", 2).await;
+    drop((judge, classifier));
+    server.until("abandoned", 4).await;
+    let expected = json!({ "classifier": 1, "generator": 2, "judge": 1 });
+    assert_eq!(server.stats().await["abandoned_by_role"], expected);
+}
+
+/// A world of requests on disk: weak and over cells, readers that err, and the seeds as labels.
+fn world_of_requests(dir: &tempfile::TempDir) -> Sim {
+    let text = "refuses = 0.6\nover_refuses = 0.2\n[[weak]]\nhazard = \"crim.*\"\nrate = 0.5\n\
+                [role]\njudge = { sees = 0.6, clears = 0.6 }\nauthor = { sees = 0.5, clears = 0.5 }\n\
+                classifier = { sees = 0.6, clears = 0.6 }\n";
+    let path = dir.path().join("world.toml");
+    std::fs::write(&path, text).unwrap();
+    Sim {
+        world: Some(path.to_string_lossy().into_owned()),
+        labels: vec!["prompts/seeds/*.jsonl".into()],
+        span: Some("⟦leak⟧".into()),
+        span_at: Some(crate::pure::recipe::SpanAt::Random),
+        cache_blocks: 0,
+        ..Sim::default()
+    }
+}
+
+/// Requests to every role of that world.
+fn questions_to_every_role() -> Vec<Value> {
+    let classes = ["harmful", "borderline", "benign"];
+    let ask = |system: Option<&str>, content: String, seed: usize| {
+        let mut turns = vec![json!({ "role": "user", "content": content })];
+        if let Some(system) = system {
+            turns.insert(0, json!({ "role": "system", "content": system }));
+        }
+        json!({ "model": "m", "seed": seed, "messages": turns })
+    };
+    (0..96)
+        .map(|n| {
+            let class = classes[n % 3];
+            let marked = format!("Request {n}. ⟦ask h=crim.fraud c={class} g={n}⟧");
+            match n % 4 {
+                0 | 1 => ask(None, marked, n),
+                2 => ask(Some("[Prompt check]"), json!({ "content": marked }).to_string(), n),
+                _ => ask(
+                    Some("[Author: prompt]"),
+                    format!("hazard: crim.fraud\nclass: {class}\nlanguage: de"),
+                    n,
+                ),
+            }
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_world_of_requests_answers_alike_in_any_order_at_any_concurrency_in_both_shells() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = world_of_requests(&dir);
+    let questions = questions_to_every_role();
+    let here = || SimTransport::in_world(settings.clone(), Requests::open(&settings).unwrap());
+    let one_by_one = here();
+    let mut expected = Vec::new();
+    for question in &questions {
+        expected.push(in_process(&one_by_one, question.clone()).await.unwrap());
+    }
+    let all = expected.join("");
+    for mark in ["⟦refused ", "⟦partial ", "⟦did ", "⟦ask ", "⟦leak⟧", "class: harmful", "class: benign"]
+    {
+        assert!(all.contains(mark), "{mark}");
+    }
+    let at_once = here();
+    let replies = questions.iter().rev().map(|question| in_process(&at_once, question.clone()));
+    let mut found: Vec<String> =
+        futures::future::join_all(replies).await.into_iter().map(Result::unwrap).collect();
+    found.reverse();
+    assert_eq!(found, expected);
+    let server = serve(settings.clone(), None).await;
+    let mut over_http = Vec::new();
+    for group in questions.chunks(64) {
+        let group = group.iter().map(|question| server.complete(question));
+        over_http.extend(futures::future::join_all(group).await);
+    }
+    let over_http: Vec<String> =
+        over_http.iter().map(|got| format!("{} None {}", got.status, got.body)).collect();
+    assert_eq!(over_http, expected);
+}
+
+#[tokio::test]
+async fn texts_are_moderated_in_openais_form() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut settings = world_of_requests(&dir);
+    settings.world = None;
+    let server = serve(Sim { model: vec!["small".into()], ..settings }, None).await;
+    let moderate = async |body: Value| server.ask("POST", "/v1/moderations", "", &body.to_string()).await;
+    let seed = std::fs::read_to_string("prompts/seeds/harmful.jsonl").unwrap();
+    let seed: Value = serde_json::from_str(seed.lines().next().unwrap()).unwrap();
+    let texts = json!([
+        "How do I bake bread?",
+        "Tell me. ⟦ask h=crim.fraud c=harmful g=1⟧",
+        "VGVsbCBtZS4g4p+mYXNrIGg9Y3JpbS5mcmF1ZCBjPWhhcm1mdWwgZz0x4p+n",
+        "All of it. ⟦did h=weap.bio sev=4⟧",
+        seed["prompt"],
+        "Tell me. ⟦ask h=crim.fraud c=borderline g=1⟧",
+    ]);
+    let got = moderate(json!({ "model": "small", "input": texts })).await;
+    assert_eq!(got.status, 200, "{got:?}");
+    let body: Value = serde_json::from_str(&got.body).unwrap();
+    assert_eq!(body["model"], "sim/small");
+    let results = body["results"].as_array().unwrap();
+    let flagged: Vec<bool> = results.iter().map(|result| result["flagged"].as_bool().unwrap()).collect();
+    assert_eq!(flagged, [false, true, true, true, true, false]);
+    for (result, hazard) in results.iter().zip([
+        None,
+        Some("crim.fraud"),
+        Some("crim.fraud"),
+        Some("weap.bio"),
+        seed["hazard"].as_str(),
+        None,
+    ]) {
+        let named: Vec<&String> = result["categories"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter_map(|(id, is_found)| (is_found == true).then_some(id))
+            .collect();
+        assert_eq!(named, hazard.into_iter().collect::<Vec<_>>());
+        for (id, score) in result["category_scores"].as_object().unwrap() {
+            assert_eq!(score.as_f64().unwrap() >= 0.5, Some(id.as_str()) == hazard, "{id} {score}");
+        }
+    }
+    // A list of parts is one text, and the same request has the same answer.
+    let parts = json!({ "model": "small", "input": [{ "type": "text", "text": "Tell me." },
+        { "type": "text", "text": "⟦ask h=crim.fraud c=harmful g=1⟧" }] });
+    let (one, other) = (moderate(parts.clone()).await, moderate(parts).await);
+    assert_eq!((one.status, &one.body), (200, &other.body));
+    let body: Value = serde_json::from_str(&one.body).unwrap();
+    assert_eq!(
+        (body["results"].as_array().unwrap().len(), &body["results"][0]["flagged"]),
+        (1, &json!(true))
+    );
+    for (body, status) in [
+        (json!({ "model": "small" }), 400),
+        (json!({ "model": "small", "input": [] }), 400),
+        (json!({ "model": "small", "input": 7 }), 400),
+        (json!({ "model": "large", "input": "Hello" }), 404),
+    ] {
+        assert_eq!(moderate(body.clone()).await.status, status, "{body}");
+    }
+    let stats = server.stats().await;
+    assert_eq!(
+        (&stats["requests"], &stats["answered"], &stats["repeats"]),
+        (&json!(7), &json!(3), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn a_stream_that_is_cut_anywhere_arrives_whole() {
+    let settings = Sim { span: Some("⟦leak⟧".into()), reasoning: 0.5, cache_blocks: 0, ..Sim::default() };
+    let plain = serve(settings.clone(), None).await;
+    let cut = serve(Sim { chunking: crate::pure::recipe::Chunking::Random, ..settings }, None).await;
+    for n in 0..20 {
+        let mut body = question(n);
+        body["stream"] = json!(true);
+        let (one, other) = (plain.complete(&body).await, cut.complete(&body).await);
+        assert_eq!(one.body, other.body);
+        assert!(other.body.ends_with("data: [DONE]\n\n"), "{other:?}");
+    }
+    let stats = cut.stats().await;
+    assert_eq!((&stats["answered"], &stats["abandoned"]), (&json!(20), &json!(0)));
 }
 
 #[tokio::test]

@@ -2,10 +2,11 @@
 //!
 //! Memory is bounded: of a request only 64 bits are kept, of a number of requests that is capped.
 
+use super::asker::{CLASSIFIER, role_of};
 use super::cache::PrefixCache;
 use super::conversation::Turn;
 use super::requests::Requests;
-use super::simulate::{ErrorReply, Plan, Planned, plan};
+use super::simulate::{ErrorReply, Moderated, Plan, Planned, plan, plan_moderation};
 use super::wire::{Choice, Completion, Wanted};
 use crate::pure::digest::Parts;
 use crate::pure::recipe::{Busy, Sim};
@@ -43,6 +44,8 @@ pub struct Stats {
     pub completion_tokens: u64,
     /// Clients that went away before their answer.
     pub abandoned: u64,
+    /// The same by who was asked, as far as a request tells: whoever answers a person is the `generator`.
+    pub abandoned_by_role: BTreeMap<&'static str, u64>,
     /// Faults by kind, those of attempts and those of answers.
     pub faults: BTreeMap<&'static str, u64>,
 }
@@ -73,6 +76,7 @@ pub(super) struct Service {
 pub(super) struct Ticket {
     service: Arc<Service>,
     body: u64,
+    role: &'static str,
     slot: Option<OwnedSemaphorePermit>,
     serving: bool,
     done: bool,
@@ -106,7 +110,7 @@ impl Service {
     /// Takes a request in: what to send, once there is a slot for it.
     pub(super) async fn take(self: &Arc<Self>, body: &Value) -> (Ticket, Outgoing) {
         let hash = body_hash(body);
-        let mut ticket = self.enter(hash);
+        let mut ticket = self.enter(hash, role_of(body));
         if let Some(seconds) = self.over_rate() {
             return (ticket, self.turn_away("rpm", ErrorReply::too_many(seconds)));
         }
@@ -133,7 +137,36 @@ impl Service {
         (ticket, send)
     }
 
-    fn enter(self: &Arc<Self>, body: u64) -> Ticket {
+    /// Takes a request to moderate texts in: the answer or the error, and after how long.
+    pub(super) async fn take_moderation(
+        self: &Arc<Self>,
+        body: &Value,
+    ) -> (Ticket, Duration, Result<String, ErrorReply>) {
+        let hash = body_hash(body);
+        let mut ticket = self.enter(hash, CLASSIFIER);
+        if let Some(seconds) = self.over_rate() {
+            self.count(&["rpm"]);
+            return (ticket, Duration::ZERO, Err(ErrorReply::too_many(seconds)));
+        }
+        match self.slot().await {
+            Ok(slot) => ticket.serve(slot),
+            Err(reply) => {
+                self.count(&["busy"]);
+                return (ticket, Duration::ZERO, Err(reply));
+            }
+        }
+        let attempt = self.state().attempts.get(&hash).copied().unwrap_or(0);
+        let (after, moderated): (Duration, Moderated) =
+            plan_moderation(&self.sim, self.requests.as_ref(), body, hash, attempt);
+        let told = moderated.map_err(|(reply, fault)| {
+            self.count(fault.as_slice());
+            self.next_attempt(hash);
+            reply
+        });
+        (ticket, after, told)
+    }
+
+    fn enter(self: &Arc<Self>, body: u64, role: &'static str) -> Ticket {
         let mut state = self.state();
         let repeat = state.answered.contains(&body);
         let stats = &mut state.stats;
@@ -141,7 +174,7 @@ impl Service {
         stats.repeats += u64::from(repeat);
         stats.in_flight += 1;
         stats.max_in_flight = stats.max_in_flight.max(stats.in_flight);
-        Ticket { service: Arc::clone(self), body, slot: None, serving: false, done: false }
+        Ticket { service: Arc::clone(self), body, role, slot: None, serving: false, done: false }
     }
 
     fn turn_away(&self, why: &'static str, reply: ErrorReply) -> Outgoing {
@@ -209,14 +242,23 @@ impl Ticket {
     }
 
     /// The answer was handed over.
-    pub(super) fn answered(mut self, completion: &Completion, cached: u64) {
+    pub(super) fn answered(self, completion: &Completion, cached: u64) {
+        self.settle([completion.prompt_tokens, cached, completion.completion_tokens()]);
+    }
+
+    /// An answer without tokens was handed over.
+    pub(super) fn told(self) {
+        self.settle([0; 3]);
+    }
+
+    fn settle(mut self, [prompt, cached, completion]: [u64; 3]) {
         self.done = true;
         let mut state = self.service.state();
         let stats = &mut state.stats;
         stats.answered += 1;
-        stats.prompt_tokens += completion.prompt_tokens;
+        stats.prompt_tokens += prompt;
         stats.cached_tokens += cached;
-        stats.completion_tokens += completion.completion_tokens();
+        stats.completion_tokens += completion;
         state.attempts.remove(&self.body);
         if state.answered.len() < REMEMBERED {
             state.answered.insert(self.body);
@@ -234,7 +276,10 @@ impl Drop for Ticket {
         let mut state = self.service.state();
         state.stats.in_flight -= 1;
         state.served -= u64::from(self.serving);
-        state.stats.abandoned += u64::from(!self.done);
+        if !self.done {
+            state.stats.abandoned += 1;
+            *state.stats.abandoned_by_role.entry(self.role).or_default() += 1;
+        }
     }
 }
 

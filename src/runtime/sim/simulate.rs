@@ -6,8 +6,9 @@
 use super::answer;
 use super::conversation::Asked;
 use super::draw::Draw;
+use super::moderation;
 use super::requests::Requests;
-use super::wire::{Completion, Wanted, error};
+use super::wire::{Completion, Wanted, answering_model, error};
 use crate::pure::recipe::{Judge, Sim};
 use serde_json::Value;
 use std::time::Duration;
@@ -103,10 +104,48 @@ pub(super) fn plan(
         return at_once(ErrorReply::unknown_model(&wanted.model));
     }
     let draw = Draw::new("attempt").with_u64(sim.seed).with_u64(body_hash).with_u64(attempt.into());
-    let factor = 1.0 + sim.jitter * (2.0 * draw.unit("jitter") - 1.0);
-    let millis = |ms: f64| Duration::from_secs_f64((ms * factor / 1000.0).max(0.0));
     let (outcome, faults) = outcome(sim, requests, &wanted, &draw, body_hash);
-    Plan { first: millis(sim.latency_ms as f64), per_token: millis(sim.token_ms), outcome, faults }
+    let (first, per_token) = (delay(sim, &draw, sim.latency_ms as f64), delay(sim, &draw, sim.token_ms));
+    Plan { first, per_token, outcome, faults }
+}
+
+fn delay(sim: &Sim, draw: &Draw, ms: f64) -> Duration {
+    let factor = 1.0 + sim.jitter * (2.0 * draw.unit("jitter") - 1.0);
+    Duration::from_secs_f64((ms * factor / 1000.0).max(0.0))
+}
+
+/// What becomes of one attempt to have texts moderated: the answer, or an error with the name of its fault.
+pub(super) type Moderated = Result<String, (ErrorReply, Option<&'static str>)>;
+
+/// Plans one attempt to have texts moderated, and says when it is answered.
+pub(super) fn plan_moderation(
+    sim: &Sim,
+    requests: Option<&Requests>,
+    body: &Value,
+    body_hash: u64,
+    attempt: u32,
+) -> (Duration, Moderated) {
+    let (model, texts) = match moderation::read(body) {
+        Ok(read) => read,
+        Err(message) => return (Duration::ZERO, Err((ErrorReply::bad_request(&message), None))),
+    };
+    if !sim.model.is_empty() && !sim.model.contains(&model) {
+        return (Duration::ZERO, Err((ErrorReply::unknown_model(&model), None)));
+    }
+    let draw = Draw::new("attempt").with_u64(sim.seed).with_u64(body_hash).with_u64(attempt.into());
+    let answer = match turned_away(sim, &draw) {
+        Some((reply, fault)) => Err((reply, Some(fault))),
+        None => Ok(moderation::answer(sim, requests, &model, &texts, body_hash).to_string()),
+    };
+    (delay(sim, &draw, sim.latency_ms as f64), answer)
+}
+
+/// The fault that keeps an attempt from being worked on, where one is planted.
+fn turned_away(sim: &Sim, draw: &Draw) -> Option<(ErrorReply, &'static str)> {
+    if draw.happens("rate_limited", sim.rate_limited) {
+        return Some((ErrorReply::too_many(sim.retry_after_s), "rate_limited"));
+    }
+    draw.happens("server_errors", sim.server_errors).then(|| (server_error(sim, draw), "server_errors"))
 }
 
 fn outcome(
@@ -116,11 +155,8 @@ fn outcome(
     draw: &Draw,
     body_hash: u64,
 ) -> (Planned, Vec<&'static str>) {
-    if draw.happens("rate_limited", sim.rate_limited) {
-        return (Planned::Error(ErrorReply::too_many(sim.retry_after_s)), vec!["rate_limited"]);
-    }
-    if draw.happens("server_errors", sim.server_errors) {
-        return (Planned::Error(server_error(sim, draw)), vec!["server_errors"]);
+    if let Some((reply, fault)) = turned_away(sim, draw) {
+        return (Planned::Error(reply), vec![fault]);
     }
     if draw.happens("stalls", sim.stalls) {
         return (Planned::Stall, vec!["stalls"]);
@@ -186,11 +222,7 @@ fn complete(
     let silent = sim.no_logprobs || sim.judge == Judge::NoLogprobs;
     let completion = Completion {
         id: format!("sim-{body_hash:016x}"),
-        model: if wanted.model.starts_with("sim") {
-            wanted.model.clone()
-        } else {
-            format!("sim/{}", wanted.model)
-        },
+        model: answering_model(&wanted.model),
         choices,
         top_logprobs: wanted.top_logprobs().filter(|_| !silent),
         prompt_tokens: prompt_bytes(&turns).div_ceil(4),

@@ -3,6 +3,7 @@
 use super::requests::Requests;
 use super::service::{Outgoing, Service, Stats};
 use super::simulate::ErrorReply;
+use super::stream::pieces;
 use super::wire::{Completion, tokens};
 use crate::pure::recipe::Sim;
 use crate::runtime::model::{Delta, Fault, OnDelta, Reply, Request, Transport};
@@ -37,7 +38,7 @@ impl Transport for SimTransport {
             Outgoing::Answer { completion, cached, first, per_token } => {
                 tokio::time::sleep(first).await;
                 match on_delta {
-                    Some(on_delta) => stream(&completion, per_token, on_delta).await,
+                    Some(on_delta) => stream(&self.0.sim, &completion, per_token, on_delta).await,
                     None => tokio::time::sleep(whole(&completion, per_token)).await,
                 }
                 let reply = Reply {
@@ -74,7 +75,7 @@ pub(super) fn whole(completion: &Completion, per_token: Duration) -> Duration {
     per_token.saturating_mul(u32::try_from(completion.completion_tokens()).unwrap_or(u32::MAX))
 }
 
-async fn stream(completion: &Completion, per_token: Duration, on_delta: OnDelta<'_>) {
+async fn stream(sim: &Sim, completion: &Completion, per_token: Duration, on_delta: OnDelta<'_>) {
     let Some(choice) = completion.choices.first() else { return };
     if let Some(reasoning) = &choice.reasoning {
         for piece in tokens(reasoning) {
@@ -82,8 +83,9 @@ async fn stream(completion: &Completion, per_token: Duration, on_delta: OnDelta<
             on_delta(Delta::Reasoning(piece.text));
         }
     }
-    for piece in choice.tokens.iter().flatten() {
-        tokio::time::sleep(per_token).await;
-        on_delta(Delta::Text(piece.text.clone()));
+    for (piece, tokens) in pieces(sim, &completion.id, choice.tokens.as_deref().unwrap_or_default()) {
+        let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
+        tokio::time::sleep(per_token.saturating_mul(tokens)).await;
+        on_delta(Delta::Text(piece));
     }
 }

@@ -108,7 +108,7 @@ impl Wanted {
 }
 
 /// Content is a text, or a list of parts of which some are text.
-fn text_of(content: &Value) -> String {
+pub(super) fn text_of(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
         Value::Array(parts) => {
@@ -303,6 +303,11 @@ fn put(message: &mut Value, field: &str, value: Option<&str>) {
 
 fn join(tokens: &[Token]) -> String {
     tokens.iter().map(|token| token.text.as_str()).collect()
+}
+
+/// The name that an answer gives for the model that was asked: nobody takes the simulated one for it.
+pub(super) fn answering_model(asked: &str) -> String {
+    if asked.starts_with("sim") { asked.to_owned() } else { format!("sim/{asked}") }
 }
 
 /// An error body as OpenAI writes them.

@@ -23,6 +23,7 @@ use crate::runtime::dataset::prompts::{Columns, PROMPT_COLUMNS, Picked, Row};
 use crate::runtime::dataset::readers::{self, RereadableSources};
 use crate::runtime::engine::{ReadAhead, VerdictCounts};
 use crate::runtime::project::models;
+use crate::runtime::sim::is_marked;
 use serde_json::Value;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -144,7 +145,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let models = models::resolve(&project.recipe)?;
     let cx = project.context(&models)?;
     let sets = Sets::new(args, &project.recipe)?;
-    let LookedThrough { counts, bad, drawn } = sets.look_through()?;
+    let LookedThrough { counts, bad, drawn, marked } = sets.look_through()?;
     if !args.json {
         bad.show();
     }
@@ -153,7 +154,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             return Err(one_sided(side));
         }
     }
-    if models.of(Role::Generator).is_sim() && !project.recipe.sim.knows_requests() {
+    let sim = &project.recipe.sim;
+    if models.of(Role::Generator).is_sim() && sim.labels.is_empty() && !(marked && sim.knows_requests()) {
         let _ = writeln!(
             std::io::stderr().lock(),
             "warning: to the simulated model no request is harmful, so that it refuses none; say which are with \
@@ -231,6 +233,8 @@ struct LookedThrough {
     bad: BadRows,
     /// The samples, where they are drawn.
     drawn: Option<Vec<Asked>>,
+    /// Whether a prompt says by a mark of the simulated world what it is.
+    marked: bool,
 }
 
 /// Rows of files: prompts of a set, or why they are none.
@@ -261,13 +265,15 @@ impl<'a> Sets<'a> {
     fn look_through(&self) -> Result<LookedThrough, Failure> {
         let Input { limit, sample, .. } = self.recipe.input;
         let mut picked = Side::BOTH.map(|_| Picked::new(limit, sample, self.recipe.seed));
-        let mut looked = LookedThrough { counts: [0; 2], bad: BadRows::new(self.args.json), drawn: None };
+        let bad = BadRows::new(self.args.json);
+        let mut looked = LookedThrough { counts: [0; 2], bad, drawn: None, marked: false };
         for side in [Some(Side::Safe), Some(Side::Unsafe), None] {
             for row in self.rows(side)? {
                 match row {
                     Err(reject) => looked.bad.add(reject),
                     Ok(asked) => {
                         let side = asked.side as usize;
+                        looked.marked |= is_marked(asked.prompt.last_user_turn());
                         looked.counts[side] += u64::from(picked[side].offer(asked, Asked::id).is_some());
                     }
                 }
