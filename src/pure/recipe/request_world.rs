@@ -280,7 +280,7 @@ mod tests {
             );
             let span = findings[0].span.clone().unwrap();
             assert!(
-                text[span].contains(cell.split(' ').next_back().unwrap().trim_matches('"')),
+                text.get(span).unwrap().contains(cell.split(' ').next_back().unwrap().trim_matches('"')),
                 "{findings:?}"
             );
         };

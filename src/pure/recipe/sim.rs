@@ -54,6 +54,7 @@ pub enum Chunking {
     Random,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 impl Chunking {
     fn is_default(&self) -> bool {
         *self == Self::default()

@@ -46,6 +46,8 @@ pub enum WorldError {
 pub struct Requests {
     pub(super) world: RequestWorld,
     labels: HashMap<u64, Labelled>,
+    /// How long the labelled texts are: what is of another length is none of them, and need not be hashed to know.
+    lengths: BTreeSet<usize>,
     learned: Learned,
 }
 
@@ -97,9 +99,9 @@ impl Requests {
             return Ok(None);
         }
         let world = sim.world.as_deref().map(read_world).transpose()?.unwrap_or_default();
-        let labels = read_labels(&sim.labels)?;
+        let (labels, lengths) = read_labels(&sim.labels)?;
         let learned = sim.learned.as_deref().map(Learned::read).transpose()?.unwrap_or_default();
-        Ok(Some(Self { world, labels, learned }))
+        Ok(Some(Self { world, labels, lengths, learned }))
     }
 
     /// What is known of a labelled text.
@@ -134,11 +136,19 @@ impl Requests {
         }
     }
 
+    /// What a text asks for, by its mark; by its label where it is as long as a labelled text.
+    fn asked(&self, text: &str) -> Option<Ask> {
+        let is_as_long = || self.lengths.contains(&length_of(text));
+        Ask::find(text).or_else(|| if is_as_long() { self.labelled(text) } else { None })
+    }
+
     /// What a text asks for, also in a code or a disguise that is made by rule; and the family of that.
     fn understood(&self, text: &str) -> Option<(Ask, Option<&'static str>)> {
-        let asked = |text: &str| Ask::find(text).or_else(|| self.labelled(text));
-        let found = recognise(text, |text| asked(text).is_some())?;
-        Some((asked(&found.goal)?, found.family.map(Family::as_str)))
+        if let Some(known) = self.labelled(text) {
+            return Some((known, None));
+        }
+        let found = recognise(text, |text| self.asked(text).is_some())?;
+        Some((self.asked(&found.goal)?, found.family.map(Family::as_str)))
     }
 
     /// What the target does with a request.
@@ -224,10 +234,16 @@ pub(super) fn words_of(deed: Deed, request: &Request, language: Language, draw: 
 /// The language to answer a request in: what its mark or its label says, also behind an attack made by rule, else that of its
 /// words.
 pub(super) fn answered_in(requests: Option<&Requests>, text: &str) -> Language {
-    let tagged =
-        |text: &str| Ask::find(text).or_else(|| requests?.labelled(text)).and_then(|ask| ask.language);
-    let said = recognise(text, |text| tagged(text).is_some()).and_then(|found| tagged(&found.goal));
+    let said = match requests {
+        None => Ask::find(text).and_then(|ask| ask.language),
+        Some(requests) => requests.understood(text).and_then(|(ask, _)| ask.language),
+    };
     said.map_or_else(|| Language::of(&without_marks(text)), |tag| Language::tagged(&tag))
+}
+
+/// Letters and digits: what normalising keeps.
+fn length_of(text: &str) -> usize {
+    text.chars().filter(|c| c.is_alphanumeric()).count()
 }
 
 fn key_of(text: &str) -> u64 {
@@ -244,8 +260,8 @@ fn read_world(path: &str) -> Result<RequestWorld, WorldError> {
     if findings.is_empty() { Ok(world) } else { Err(WorldError::Findings { file, findings }) }
 }
 
-fn read_labels(named: &[String]) -> Result<HashMap<u64, Labelled>, WorldError> {
-    let mut labels = HashMap::new();
+fn read_labels(named: &[String]) -> Result<(HashMap<u64, Labelled>, BTreeSet<usize>), WorldError> {
+    let (mut labels, mut lengths) = (HashMap::new(), BTreeSet::new());
     for pattern in named {
         let files = matching(pattern);
         if files.is_empty() {
@@ -264,6 +280,7 @@ fn read_labels(named: &[String]) -> Result<HashMap<u64, Labelled>, WorldError> {
             let Row::Prompt { prompt, .. } = row else { continue };
             let Some(class) = prompt.class else { continue };
             let key = key_of(prompt.last_user_turn());
+            lengths.insert(length_of(prompt.last_user_turn()));
             let Prompt { hazard, language, .. } = prompt;
             labels.insert(key, Labelled { hazard, class, language });
         }
@@ -274,7 +291,7 @@ fn read_labels(named: &[String]) -> Result<HashMap<u64, Labelled>, WorldError> {
             return Err(WorldError::Unusable { message, hint });
         }
     }
-    Ok(labels)
+    Ok((labels, lengths))
 }
 
 /// The files that a name means: itself, or those of its folder that its last part matches, with `*` for anything.

@@ -167,7 +167,7 @@ fn smallest(turns: Vec<Message>, goal: &str, steady: bool) -> (Vec<Message>, boo
     let prompt = Prompt::new(turns.clone(), None, None);
     let ask = Scripted::new(|call: &Call| match &call.purpose {
         Purpose::AttackAnswer => {
-            let breaks = request(call).contains("GOAL") && (steady || call.draw % 3 == 0);
+            let breaks = request(call).contains("GOAL") && (steady || call.draw.is_multiple_of(3));
             says(if breaks { "SECRET" } else { REFUSAL })
         }
         _ => judged(call),
