@@ -56,6 +56,8 @@ pub enum Reason {
     BelowGrade,
     /// The answer opens as too many others do.
     SameOpening,
+    /// The answer is nearly the same as another one.
+    SimilarAnswer,
     /// The prompt is of another class than it should be.
     WrongClass,
     /// The prompt is about another hazard than it should be.
@@ -231,6 +233,9 @@ impl Reason {
                 "raise `method.rounds`, or keep more with `export.min_grade = \"acceptable\"`"
             }
             Self::SameOpening => "raise `export.max_same_opening` to keep more answers that open alike",
+            Self::SimilarAnswer => {
+                "raise `export.max_answer_similarity` to keep more answers that resemble each other"
+            }
             Self::WrongClass | Self::WrongHazard => {
                 "nothing to do: another prompt was asked for; a better author misses less"
             }
@@ -314,7 +319,7 @@ mod tests {
     const NAMES: &str = "\
 empty error-text think-tag role-tag preamble sentinel critique-echo self-mention example-leak instruction-echo
 repetition truncation-signs language-change wrong-language invented-contact equal too-close both-refuse length-ratio
-no-style below-grade same-opening wrong-class wrong-hazard near-duplicate truncated
+no-style below-grade same-opening similar-answer wrong-class wrong-hazard near-duplicate truncated
 filtered refused malformed failed unchanged oscillation bad-json invalid-utf8 not-an-object too-long
 wrong-columns unreadable missing-column wrong-type bad-message wrong-order no-user-turn
 not-user-last no-conversation missing-response empty-response equal-responses too-many-responses

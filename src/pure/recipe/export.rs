@@ -262,8 +262,23 @@ pub struct Export {
     /// What the dataset must keep on both sides.
     #[serde(skip_serializing_if = "is_default")]
     pub gate: ExportGate,
+    /// Largest share of the prompts with a row whose answers may open with the same four words; 0 for no cap, the default.
+    /// A model that is trained on one opening learns it by heart. Further prompts are left out (`same-opening`); a mix stays exact.
+    #[serde(skip_serializing_if = "is_default")]
+    pub max_same_opening: f64,
+    /// Similarity of two answers, by their runs of five words, from which only one of their prompts stays; 0 for any, the
+    /// default. 0.8 leaves out answers that differ by a few words (`similar-answer`).
+    #[serde(skip_serializing_if = "is_default")]
+    pub max_answer_similarity: f64,
     /// Licence named in the card, as the Hub spells it; none is named when absent, for only you know it.
     pub license: Option<String>,
+}
+
+impl Export {
+    /// Whether which prompts have rows depends on all of them together.
+    pub fn selects(&self) -> bool {
+        self.mix.is_on() || self.max_same_opening > 0.0 || self.max_answer_similarity > 0.0
+    }
 }
 
 impl Default for Export {
@@ -282,6 +297,8 @@ impl Default for Export {
             min_grade: MinGrade::Ideal,
             mix: Mix::default(),
             gate: ExportGate::default(),
+            max_same_opening: 0.0,
+            max_answer_similarity: 0.0,
             license: None,
         }
     }

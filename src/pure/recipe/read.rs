@@ -252,7 +252,13 @@ impl Check<'_> {
                 "`batch_model` asks for requests made of the config `prompts`, which is not among `configs`";
             self.error("bad-value", node.key("batch_model"), message.into());
         }
-        self.within("max_phrase_share", recipe.export.max_phrase_share, 0.0, 1.0, node);
+        for (key, share) in [
+            ("max_phrase_share", recipe.export.max_phrase_share),
+            ("max_same_opening", recipe.export.max_same_opening),
+            ("max_answer_similarity", recipe.export.max_answer_similarity),
+        ] {
+            self.within(key, share, 0.0, 1.0, node);
+        }
         self.names(
             "unknown-config",
             "export config",

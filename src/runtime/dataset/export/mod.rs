@@ -16,6 +16,7 @@ pub(in crate::runtime) mod near_duplicates;
 mod parquet;
 mod pipeline;
 mod previous_splits;
+mod selection;
 pub(in crate::runtime) mod staging;
 mod stats;
 
@@ -25,16 +26,16 @@ pub use previous_splits::{Older, older};
 use super::boilerplate::Boilerplate;
 use super::boilerplate::Phrases;
 use super::rows::Config;
-use super::rows::{Context, MoreColumns, pairs_of, why_no_row};
+use super::rows::{Context, MoreColumns, pairs_of};
 use super::splits::{Families, Gather, said};
 use crate::pure::constitution::Constitution;
 use crate::pure::digest::sha256_hex;
-use crate::pure::mixing::{Mixed, Mixer, TwoSides};
+use crate::pure::mixing::{Mixed, TwoSides};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::{Export, Gates, MOST_HELD_OUT, Recipe, SoftLabels};
 use crate::pure::transcript::{Ended, Transcript};
 use files::write_text;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -168,7 +169,6 @@ pub fn export<'a>(
     let configs = configs_of(settings)?;
     let staging = staging::Staging::begin(out, meta.is_partial)?;
     let Gathered { families, more_columns } = gather(transcripts, meta, settings, staging.path())?;
-    let mixed = mix(transcripts, meta, settings, gates)?;
     let sha256 = sha256_hex(meta.constitution_text.as_bytes());
     let mut job = Job {
         root: staging.path(),
@@ -178,9 +178,11 @@ pub fn export<'a>(
         gates,
         constitution_sha256: &sha256,
         more_columns,
-        mixed: mixed.as_ref(),
+        mixed: &Mixed::default(),
         boilerplate: &Boilerplate::default(),
     };
+    let mixed = selection::select(transcripts, &job)?;
+    job.mixed = &mixed;
     let boilerplate = boilerplate(transcripts, &job)?;
     job.boilerplate = &boilerplate;
     let written = pipeline::write(&mut *transcripts().map_err(ExportError::Source)?, &job, &families)?;
@@ -203,8 +205,8 @@ struct Job<'a> {
     gates: &'a Gates,
     constitution_sha256: &'a str,
     more_columns: MoreColumns,
-    /// The prompts that a mix has, by number; all where nothing is mixed.
-    mixed: Option<&'a BTreeSet<usize>>,
+    /// Which prompts have rows, where that depends on all of them together.
+    mixed: &'a Mixed,
     boilerplate: &'a Boilerplate,
 }
 
@@ -294,37 +296,6 @@ fn columns_of(transcript: &Transcript) -> MoreColumns {
         (None, false) => MoreColumns::Kept,
         (None, true) => MoreColumns::None,
     }
-}
-
-/// The prompts that a mix has, where one is asked for: a pass of its own over all transcripts, some 200 bytes for each prompt.
-fn mix<'a>(
-    transcripts: &mut dyn FnMut() -> Result<Transcripts<'a>, String>,
-    meta: &DatasetMeta,
-    settings: &Export,
-    gates: &Gates,
-) -> Result<Option<BTreeSet<usize>>, ExportError> {
-    if !settings.mix.is_on() {
-        return Ok(None);
-    }
-    let context = Context {
-        constitution: &meta.constitution,
-        constitution_sha256: "",
-        seed: meta.recipe.seed,
-        simulated: meta.simulated,
-        more_columns: MoreColumns::None,
-        export: settings,
-        gates,
-        boilerplate: &Boilerplate::default(),
-    };
-    let mut mixer = Mixer::default();
-    for (at, transcript) in transcripts().map_err(ExportError::Source)?.enumerate() {
-        let transcript = transcript.map_err(ExportError::Source)?;
-        if why_no_row(&transcript, &context).is_none() {
-            mixer.add(at, &transcript.prompt, &settings.mix, meta.recipe.seed);
-        }
-    }
-    let Mixed { chosen, missing } = mixer.choose(&settings.mix);
-    if missing.is_empty() { Ok(Some(chosen)) } else { Err(ExportError::Mix(missing)) }
 }
 
 /// What the first pass finds.

@@ -104,9 +104,9 @@ fn make(
             continue;
         }
         report.usable += 1;
-        if job.mixed.is_some_and(|chosen| !chosen.contains(&at)) {
+        if let Some(reason) = job.mixed.why_not(at) {
             for config in job.configs {
-                *report.drops.entry((*config, Reason::NotInMix)).or_default() += 1;
+                *report.drops.entry((*config, reason.clone())).or_default() += 1;
             }
             continue;
         }
