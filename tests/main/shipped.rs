@@ -37,6 +37,18 @@ fn seeds(side: &str) -> Vec<(Prompt, BTreeMap<String, serde_json::Value>)> {
 }
 
 #[test]
+fn every_hazard_has_topics_and_seed_prompts() {
+    let hazards = Taxonomy::built_in().hazards();
+    assert!(hazards.iter().map(|hazard| hazard.topics.len()).sum::<usize>() >= 400);
+    let seeds: BTreeSet<String> =
+        ["harmful", "harmless"].into_iter().flat_map(seeds).filter_map(|(prompt, _)| prompt.hazard).collect();
+    for hazard in hazards {
+        assert!(hazard.topics.len() >= 4, "{}", hazard.id);
+        assert!(seeds.contains(&hazard.id), "{}", hazard.id);
+    }
+}
+
+#[test]
 fn seed_prompts_stand_on_both_sides_of_the_line_in_many_languages() {
     let mut twins = BTreeMap::new();
     let (mut ids, mut harmful_domains) = (BTreeSet::new(), BTreeSet::new());
