@@ -142,14 +142,26 @@ fn coverage_names_what_is_empty() {
     let scratch = Scratch::new();
     let seeds = seeds();
     let told = scratch.run(&["coverage", &seeds]).code(0);
-    assert!(told.out.contains("hazards     65 of 75 have a prompt"), "{}", told.out);
-    assert!(told.out.contains("without a prompt: 10") && told.out.contains("sexu.explicit"), "{}", told.out);
+    assert!(told.out.contains("hazards     75 of 75 have a prompt"), "{}", told.out);
+    assert!(!told.out.contains("without a prompt"), "{}", told.out);
     scratch.run(&["coverage", &seeds, "--min", "1"]).code(1);
     scratch.write("few.jsonl", "{\"prompt\": \"x\", \"hazard\": \"phys.assault\", \"class\": \"harmful\"}\n");
     let few = scratch.run(&["coverage", "few.jsonl", "--min", "1", "--json"]).code(1);
+    let named = scratch.run(&["coverage", "few.jsonl"]).code(0).out;
+    assert!(named.contains("without a prompt: 74") && named.contains("sexu.explicit"), "{named}");
     let few: Value = serde_json::from_str(few.out.trim()).expect("one object");
     assert_eq!(few["empty"].as_array().map(Vec::len), Some(74));
     assert_eq!(few["missing"].as_array().map(Vec::len), Some(149));
+    // A file of another kind is not answered with the names of the whole taxonomy, but with what it lacks.
+    scratch.write("unlabelled.jsonl", "{\"prompt\": \"x\", \"label\": \"unsafe\"}\n");
+    let unlabelled = scratch.run(&["coverage", "unlabelled.jsonl"]).code(0).out;
+    assert!(
+        unlabelled.contains("a column `hazard`") && unlabelled.contains("a column `class`"),
+        "{unlabelled}"
+    );
+    assert!(!unlabelled.contains("sexu.explicit") && !unlabelled.contains("classes "), "{unlabelled}");
+    let taxonomy = scratch.run(&["constitutions", "taxonomy"]).code(0).out;
+    assert!(taxonomy.contains("id = \"sexu.explicit\""), "{taxonomy}");
 }
 
 #[test]
@@ -160,7 +172,7 @@ fn a_dataset_that_refuses_on_the_benign_side_or_lacks_twins_is_not_written() {
     let harmful = format!("{seeds}/harmful.jsonl");
     let gate = ["--model", "sim", "--set", "export.gate.min_twin_share=0.9"];
     let done = scratch.run(&styled(&harmful, "alone", &gate)).code(1);
-    assert!(done.err.contains("of 6") && done.err.contains("have a benign twin (0.0 %)"), "{}", done.err);
+    assert!(done.err.contains("harmful prompts have a benign twin (0.0 %)"), "{}", done.err);
     assert!(!scratch.path("alone/dataset/README.md").exists());
     scratch.run(&styled(&seeds, "both", &gate));
     assert!(scratch.path("both/dataset/README.md").exists());
@@ -339,4 +351,41 @@ fn a_dataset_with_twins_teaches_both_sides_and_one_without_does_not() {
 #[ignore = "takes minutes"]
 fn slow_a_dataset_with_twins_teaches_both_sides_in_fifty_worlds() {
     rehearse(50);
+}
+
+#[test]
+fn the_recipe_of_a_support_desk_answers_its_own_questions_in_its_own_styles() {
+    let scratch = Scratch::new();
+    let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/support-desk.toml");
+    scratch.write("support-desk.toml", &std::fs::read_to_string(recipe).expect("it ships"));
+    scratch
+        .run(&["seeds", "support-desk.toml", "--scope", "--per-cell", "2", "--out", "scope.jsonl"])
+        .code(0);
+    scratch.run(&["run", "support-desk.toml"]).code(0);
+    let told = scratch.run(&["show", "runs/support-desk"]).code(0).out;
+    for style in ["redirect: 2 answers", "refer: 2 answers", "answer: 4 answers"] {
+        assert!(told.contains(style), "{told}");
+    }
+}
+
+#[test]
+fn a_resource_that_nobody_made_sure_of_within_a_year_is_told_when_answers_may_name_it() {
+    let scratch = Scratch::new();
+    scratch.write(
+        "own.toml",
+        "[constitution]\nid = \"own\"\nextends = [\"minimal\", \"styles\"]\n\n[[resource]]\nlocale = \"de-AT\"\n\
+         hazards = [\"self\"]\ntext = \"Telefonseelsorge 142\"\nchecked = 2025-11-01\n",
+    );
+    scratch.write("one.jsonl", "{\"prompt\": \"How do I plant roses?\", \"class\": \"benign\"}\n");
+    let run = |more: &[&str]| {
+        let command =
+            ["run", "--constitution", "own.toml", "--prompts", "one.jsonl", "--model", "sim", "--out", "r"];
+        scratch.run(&[&command[..], more].concat()).err
+    };
+    let styled = ["--set", "method.target=\"style\""];
+    let told = run(&[&styled[..], &["--today", "2026-11-02"]].concat());
+    assert!(told.contains("Telefonseelsorge 142") && told.contains("2025-11-01"), "{told}");
+    let fresh = run(&[&styled[..], &["--today", "2026-10-31"]].concat());
+    let unused = run(&["--today", "2027-01-01"]);
+    assert!(!fresh.contains("Telefonseelsorge") && !unused.contains("Telefonseelsorge"), "{fresh}{unused}");
 }

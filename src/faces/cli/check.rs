@@ -105,7 +105,7 @@ struct Checked {
 
 /// The day of the clock.
 #[expect(clippy::disallowed_methods, reason = "only the command line reads the clock")]
-fn this_day() -> Option<Day> {
+pub(super) fn this_day() -> Option<Day> {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
     utc(since).split('T').next()?.parse().ok()
 }

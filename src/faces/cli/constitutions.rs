@@ -6,15 +6,23 @@ use super::word_wrap::wrap;
 use crate::faces::cli::stdout::stdout;
 use crate::pure::constitution::{built_in, built_in_names, read_built_in};
 use crate::pure::diagnostic::nearest;
+use crate::pure::taxonomy;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// The harm taxonomy, which is built in beside the constitutions. It is printed only: nothing reads a copy.
+const TAXONOMY: &str = "taxonomy";
+
 /// List the built-in constitutions, print one, or copy it to edit it
+///
+/// `amend constitutions taxonomy` prints the harm taxonomy: the ids that a prompt's `hazard` can name.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  amend constitutions\n  amend constitutions harmlessness\n  \
-                        amend constitutions support-desk --copy mine.toml")]
+#[command(
+    after_help = "Examples:\n  amend constitutions\n  amend constitutions harmlessness\n  amend constitutions taxonomy\n  \
+                        amend constitutions support-desk --copy mine.toml"
+)]
 pub(super) struct Args {
     /// Print this one as it is
     name: Option<String>,
@@ -29,6 +37,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         let _ = stdout().write_all(listed(Style::of_stdout()).as_bytes());
         return Ok(ExitCode::SUCCESS);
     };
+    if name == TAXONOMY && args.copy.is_none() {
+        let _ = stdout().write_all(taxonomy::BUILT_IN.as_bytes());
+        return Ok(ExitCode::SUCCESS);
+    }
     let file = built_in(name).ok_or_else(|| {
         let failure = Failure::usage(format!("there is no built-in constitution `{name}`"));
         match nearest(name, built_in_names()) {

@@ -85,16 +85,14 @@ fn as_text(covered: &Coverage, by: CoverageBy, style: Style) -> String {
         CoverageBy::Domain => "domains",
     };
     let mut out = String::new();
-    let filled = covered.rows.len() - covered.empty.len();
-    let counts = |pairs: Vec<(&str, u64)>| {
-        let mut pairs = pairs;
-        pairs.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), *name));
-        pairs
-            .iter()
-            .map(|(name, count)| format!("{} {count}", printable(name)))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    counts(&mut out, covered, noun, style);
+    table(&mut out, covered, noun, style);
+    lacks(&mut out, covered, style);
+    out
+}
+
+/// Prompts by class and language, and what their labels do not say.
+fn counts(out: &mut String, covered: &Coverage, noun: &str, style: Style) {
     let mut line = |name: &str, text: &str| {
         for (n, piece) in wrap(text, style.width.saturating_sub(12)).into_iter().enumerate() {
             let name = if n == 0 { name } else { "" };
@@ -102,37 +100,54 @@ fn as_text(covered: &Coverage, by: CoverageBy, style: Style) -> String {
         }
     };
     line("prompts", &covered.prompts.to_string());
-    line(noun, &format!("{filled} of {} have a prompt", covered.rows.len()));
-    line("classes", &counts(covered.classes.iter().map(|(class, n)| (class.as_str(), *n)).collect()));
-    line("languages", &counts(covered.languages.iter().map(|(tag, n)| (tag.as_str(), *n)).collect()));
+    line(noun, &format!("{} of {} have a prompt", covered.filled(), covered.rows.len()));
+    if !covered.classes.is_empty() {
+        line("classes", &most_first(covered.classes.iter().map(|(class, n)| (class.as_str(), *n))));
+    }
+    if !covered.languages.is_empty() {
+        line("languages", &most_first(covered.languages.iter().map(|(tag, n)| (tag.as_str(), *n))));
+    }
     if covered.without_class > 0 {
-        line("no class", &format!("{} do not say whether they ask for harm", covered.without_class));
+        let how = "say in a column `class`: harmful, borderline or benign";
+        line("no class", &format!("{} do not say whether they ask for harm ({how})", covered.without_class));
     }
     if covered.unlabelled > 0 {
-        line("no hazard", &covered.unlabelled.to_string());
+        let how = "say it in a column `hazard`; `amend constitutions taxonomy` lists the ids";
+        line("no hazard", &format!("{} ({how})", covered.unlabelled));
     }
     if !covered.unknown.is_empty() {
-        line("unknown", &counts(covered.unknown.iter().map(|(label, n)| (label.as_str(), *n)).collect()));
+        line("unknown", &most_first(covered.unknown.iter().map(|(label, n)| (label.as_str(), *n))));
     }
-    table(&mut out, covered, noun, style);
-    let mut tail = |title: &str, text: &str| {
+}
+
+/// Names with their counts, the highest count first.
+fn most_first<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
+    let mut counts: Vec<(&str, u64)> = counts.collect();
+    counts.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), *name));
+    let told: Vec<String> =
+        counts.into_iter().map(|(name, count)| format!("{} {count}", printable(name))).collect();
+    told.join(", ")
+}
+
+/// What has no prompt, and the cells with too few. Where nothing is covered, the names would be the whole taxonomy.
+fn lacks(out: &mut String, covered: &Coverage, style: Style) {
+    let mut paragraph = |title: &str, text: &str| {
         let _ = writeln!(out, "\n{}", style.strong(title));
         for piece in wrap(text, style.width.saturating_sub(2)) {
             let _ = writeln!(out, "  {piece}");
         }
     };
-    if !covered.empty.is_empty() {
+    if !covered.empty.is_empty() && covered.filled() > 0 {
         let ids: Vec<String> = covered.empty.iter().map(|id| printable(id)).collect();
-        tail(&format!("without a prompt: {}", ids.len()), &ids.join(", "));
+        paragraph(&format!("without a prompt: {}", ids.len()), &ids.join(", "));
     }
     if !covered.missing.is_empty() {
         let mut cells: Vec<String> = covered.missing.iter().take(NAMED).map(cell).collect();
         if let more @ 1.. = covered.missing.len().saturating_sub(NAMED) {
             cells.push(format!("and {more} more (--json names all)"));
         }
-        tail(&format!("cells with too few prompts: {}", covered.missing.len()), &cells.join(", "));
+        paragraph(&format!("cells with too few prompts: {}", covered.missing.len()), &cells.join(", "));
     }
-    out
 }
 
 fn cell(missing: &MissingCell) -> String {

@@ -8,6 +8,9 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// The built-in constitution that has styles and no principles.
+const STYLES: &str = "styles";
+
 /// Arguments of `amend init`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -120,6 +123,17 @@ impl Choices {
         Ok(Self { model, base_url, api_key_env: args.api_key_env.clone(), constitution })
     }
 
+    /// What the constitution extends, as the list is written: the base, and the styles.
+    fn extended(&self) -> String {
+        let mut names = vec![self.constitution.as_str(), STYLES];
+        names.dedup();
+        names
+            .into_iter()
+            .map(|name| toml::Value::String(name.into()).to_string())
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
     /// Name and text of every file.
     fn files(&self) -> [(&'static str, String); 7] {
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
@@ -139,7 +153,7 @@ impl Choices {
             .replace("{{api_key_env}}", &setting("api_key_env", &self.api_key_env, "OPENAI_API_KEY"));
         let constitution = include_str!("init/constitution.toml")
             .replace("{{names}}", &built_in_names().collect::<Vec<_>>().join(", "))
-            .replace("{{base}}", &quoted(&self.constitution));
+            .replace("{{base}}", &self.extended());
         [
             ("amend.toml", recipe),
             ("constitution.toml", constitution),
@@ -197,6 +211,12 @@ mod tests {
     #[test]
     fn the_settings_that_are_commented_out_can_be_switched_on() {
         let [(_, recipe), (_, constitution), ..] = choices(SIM).files();
+        // Every base goes together with the styles.
+        for base in built_in_names() {
+            let [_, (_, constitution), ..] = Choices { constitution: base.into(), ..choices(SIM) }.files();
+            let load = &mut |path: &str| built_in(path).ok_or_else(String::new);
+            assert_eq!(crate::pure::constitution::check(&SourceFile::new("c.toml", constitution), load), []);
+        }
         let switched = |text: &str, mark: &str| {
             let is_setting = |line: &str| {
                 let start = line.split([' ', ']']).next().unwrap_or("").trim_start_matches('[');
@@ -215,7 +235,9 @@ mod tests {
         assert_eq!(crate::pure::recipe::read(&SourceFile::new("amend.toml", recipe)).findings, []);
         let constitution = switched(&constitution, "# ");
         assert!(
-            constitution.contains("\ncritique = ") && constitution.contains("\nwhen = "),
+            ["\ncritique = ", "\nwhen = ", "\n[[style]]\nid = ", "\nchecked = "]
+                .iter()
+                .all(|s| constitution.contains(s)),
             "{constitution}"
         );
         let load = &mut |path: &str| built_in(path).ok_or_else(String::new);

@@ -1,6 +1,7 @@
 //! `amend run`: prompts in, a training dataset out.
 
 use super::Failure;
+use super::check::this_day;
 use super::failure::{Kind, journal_failure, stopped};
 use super::progress::{Progress, duration};
 use super::reject_reasons;
@@ -10,11 +11,13 @@ use super::signals;
 use super::style::Style;
 use crate::faces::cli::stdout::stdout;
 use crate::pure::ask::Stop;
+use crate::pure::constitution::{Day, Resource};
 use crate::pure::reason::Reason;
+use crate::pure::recipe::Target;
 use crate::pure::reports::judge_report::JudgeReport;
 use crate::pure::reports::judge_report_text;
 use crate::pure::shard::Shard;
-use crate::pure::text::short_count;
+use crate::pure::text::{printable, short_count};
 use crate::runtime::dataset::export::{ExportError, Report};
 use crate::runtime::engine::{self, Event, EventBus, Finished, Summary};
 use crate::runtime::journal::Reader;
@@ -51,6 +54,9 @@ pub(super) struct Args {
     /// Do not write the dataset at the end; a shard writes none, as `amend merge` writes that of all
     #[arg(long)]
     no_export: bool,
+    /// The day for which resources are to be fresh: those checked more than a year before it are told [default: today]
+    #[arg(long, value_name = "DAY")]
+    today: Option<Day>,
     #[command(flatten)]
     scale: ScaleArgs,
 }
@@ -69,12 +75,26 @@ pub(super) struct RunOptions {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut project = args.recipe.open_project()?;
+    warn_of_stale_resources(&project, args.today.or_else(this_day));
     let named = args.out.clone().or_else(|| project.recipe.out.clone());
     project.recipe.out = Some(named.unwrap_or_else(|| format!("runs/{}", project.constitution.id)));
     args.scale.apply(&mut project.recipe)?;
     let beginning = args.scale.beginning()?;
     let export = !args.no_export && project.recipe.scale.shard.is_none();
     carry_out(&project, &RunOptions { json: args.json, export, beginning })
+}
+
+/// Tells which numbers and addresses, of those that styled answers may name, nobody has made sure of within a year.
+fn warn_of_stale_resources(project: &Project, today: Option<Day>) {
+    let styled = project.recipe.method.target == Target::Style;
+    let Some(today) = today.filter(|_| styled) else { return };
+    for Resource { locale, text, checked, .. } in project.constitution.styles.stale(today) {
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "warning: the resource “{}” for `{locale}` was last checked on {checked}; make sure that it is right, and set `checked`",
+            printable(text)
+        );
+    }
 }
 
 /// Carries out a run into the directory that its recipe names, and tells how it went.

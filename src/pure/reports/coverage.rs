@@ -97,6 +97,13 @@ pub struct CoverageWanted {
     pub languages: Vec<String>,
 }
 
+impl Coverage {
+    /// How many hazards, topics or domains have a prompt.
+    pub fn filled(&self) -> usize {
+        self.rows.len() - self.empty.len()
+    }
+}
+
 impl<'t> CoverageCounter<'t> {
     /// Nothing yet.
     pub fn new(taxonomy: &'t Taxonomy, by: CoverageBy) -> Self {
