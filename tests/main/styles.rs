@@ -357,7 +357,7 @@ fn slow_a_dataset_with_twins_teaches_both_sides_in_fifty_worlds() {
 fn the_recipe_of_a_support_desk_answers_its_own_questions_in_its_own_styles() {
     let scratch = Scratch::new();
     let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/support-desk.toml");
-    scratch.write("support-desk.toml", &std::fs::read_to_string(recipe).expect("it ships"));
+    scratch.write("support-desk.toml", std::fs::read_to_string(recipe).expect("it ships"));
     scratch
         .run(&["seeds", "support-desk.toml", "--scope", "--per-cell", "2", "--out", "scope.jsonl"])
         .code(0);

@@ -48,7 +48,9 @@ pub struct Cell {
 pub struct CellState {
     /// Attempts that were planned.
     pub planned: u64,
-    /// Attempts of which it is known what came of them.
+    /// Attempts that have ended, whatever came of them.
+    pub settled: u64,
+    /// Attempts that ended with an answer of which it is known whether it broke.
     pub tried: u64,
     /// Those that broke.
     pub broke: u64,
@@ -190,7 +192,7 @@ impl Archive {
     /// The open cell to try next: the least tried, until all were tried often enough; then a Thompson draw.
     fn next_cell(&self) -> Option<usize> {
         let open = || (0..self.cells.len()).filter(|cell| self.is_open(*cell));
-        let untried = open().filter(|cell| self.states[*cell].planned < self.settings.min_tries);
+        let untried = open().filter(|cell| self.states[*cell].needs_tries(self.settings.min_tries));
         if let Some(cell) = untried.min_by_key(|cell| self.states[*cell].planned) {
             return Some(cell);
         }
@@ -214,7 +216,9 @@ impl Archive {
             state.tried >= self.settings.min_tries && (high - low) / 2.0 < self.settings.half_width;
         // Who lost the goal every time is not asked for ever.
         let is_hopeless = state.planned >= 4 * self.settings.min_tries + 16 && state.tried == 0;
-        state.broke < self.settings.max_finds && !is_known && !is_hopeless
+        // What is under way may break too: a found cell takes no more attempts than it needs.
+        let is_found = state.broke + state.under_way() >= self.settings.max_finds && state.broke > 0;
+        !is_found && !is_known && !is_hopeless
     }
 
     /// The next attempt in a cell: its cards and its goals take turns.
@@ -239,6 +243,7 @@ impl Archive {
         self.tokens += attacked.tokens;
         let verdict = attacked.verdict();
         let state = &mut self.states[step.cell];
+        state.settled += 1;
         state.off_topic += u64::from(attacked.off_topic);
         let Some(sent) = attacked.last else { return };
         if verdict == FindVerdict::Undecided {
@@ -263,6 +268,17 @@ impl Archive {
 }
 
 impl CellState {
+    /// Attempts that have not ended.
+    fn under_way(&self) -> u64 {
+        self.planned - self.settled
+    }
+
+    /// Whether the cell needs attempts before any cell is preferred. One that lost its goal, or of which nobody could tell
+    /// what came of it, is made up for, at most once each: a cell in which all are lost takes twice as many.
+    fn needs_tries(&self, least: u64) -> bool {
+        self.tried + self.under_way() < least && self.planned < 2 * least
+    }
+
     /// Keeps the last few; one that got further stays longer.
     fn remember(&mut self, tried: Tried) {
         self.memory.push(tried);
