@@ -96,7 +96,9 @@ impl Committer {
     /// Does all jobs in one transaction, and hands back what they found. `Err` is the end.
     pub(super) fn commit(&mut self, jobs: Vec<Job>) -> Result<(), JournalError> {
         let mut acks = Vec::with_capacity(jobs.len());
-        match self.try_commit(jobs, &mut acks) {
+        // Jobs that were not begun are dropped at the end of this function, when it is known why.
+        let mut jobs = jobs;
+        match self.try_commit(&mut jobs, &mut acks) {
             Ok(()) => {
                 for ack in acks {
                     ack();
@@ -111,13 +113,14 @@ impl Committer {
         }
     }
 
-    fn try_commit(&mut self, jobs: Vec<Job>, acks: &mut Vec<Ack>) -> Result<(), JournalError> {
+    fn try_commit(&mut self, jobs: &mut Vec<Job>, acks: &mut Vec<Ack>) -> Result<(), JournalError> {
         let writes = jobs.iter().any(|job| job.writes);
         if writes {
             self.store.check_place()?;
             self.execute("BEGIN IMMEDIATE")?;
         }
-        for job in jobs {
+        jobs.reverse();
+        while let Some(job) = jobs.pop() {
             acks.push((job.work)(&mut self.store)?);
         }
         if writes {
@@ -205,4 +208,55 @@ fn serve(mut committer: Committer, mut waiting: mpsc::Receiver<Job>) -> Result<(
         committer.commit(batch)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex as SyncMutex;
+
+    /// Says, when it is dropped, whether it was known by then why the journal ended.
+    struct AtDrop(Death, Arc<SyncMutex<Vec<bool>>>);
+
+    impl Drop for AtDrop {
+        fn drop(&mut self) {
+            self.1.lock().unwrap().push(self.0.get().is_some());
+        }
+    }
+
+    #[test]
+    fn it_is_known_why_before_any_job_of_a_batch_is_dropped() {
+        // The file is gone before the batch; or its second job fails; or its commit does.
+        for (is_moved, fails_at, hook) in
+            [(true, None, None), (false, Some(1), None), (false, None, Some(AtCommit::DiskFull))]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let death: Death = Arc::new(SetOnce::new());
+            let dropped = Arc::new(SyncMutex::new(Vec::new()));
+            let store = Store::open(dir.path(), "OFF").unwrap();
+            let hook = hook.map(|at| CommitHook(Arc::new(move |_| at)));
+            let mut committer = Committer::new(store, hook, Arc::clone(&death));
+            if is_moved {
+                let path = dir.path().join(super::super::FILE);
+                std::fs::rename(&path, dir.path().join("elsewhere")).unwrap();
+            }
+            let job = |n: usize| {
+                let guard = AtDrop(Arc::clone(&death), Arc::clone(&dropped));
+                let death = Arc::clone(&death);
+                Job {
+                    writes: true,
+                    work: Box::new(move |_| {
+                        if fails_at == Some(n) {
+                            // As the handle's jobs do it.
+                            let _ = death.set(JournalError::Closed);
+                            return Err(JournalError::Closed);
+                        }
+                        Ok(Box::new(move || drop(guard)))
+                    }),
+                }
+            };
+            assert!(committer.commit((0..4).map(job).collect()).is_err());
+            assert_eq!(*dropped.lock().unwrap(), [true; 4], "{is_moved} {fails_at:?}");
+        }
+    }
 }
