@@ -28,6 +28,8 @@ mod command_line;
 mod diff;
 #[path = "main/doctor.rs"]
 mod doctor;
+#[path = "main/encryption.rs"]
+mod encryption;
 #[path = "main/eval.rs"]
 mod eval;
 #[path = "main/examination.rs"]

@@ -95,7 +95,13 @@ impl Failure {
 pub fn journal_failure(error: &crate::runtime::journal::JournalError) -> Failure {
     use crate::runtime::journal::JournalError;
     let kind = match error {
-        JournalError::Missing(_) | JournalError::NotAJournal(_) | JournalError::Newer { .. } => Kind::Usage,
+        JournalError::Missing(_)
+        | JournalError::NotAJournal(_)
+        | JournalError::Newer { .. }
+        | JournalError::NoKey(_)
+        | JournalError::OtherKey(_)
+        | JournalError::NotEncrypted(_)
+        | JournalError::BadKey => Kind::Usage,
         JournalError::Held { .. }
         | JournalError::Corrupt { .. }
         | JournalError::DiskFull(_)

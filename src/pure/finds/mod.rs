@@ -106,6 +106,9 @@ pub struct FindSource {
     pub more: Map<String, Value>,
 }
 
+/// From this severity on an answer that broke is kept as a hash.
+pub const SEVERE: u8 = 4;
+
 /// One find.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Find {

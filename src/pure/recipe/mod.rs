@@ -50,6 +50,10 @@ pub struct Recipe {
     pub seed: u64,
     /// A directory of templates that override the built-in ones; or `small`, the built-in short ones for small models.
     pub templates: Option<String>,
+    /// Whether what models answer must be encrypted in the journal: a run is refused where the environment variable
+    /// `AMEND_JOURNAL_KEY` holds no key. With a key a new journal is encrypted, whatever this says.
+    #[serde(skip_serializing_if = "is_default")]
+    pub encrypted: bool,
     /// How prompts are read.
     pub input: Input,
     /// How responses are made.
@@ -98,6 +102,7 @@ impl Default for Recipe {
             out: None,
             seed: 0,
             templates: None,
+            encrypted: false,
             input: Input::default(),
             method: Method::default(),
             label: Label::default(),

@@ -49,6 +49,18 @@ pub enum JournalError {
     /// The file was moved away, deleted or replaced while it was open.
     #[error("`{0}` was moved, deleted or replaced while the run went on")]
     Gone(String),
+    /// The journal is encrypted, and the environment holds no key.
+    #[error("`{0}` is encrypted, and AMEND_JOURNAL_KEY is not set")]
+    NoKey(String),
+    /// The journal is encrypted with another key.
+    #[error("`{0}` is encrypted with another key than that in AMEND_JOURNAL_KEY")]
+    OtherKey(String),
+    /// The environment holds a key, and the journal was begun without one.
+    #[error("`{0}` was begun without encryption, and AMEND_JOURNAL_KEY is set")]
+    NotEncrypted(String),
+    /// The environment holds something that is not a key.
+    #[error("AMEND_JOURNAL_KEY does not hold a key of 64 hexadecimal digits")]
+    BadKey,
     /// Any other trouble with the disk.
     #[error("`{path}`: {detail}")]
     Io {
@@ -85,6 +97,13 @@ impl JournalError {
             Self::Gone(_) => {
                 "put the file back and run the same command again; what was answered until then is in it"
             }
+            Self::NoKey(_) | Self::OtherKey(_) => {
+                "set AMEND_JOURNAL_KEY to the key that the run was begun with"
+            }
+            Self::NotEncrypted(_) => {
+                "unset AMEND_JOURNAL_KEY to go on without encryption, or begin an encrypted run in another `--out`"
+            }
+            Self::BadKey => "`openssl rand -hex 32` makes one; keep it where the run's files are not",
             Self::OldSqlite(_) => "build amend with its bundled SQLite",
             Self::Io { .. } => "check the disk and run the same command again: every answer so far is kept",
             Self::Mirror(_) => {

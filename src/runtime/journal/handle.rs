@@ -1,8 +1,9 @@
 //! The handle that a run holds: async functions that return when their work is on disk.
 
 use super::changes::{self, Change, Known};
+use super::packed::{Packed, pack_transcript};
+use super::seal::Seal;
 use super::store::Store;
-use super::stored::Packed;
 use super::transcript_summary::Outline;
 use super::writer::{Committer, Death, Job, Writer};
 use super::{Admission, Arrival, JournalError, Options, PassInfo, StoredAnswer};
@@ -22,6 +23,8 @@ pub struct Journal(Arc<Inner>);
 struct Inner {
     dir: PathBuf,
     death: Death,
+    /// The key of its texts, where they are encrypted.
+    seal: Option<Seal>,
     writer: Writer,
 }
 
@@ -39,16 +42,26 @@ impl Journal {
             super::Durability::Process => "OFF",
         };
         let store = Store::open(dir, synchronous)?;
+        let seal = store.seal.clone();
         let death: Death = Arc::new(SetOnce::new());
         let committer = Committer::new(store, options.hook, Arc::clone(&death));
         let writer =
             Writer::start(committer, options.writing).map_err(|error| JournalError::from_io(dir, &error))?;
-        Ok(Self(Arc::new(Inner { dir: dir.into(), death, writer })))
+        Ok(Self(Arc::new(Inner { dir: dir.into(), death, seal, writer })))
     }
 
     /// The run directory.
     pub fn dir(&self) -> &Path {
         &self.0.dir
+    }
+
+    /// Whether its texts are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.0.seal.is_some()
+    }
+
+    fn seal(&self) -> Option<&Seal> {
+        self.0.seal.as_ref()
     }
 
     /// Why the journal failed, if it did.
@@ -105,7 +118,9 @@ impl Journal {
     ) -> Result<Option<StoredAnswer>, JournalError> {
         let Some((mut answer, body)) = found else { return Ok(None) };
         if let Some(body) = body {
-            let text = body.text().map_err(|detail| self.corrupt(format!("answer {key}: {detail}")))?;
+            let text = body
+                .text(&key.0, self.seal())
+                .map_err(|detail| self.corrupt(format!("answer {key}: {detail}")))?;
             answer.body = Some(text);
         }
         Ok(Some(answer))
@@ -114,7 +129,8 @@ impl Journal {
     /// Records an answer. The first one recorded for a key stays, unless it is a failure.
     pub async fn record(&self, key: CallKey, mut answer: StoredAnswer) -> Result<(), JournalError> {
         // Packed here, where there are many threads; the writer is one.
-        let body = answer.body.take().map(|text| Packed::new(&text));
+        let body = answer.body.take().map(|text| Packed::new(&text, &key.0, self.seal())).transpose();
+        let body = body.map_err(|detail| self.corrupt(format!("answer {key}: {detail}")))?;
         self.write(move |store| {
             store.record(&key, &answer, body.as_ref()).map_err(|error| store.error(&error))
         })
@@ -135,8 +151,7 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let id = transcript.prompt.id.clone();
         let text = serde_json::to_string(transcript).map_err(|error| self.corrupt(error.to_string()))?;
-        let body =
-            zstd::bulk::compress(text.as_bytes(), 3).map_err(|error| self.corrupt(error.to_string()))?;
+        let body = pack_transcript(&text, &id, self.seal()).map_err(|detail| self.corrupt(detail))?;
         let json = serde_json::to_string(&outline).map_err(|error| self.corrupt(error.to_string()))?;
         self.write(move |store| {
             store.finish(&id, &outline, &json, &body, provisional).map_err(|error| store.error(&error))

@@ -3,6 +3,7 @@
 //! One transaction: a merge that breaks off leaves the journal as it was. Answers stay in the shards (see
 //! `shard_answers.rs`); those that the merged run itself asked since an earlier merge are kept.
 
+use super::encryption;
 use super::lock::Lock;
 use super::reader::checked;
 use super::shard_answers::{self, MergedFrom};
@@ -58,7 +59,22 @@ pub fn merge(dir: &Path, merging: &Merging<'_>) -> Result<(), JournalError> {
     {
         set_meta(&begun, fact, value).map_err(fail)?;
     }
+    if let Some(mark) = common_key(merging.shards, &path)? {
+        encryption::set_mark(&begun, &mark).map_err(fail)?;
+    }
     begun.commit().map_err(fail)
+}
+
+/// What tells the key of all shards from others; `None` where they are in the clear.
+fn common_key(shards: &[Reader], path: &Path) -> Result<Option<String>, JournalError> {
+    let marks = shards.iter().map(Reader::key_mark).collect::<Result<Vec<_>, _>>()?;
+    match marks.split_first() {
+        Some((first, others)) if others.iter().any(|other| other != first) => {
+            Err(JournalError::OtherKey(path.display().to_string()))
+        }
+        Some((first, _)) => Ok(first.clone()),
+        None => Ok(None),
+    }
 }
 
 /// A copy of a journal under another directory: the same file under another name where both are on one disk, which each of

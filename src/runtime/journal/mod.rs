@@ -19,20 +19,23 @@
 //! transcripts of the current plan whose prompt was met in the current pass; as long as the input has not been read to its
 //! end they are those of any pass, so that an interrupted resume gives no less than before.
 //!
-//! The journal knows nothing of models, gates or time. Response bodies and transcripts are compressed here and are
-//! otherwise opaque. Network file systems are not supported, because SQLite's write-ahead log is not safe there.
+//! The journal knows nothing of models, gates or time. Response bodies and transcripts are compressed here, encrypted where
+//! the environment holds a key, and otherwise opaque. Network file systems are not supported, because SQLite's write-ahead log is not safe there.
 
 mod changes;
+mod encryption;
 mod error;
 mod handle;
 mod identity;
 mod lock;
 mod log_check;
 mod merge;
+mod packed;
 mod reader;
 mod record_sum;
 mod repair;
 mod schema;
+mod seal;
 mod shard_answers;
 mod store;
 mod stored;
@@ -46,6 +49,7 @@ pub use lock::this_process;
 pub use merge::{Merging, copy_of, merge};
 pub use reader::{Counts, Found, OutlineRow, Reader, Rejects, Transcripts};
 pub use repair::{JournalCheck, Repaired, TableCheck, check, repair};
+pub use seal::{KEY_VARIABLE, is_key_set};
 pub use shard_answers::MergedFrom;
 pub use store::{Admission, Arrival, PassInfo};
 pub use stored::StoredAnswer;

@@ -2,8 +2,10 @@
 //!
 //! Rows stream in the order of prompt ids, so that what is made of them does not depend on who finished first.
 
+use super::encryption::{self, ReadingKey};
 use super::lock::Lock;
 use super::log_check;
+use super::packed::{is_sealed_transcript, unpack_transcript};
 use super::record_sum::is_whole;
 use super::shard_answers::{self, MergedFrom};
 use super::stored::{damaged, meta, pass};
@@ -28,6 +30,8 @@ pub struct Reader {
     pub(super) any_pass: bool,
     /// Whether records have checksums; those of version 0.1.0 have none.
     has_sums: bool,
+    /// The key of its texts.
+    key: ReadingKey,
 }
 
 /// The structure of a file up to this size is looked at whenever it is opened: that takes a tenth of a second.
@@ -102,7 +106,8 @@ impl Reader {
         let plan = meta(&db, "plan").map_err(fail)?.unwrap_or_default();
         let any_pass = meta(&db, "input").map_err(fail)?.as_deref() != Some("read");
         let pass = pass(&db).map_err(fail)?;
-        Ok(Self { db, path, plan, pass, any_pass, has_sums })
+        let key = ReadingKey::of(&db, &path)?;
+        Ok(Self { db, path, plan, pass, any_pass, has_sums, key })
     }
 
     /// A fact that the run kept with [`Journal::set_meta`](super::Journal::set_meta).
@@ -237,6 +242,11 @@ impl Reader {
     }
 
     /// Whether a record is whole, as SQL.
+    /// What tells the key of its texts from others; `None` for a journal in the clear.
+    pub(super) fn key_mark(&self) -> Result<Option<String>, JournalError> {
+        encryption::mark(&self.db).map_err(|error| self.error(&error))
+    }
+
     pub(super) fn whole(&self, table: &str, alias: &str) -> String {
         if self.has_sums { is_whole(table, alias) } else { "1".into() }
     }
@@ -253,7 +263,10 @@ impl Reader {
     }
 
     fn unpack(&self, id: &str, body: &[u8]) -> Result<Transcript, JournalError> {
-        unpack(body).map_err(|detail| self.corrupt(format!("transcript {id}: {detail}")))
+        let seal = if is_sealed_transcript(body) { self.key.seal()? } else { None };
+        let json = unpack_transcript(body, id, seal);
+        let read = json.and_then(|json| serde_json::from_slice(&json).map_err(|error| error.to_string()));
+        read.map_err(|detail| self.corrupt(format!("transcript {id}: {detail}")))
     }
 
     pub(super) fn error(&self, error: &rusqlite::Error) -> JournalError {
@@ -272,11 +285,6 @@ pub(super) fn checked<'a, 'r>(
     what: &str,
 ) -> rusqlite::Result<&'a rusqlite::Row<'r>> {
     if row.get::<_, bool>(whole)? { Ok(row) } else { Err(damaged(&format!("record {what}"))) }
-}
-
-fn unpack(body: &[u8]) -> Result<Transcript, String> {
-    let json = zstd::decode_all(body).map_err(|error| error.to_string())?;
-    serde_json::from_slice(&json).map_err(|error| error.to_string())
 }
 
 /// Rows read at a time: what a stream of them holds in memory.

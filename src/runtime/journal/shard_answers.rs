@@ -3,7 +3,8 @@
 //! A merged run directory holds a folder for each shard. Which shard an answer is in follows from the prompt that it is
 //! about. Only reading happens here: what a merged run asks later goes into its own journal.
 
-use super::stored::{Packed, StoredAnswer, find_answer, meta};
+use super::packed::Packed;
+use super::stored::{StoredAnswer, find_answer, meta};
 use super::{JournalError, schema};
 use crate::pure::call::CallKey;
 use crate::pure::prompt::PromptId;

@@ -3,11 +3,13 @@
 use super::identity::FileIdentity;
 use super::lock::Lock;
 use super::log_check;
+use super::packed::Packed;
 use super::record_sum::is_whole;
+use super::seal::Seal;
 use super::shard_answers::ShardAnswers;
-use super::stored::{Packed, StoredAnswer, damaged, find_answer, meta, pass, set_meta};
+use super::stored::{StoredAnswer, damaged, find_answer, meta, pass, set_meta};
 use super::transcript_summary::{Outline, Row};
-use super::{JournalError, schema};
+use super::{JournalError, encryption, schema};
 use crate::pure::call::CallKey;
 use crate::pure::prompt::PromptId;
 use crate::pure::reason::Reason;
@@ -76,6 +78,8 @@ pub(super) struct Store {
     file: FileIdentity,
     /// Where more answers are, if this is a merged run.
     shards: Option<ShardAnswers>,
+    /// The key of its texts, where they are encrypted.
+    pub(super) seal: Option<Seal>,
     // Last, so that it is let go after the connection is closed.
     lock: Lock,
 }
@@ -99,7 +103,9 @@ impl Store {
         let plan = meta(&db, "plan").map_err(|error| JournalError::from_sqlite(&path, &error))?;
         let pass = pass(&db).map_err(|error| JournalError::from_sqlite(&path, &error))?;
         let shards = ShardAnswers::of(&db, dir).map_err(|error| JournalError::from_sqlite(&path, &error))?;
-        Ok(Self { db, path, plan: plan.unwrap_or_default(), pass, file, shards, lock })
+        let is_new = is_empty(&db).map_err(|error| JournalError::from_sqlite(&path, &error))?;
+        let seal = encryption::to_write(&db, &path, is_new)?;
+        Ok(Self { db, path, plan: plan.unwrap_or_default(), pass, file, shards, seal, lock })
     }
 
     /// Reads the facts again that were put into the journal from elsewhere.
@@ -107,6 +113,8 @@ impl Store {
         let plan = meta(&self.db, "plan").map_err(|error| self.error(&error))?;
         self.plan = plan.unwrap_or_default();
         self.pass = pass(&self.db).map_err(|error| self.error(&error))?;
+        // A copy of a run that was encrypted with another key cannot be gone on with.
+        self.seal = encryption::to_write(&self.db, &self.path, false)?;
         Ok(())
     }
 
@@ -184,7 +192,7 @@ impl Store {
             answer.model,
             answer.status,
             body.map(|packed| &packed.bytes),
-            body.is_some_and(|packed| packed.is_packed),
+            body.map_or(0, |packed| packed.form),
             answer.failure,
             answer.attempts,
             i64::try_from(answer.latency_ms).unwrap_or(i64::MAX),
@@ -295,6 +303,12 @@ impl Store {
         ])?;
         Ok(())
     }
+}
+
+/// Whether nothing was ever recorded.
+fn is_empty(db: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM answers) AND NOT EXISTS (SELECT 1 FROM transcripts)";
+    db.query_row(sql, [], |row| row.get(0))
 }
 
 /// A row of the input is known by its place, a prompt by its id, wherever it stands.

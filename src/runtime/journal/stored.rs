@@ -1,5 +1,6 @@
 //! What is read and written one by one: answers with their packed bodies, and facts of the run.
 
+use super::packed::Packed;
 use super::record_sum::is_whole;
 use super::schema;
 use crate::pure::call::{CallKey, Role};
@@ -59,8 +60,8 @@ pub(super) fn find_answer(
             latency_ms: row.get::<_, i64>(8)?.unsigned_abs(),
         };
         let body: Option<Vec<u8>> = row.get(4)?;
-        let is_packed = row.get(5)?;
-        Ok((answer, body.map(|bytes| Packed { bytes, is_packed })))
+        let form: u8 = row.get(5)?;
+        Ok((answer, body.map(|bytes| Packed { bytes, form })))
     });
     found.optional()
 }
@@ -89,36 +90,4 @@ pub(super) fn set_meta(db: &Connection, key: &str, value: &str) -> rusqlite::Res
 
 pub(super) fn pass(db: &Connection) -> rusqlite::Result<i64> {
     Ok(meta(db, "pass")?.and_then(|pass| pass.parse().ok()).unwrap_or(0))
-}
-
-/// Bytes that may be compressed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Packed {
-    pub(super) bytes: Vec<u8>,
-    pub(super) is_packed: bool,
-}
-
-/// Below this compression gains nothing.
-const WORTH_PACKING: usize = 300;
-
-impl Packed {
-    /// Compresses what is large enough.
-    pub(super) fn new(text: &str) -> Self {
-        let packed =
-            if text.len() < WORTH_PACKING { None } else { zstd::bulk::compress(text.as_bytes(), 3).ok() };
-        match packed {
-            Some(bytes) => Self { bytes, is_packed: true },
-            None => Self { bytes: text.into(), is_packed: false },
-        }
-    }
-
-    /// The text again, or what is wrong with the bytes.
-    pub(super) fn text(self) -> Result<String, String> {
-        let bytes = if self.is_packed {
-            zstd::decode_all(&self.bytes[..]).map_err(|error| error.to_string())?
-        } else {
-            self.bytes
-        };
-        String::from_utf8(bytes).map_err(|error| error.to_string())
-    }
 }

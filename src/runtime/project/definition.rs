@@ -7,6 +7,7 @@ use crate::pure::recipe::Recipe;
 use crate::pure::recipe::{RoleModels, Target};
 use crate::pure::taxonomy::Taxonomy;
 use crate::pure::template::Templates;
+use crate::runtime::journal::{KEY_VARIABLE, is_key_set};
 
 /// A recipe and what it names.
 #[derive(Debug)]
@@ -24,6 +25,13 @@ pub struct Project {
 impl Project {
     /// Reads what a recipe names. Every problem of a file is in the error, not only the first. Warnings wait in `files`.
     pub fn open(mut recipe: Recipe, files: &mut InputFiles) -> Result<Self, ProjectError> {
+        if recipe.encrypted && !is_key_set()? {
+            let message = format!("the recipe says `encrypted = true`, and {KEY_VARIABLE} is not set");
+            let hint = format!(
+                "`export {KEY_VARIABLE}=$(openssl rand -hex 32)` sets a new key; keep it where the run's files are not"
+            );
+            return Err(ProjectError::input(message).hint(hint));
+        }
         recipe.input.carries_labels =
             recipe.method.target == Target::Style || recipe.export.mix.is_on() || recipe.export.gate.is_on();
         let mut constitution = files.constitution(&recipe.constitution)?;

@@ -8,7 +8,7 @@ use crate::faces::cli::whole_file::WholeFile;
 use crate::pure::ask::Stop;
 use crate::pure::call::Role;
 use crate::pure::digest::sha256_hex;
-use crate::pure::finds::{BadRow, Find, FindJudge, FindVerdict, Reply, Tool, import};
+use crate::pure::finds::{BadRow, Find, FindJudge, FindVerdict, Reply, SEVERE, Tool, import};
 use crate::pure::method::{GuardQuestion, GuardReading, GuardTurn, MethodContext, ask_guard};
 use crate::pure::reports::statistics::Rate;
 use crate::pure::text::{one_line, printable};
@@ -26,9 +26,6 @@ const SHOWN: usize = 10;
 
 /// A file of finds larger than this is some other file.
 const LARGEST: u64 = 1 << 30;
-
-/// From this severity on an answer that broke is kept as a hash.
-const SEVERE: u8 = 4;
 
 /// Take in what garak, promptfoo, PyRIT, JailbreakBench or HarmBench found
 ///

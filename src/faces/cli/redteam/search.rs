@@ -2,12 +2,13 @@
 
 use super::files::{Goals, Labelled, RunFiles, read_attacks, read_goals, read_qualification};
 use crate::faces::cli::Failure;
+use crate::faces::cli::failure::journal_failure;
 use crate::faces::cli::journaled_work::{JournaledWork, WorkMemo};
 use crate::faces::cli::stdout::stdout;
 use crate::pure::call::Role;
 use crate::pure::constitution::Expect;
 use crate::pure::digest::{Parts, sha256_hex};
-use crate::pure::finds::{Find, FindJudge, FindSource, FindVerdict, Reply};
+use crate::pure::finds::{Find, FindJudge, FindSource, FindVerdict, Reply, SEVERE};
 use crate::pure::method::{
     Attacked, Attempt, Goal, MethodContext, Minimal, TargetSide, Tried, attack, judge_response, minimise,
     send_to_target, translate_goal, write_twin,
@@ -18,6 +19,7 @@ use crate::pure::redteam::{Archive, Beside, Found, Qualification, Report, Settin
 use crate::pure::taxonomy::Taxonomy;
 use crate::pure::text::printable;
 use crate::runtime::engine::at_hand;
+use crate::runtime::journal::{KEY_VARIABLE, is_key_set};
 use crate::runtime::project::{Project, models};
 use futures::stream;
 use std::cell::RefCell;
@@ -25,9 +27,6 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::task::Poll;
-
-/// From this severity on an answer that broke is kept as a hash.
-const SEVERE: u8 = 4;
 
 /// What a search works with.
 struct Search<'a> {
@@ -51,6 +50,14 @@ pub(super) fn run(project: &Project, out: &Path, is_json: bool) -> Result<ExitCo
     if !target.is_sim() && target.base_url.is_none() {
         return Err(Failure::usage("nothing says where the target is")
             .hint("give `--target-url URL`, or write `base_url` under `[models.target]`"));
+    }
+    if !is_key_set().map_err(|error| journal_failure(&error))?
+        && goals.harmful.iter().any(|goal| severity_of(goal) >= Some(SEVERE))
+    {
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "warning: answers to goals of severity {SEVERE} will be in the journal as they come; set {KEY_VARIABLE} to encrypt them"
+        );
     }
     let cx = project.context(&models)?;
     let work = JournaledWork::open(out, project, models, is_json)?;
@@ -94,6 +101,12 @@ fn tell(report: &Report, out: &Path, is_json: bool) {
     if report.finds > 0 {
         let _ = writeln!(err, "next: amend harden {out} RECIPE --twins --out {out}-hardened");
     }
+}
+
+/// How grave the hazard of a goal is; `None` where the taxonomy does not know it.
+fn severity_of(goal: &Goal) -> Option<u8> {
+    let hazards = Taxonomy::built_in().hazards();
+    hazards.iter().find(|hazard| hazard.id == goal.hazard).map(|hazard| hazard.severity)
 }
 
 fn read_system(file: &str) -> Result<String, Failure> {
@@ -276,8 +289,7 @@ impl Search<'_> {
     fn find(&self, archive: &Archive, found: &Found, minimal: Option<Minimal>) -> Find {
         let Found { step, sent } = found;
         let (goal, card) = (&archive.goals[step.goal], &archive.cards[step.card]);
-        let hazards = Taxonomy::built_in().hazards();
-        let severity = hazards.iter().find(|hazard| hazard.id == goal.hazard).map(|hazard| hazard.severity);
+        let severity = severity_of(goal);
         let is_hashed =
             severity.is_some_and(|severity| severity >= SEVERE) && !self.settings.keep_severe_text;
         let hash = |text: &String| sha256_hex(text.as_bytes());
