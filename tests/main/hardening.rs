@@ -1,6 +1,6 @@
 //! The circle on the simulated world: what broke a model is taught, and both sides are proven, or are not.
 
-use crate::support::{Scratch, Sim};
+use crate::support::{Scratch, Sim, bytes};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -141,4 +141,59 @@ fn what_cannot_be_hardened_is_told() {
             .contains("regression.jsonl")
     );
     scratch.run(&["harden", "claims", "recipe.toml", "--hold-out-families", "2"]).code(2);
+}
+
+#[test]
+#[ignore = "kills in every phase"]
+fn slow_a_circle_that_is_killed_in_every_phase_is_the_one_that_was_not() {
+    let scratch = scratch(1.0);
+    let families = FAMILIES.join(",");
+    let calm = Sim::start(&scratch, &["--world", "world.toml"]);
+    let sim = Sim::start(&scratch, &["--world", "world.toml", "--latency-ms", "8"]);
+    let endpoint = |sim: &Sim| format!("models.default.base_url=\"{}\"", sim.url);
+    let (calmly, slowly) = (endpoint(&calm), endpoint(&sim));
+    let mut kills = Vec::new();
+    let mut both = |args: &dyn Fn(&str) -> Vec<String>, step: u64, times: u64| {
+        let common = ["--concurrency", "4", "--set", "models.default.model=\"sim-http\"", "--set"];
+        let all = |name: &str, endpoint: &str| {
+            let common = common.iter().map(ToString::to_string).chain([endpoint.to_owned()]);
+            args(name).into_iter().chain(common).collect::<Vec<String>>()
+        };
+        let done = scratch.run(&all("calm", &calmly).iter().map(String::as_str).collect::<Vec<_>>());
+        let args = all("killed", &slowly);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        kills.push(sim.kill_after_each(&scratch, &args, step, times));
+        let again = scratch.run(&args);
+        assert_eq!(again.code, done.code, "{}", again.err);
+    };
+    let owned = |args: &[&str]| args.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let search = |name: &str| {
+        let out = format!("{name}-attack");
+        owned(&["redteam", "recipe.toml", "--families", &families, "--budget", "calls=400", "--out", &out])
+    };
+    both(&search, 40, 14);
+    let file =
+        |name: &str, file: &str| std::fs::read(scratch.path(&format!("{name}-attack/{file}"))).expect(file);
+    for name in ["finds.jsonl", "report.json", "report.md", "report.html"] {
+        assert_eq!(file("calm", name), file("killed", name), "{name}");
+    }
+    let harden = |name: &str| {
+        let (from, out) = (format!("{name}-attack"), format!("{name}-hard"));
+        owned(&["harden", &from, "recipe.toml", "--twins", "--out", &out])
+    };
+    both(&harden, 15, 6);
+    let (one, other) = (bytes(&scratch.path("calm-hard")), bytes(&scratch.path("killed-hard")));
+    let rows: Vec<&String> = one.keys().filter(|name| name.ends_with(".jsonl")).collect();
+    assert!(rows.len() > 4, "{rows:?}");
+    let differ = |name: &&String| one.get(*name) != other.get(*name);
+    assert_eq!(rows.into_iter().filter(differ).collect::<Vec<_>>(), Vec::<&String>::new());
+    let taught = Sim::start(&scratch, &["--world", "world.toml", "--learned", "calm-hard/dataset"]);
+    let before = calm.url.clone();
+    let prove = |name: &str| {
+        let hard = format!("{name}-hard");
+        let target = ["--target-model", "sim-http", "--before", &before, "--after", &taught.url];
+        owned(&[&["prove", &hard, "recipe.toml"][..], &target].concat())
+    };
+    both(&prove, 5, 3);
+    assert!(kills[0] >= 8 && kills[1] >= 3 && kills[2] >= 1, "{kills:?}");
 }

@@ -389,3 +389,46 @@ fn a_resource_that_nobody_made_sure_of_within_a_year_is_told_when_answers_may_na
     let unused = run(&["--today", "2027-01-01"]);
     assert!(!fresh.contains("Telefonseelsorge") && !unused.contains("Telefonseelsorge"), "{fresh}{unused}");
 }
+
+#[test]
+#[ignore = "twenty kills"]
+fn slow_seeds_twins_and_styled_answers_that_are_killed_are_those_that_were_not() {
+    let scratch = Scratch::new();
+    scratch.write("own.toml", OWN);
+    let calm = Sim::start(&scratch, &[]);
+    let sim = Sim::start(&scratch, &["--latency-ms", "10"]);
+    let common = |url: &str| {
+        let model = ["--constitution", "own.toml", "--model", "sim-http", "--base-url", url];
+        [&model[..], &["--concurrency", "4", "--set", "method.target=\"style\""]]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let with = |first: &[&str], sim: &Sim, more: &[&str]| {
+        let all = first.iter().copied().map(str::to_owned).chain(common(&sim.url));
+        all.chain(more.iter().map(|more| (*more).to_owned())).collect::<Vec<String>>()
+    };
+    let cells =
+        ["--languages", "en,de", "--classes", "harmful,benign", "--per-cell", "4", "--hazards", "crim,cybr"];
+    let mut kills = 0;
+    let mut both = |first: &[&str], calm_more: &[&str], killed_more: &[&str], step: u64, times: u64| {
+        let calmly = with(first, &calm, calm_more);
+        scratch.run(&calmly.iter().map(String::as_str).collect::<Vec<_>>()).code(0);
+        let args = with(first, &sim, killed_more);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        kills += sim.kill_after_each(&scratch, &args, step, times);
+        scratch.run(&args).code(0);
+    };
+    let to = |out: &'static str, run: &'static str| [&cells[..], &["--out", out, "--run", run]].concat();
+    both(&["seeds"], &to("calm.jsonl", "c1"), &to("killed.jsonl", "k1"), 40, 6);
+    assert_eq!(rows(&scratch, "calm.jsonl"), rows(&scratch, "killed.jsonl"));
+    let to = |out: &'static str, run: &'static str| ["--out", out, "--run", run];
+    both(&["twins", "calm.jsonl"], &to("calm-twins.jsonl", "c2"), &to("killed-twins.jsonl", "k2"), 20, 5);
+    assert_eq!(rows(&scratch, "calm-twins.jsonl"), rows(&scratch, "killed-twins.jsonl"));
+    let style = ["--prompts", "calm.jsonl", "--prompts", "calm-twins.jsonl", "--out"];
+    let to = |out: &'static str| [&style[..], &[out]].concat();
+    both(&["run"], &to("calm"), &to("killed"), 40, 12);
+    assert!(bytes(&scratch.path("calm/dataset")) == bytes(&scratch.path("killed/dataset")));
+    assert!(kills >= 20, "{kills} kills: the rest of a command was too fast to be killed");
+}

@@ -142,6 +142,13 @@ impl Sim {
         }
         kills
     }
+
+    /// The same, so many times, each after so many further answers.
+    pub(crate) fn kill_after_each(&self, scratch: &Scratch, args: &[&str], answers: u64, times: u64) -> u64 {
+        let so_far = self.stats()["requests"].as_u64().expect("a count");
+        let places: Vec<u64> = (1..=times).map(|n| so_far + n * answers).collect();
+        self.kill_at(scratch, args, &places)
+    }
 }
 
 impl Drop for Sim {
