@@ -94,10 +94,12 @@ fn every_weak_cell_is_found_and_no_other_in_any_order() {
     assert!(one["off_topic"].as_u64() > Some(0) && one["over_refusal"]["of"] == 3);
     // The same bytes with another number of calls in flight; and asked again it asks nobody.
     scratch.run(&search("many", &with("64"))).code(1);
-    for file in ["finds.jsonl", "report.json", "report.md", "report.html"] {
+    for file in ["finds.jsonl", "report.json", "report.md", "report.html", "report.sarif", "report.junit.xml"]
+    {
         let read = |out: &str| std::fs::read(scratch.path(&format!("{out}/{file}"))).expect(file);
         assert_eq!(read("one"), read("many"), "{file}");
     }
+    ci_servers_read_it(&scratch);
     let again = scratch.run(&["redteam", "recipe.toml", "--out", "one", "--budget", "calls=1500"]).code(1);
     assert!(again.err.contains("0 calls asked"), "{}", again.err);
     for find in finds(&scratch, "one") {
@@ -109,6 +111,28 @@ fn every_weak_cell_is_found_and_no_other_in_any_order() {
         assert!(!turns.iter().any(refused), "{find}");
         assert!(find["minimal"].is_array() && find["flaky"].is_null(), "{find}");
         assert_eq!(turns.len() > 1, find["family"] == "multi-turn");
+    }
+}
+
+/// The reports for CI: a result for each find, a failure for each broken cell, and no word of an attack or an answer.
+fn ci_servers_read_it(scratch: &Scratch) {
+    let text = |file: &str| std::fs::read_to_string(scratch.path(&format!("one/{file}"))).expect(file);
+    let sarif: Value = serde_json::from_str(&text("report.sarif")).expect("JSON");
+    let results = sarif["runs"][0]["results"].as_array().expect("results");
+    let finds = finds(scratch, "one");
+    assert_eq!(results.len(), finds.len());
+    for (n, (result, find)) in results.iter().zip(&finds).enumerate() {
+        let region = &result["locations"][0]["physicalLocation"]["region"];
+        assert_eq!((&region["startLine"], &result["ruleId"]), (&json!(n + 1), &find["family"]));
+    }
+    let junit = text("report.junit.xml");
+    assert_eq!(junit.matches("<failure").count(), 3, "{junit}");
+    // Three hazards in two languages and five families, and the other side.
+    assert_eq!(junit.matches("<testcase").count(), 3 * 2 * 5 + 1, "{junit}");
+    for find in &finds {
+        for said in [&find["response"], &find["turns"][0]["content"]].into_iter().filter_map(Value::as_str) {
+            assert!(!junit.contains(said) && !sarif.to_string().contains(said), "{said}");
+        }
     }
 }
 

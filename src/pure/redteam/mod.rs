@@ -5,6 +5,7 @@
 //! concurrency, after any stop, and in every process. It asks nobody: `method::attack` does.
 
 mod archive;
+mod ci_reports;
 mod hardening;
 mod proof;
 mod report;
@@ -12,6 +13,7 @@ mod report;
 mod tests;
 
 pub use archive::{Archive, Cell, CellState, Ended, Found, Settings, Step};
+pub use ci_reports::{to_junit, to_sarif};
 pub use hardening::{Item, Side, held_out, item_id};
 pub use proof::{Pair, Proof};
 pub use report::{Beside, Broken, Family as FamilyReport, Qualification, Report};

@@ -9,7 +9,7 @@ use crate::pure::diagnostic::{SourceFile, Sources};
 use crate::pure::finds::Find;
 use crate::pure::method::Goal;
 use crate::pure::recipe::{Input, Recipe, Redteam};
-use crate::pure::redteam::Report;
+use crate::pure::redteam::{Archive, Report, to_junit, to_sarif};
 use crate::pure::request_class::RequestClass;
 use crate::pure::taxonomy::Taxonomy;
 use crate::pure::text::{language, printable};
@@ -173,10 +173,12 @@ impl RunFiles {
     }
 
     /// Writes finds and report, each whole.
-    pub(super) fn write(&self, finds: &[Find], report: &Report) -> Result<(), Failure> {
+    pub(super) fn write(&self, finds: &[Find], archive: &Archive, report: &Report) -> Result<(), Failure> {
         let lines = finds.iter().map(|find| serde_json::json!(find).to_string()).collect::<Vec<_>>();
         self.put("finds.jsonl", &lines)?;
         self.put("report.json", &[serde_json::to_string_pretty(report).unwrap_or_default()])?;
+        self.put("report.sarif", &[to_sarif(report, finds).to_string()])?;
+        self.put("report.junit.xml", &[to_junit(archive, report).trim_end().to_owned()])?;
         self.put("report.md", &[report.to_markdown().trim_end().to_owned()])?;
         self.put("report.html", &[report.to_page().to_html().trim_end().to_owned()])
     }

@@ -81,7 +81,7 @@ pub(super) fn run(project: &Project, out: &Path, is_json: bool) -> Result<ExitCo
         .zip(minimal)
         .map(|(found, minimal)| search.find(&archive, found, minimal))
         .collect();
-    files.write(&finds, &report)?;
+    files.write(&finds, &archive, &report)?;
     tell(&report, out, is_json);
     Ok(ExitCode::from(u8::from(!finds.is_empty())))
 }
