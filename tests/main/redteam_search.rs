@@ -100,6 +100,7 @@ fn every_weak_cell_is_found_and_no_other_in_any_order() {
         assert_eq!(read("one"), read("many"), "{file}");
     }
     ci_servers_read_it(&scratch);
+    a_find_is_replayed(&scratch);
     let again = scratch.run(&["redteam", "recipe.toml", "--out", "one", "--budget", "calls=1500"]).code(1);
     assert!(again.err.contains("0 calls asked"), "{}", again.err);
     for find in finds(&scratch, "one") {
@@ -112,6 +113,28 @@ fn every_weak_cell_is_found_and_no_other_in_any_order() {
         assert!(find["minimal"].is_array() && find["flaky"].is_null(), "{find}");
         assert_eq!(turns.len() > 1, find["family"] == "multi-turn");
     }
+}
+
+/// A find of several turns is answered anew, turn after turn, and breaks the model again.
+fn a_find_is_replayed(scratch: &Scratch) {
+    let found = finds(scratch, "one");
+    let several = found.iter().find(|find| find["family"] == "multi-turn").expect("a find of several turns");
+    let id = several["find"].as_str().expect("an id");
+    let place = format!("one/finds.jsonl#{id}");
+    let chat = |place: &str| scratch.run(&["chat", "recipe.toml", "--find", place, "--json"]);
+    let transcript: Value = serde_json::from_str(chat(&place).code(0).out.trim()).expect("a transcript");
+    let turns = transcript["prompt"]["messages"].as_array().expect("messages");
+    let asked = turns.iter().filter(|turn| turn["role"] == "user").count();
+    let minimal = several["minimal"].as_array().expect("turns").iter();
+    assert_eq!(asked, minimal.filter(|turn| turn["role"] == "user").count());
+    assert!(
+        transcript["responses"][0]["text"].as_str().is_some_and(|said| said.contains("⟦did")),
+        "{transcript}"
+    );
+    let told = chat("one/finds.jsonl").code(2).err;
+    assert!(told.contains("finds of `one/finds.jsonl` fit") && told.contains("ids are"), "{told}");
+    assert!(chat("one/finds.jsonl#zzz").code(2).err.contains("has the id `zzz`"));
+    assert!(chat("recipe.toml").code(2).err.contains("recipe.toml:1: this is not a find"));
 }
 
 /// The reports for CI: a result for each find, a failure for each broken cell, and no word of an attack or an answer.

@@ -9,6 +9,7 @@ mod critique_view;
 mod edit_commands;
 mod editor;
 mod input;
+mod replay;
 mod save_commands;
 mod screen;
 mod session;
@@ -45,6 +46,7 @@ Examples:
   amend chat amend.toml                    with the settings of a recipe
   amend chat --resume                      go on with the newest session
   amend chat \"How do I kill a process?\" --model sim
+  amend chat redteam.toml --find attack/finds.jsonl#3f2a    replay a find
   echo \"How do I kill a process?\" | amend chat --json --model sim
 
 In a chat, /help lists the commands. /edit opens the constitution in $VISUAL or $EDITOR and answers again, asking only \
@@ -65,6 +67,10 @@ pub(super) struct Args {
     /// Go on with the newest session in runs/
     #[arg(long, conflicts_with = "out")]
     resume: bool,
+    /// Replay an attack that `amend redteam` found: its user turns are answered one after another, by the recipe's target where
+    /// it names one. Without an ID the file must hold one find
+    #[arg(long, value_name = "FILE#ID")]
+    find: Option<String>,
     /// Print the transcript as one JSON object, and nothing else
     #[arg(long)]
     json: bool,
@@ -80,25 +86,38 @@ const LARGEST: u64 = 1 << 20;
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let named = NamedInputs::of(args);
-    let prompt = one_shot(named.prompt, args.json)?;
+    let first = match &args.find {
+        Some(_) if named.prompt.is_some() => {
+            return Err(Failure::usage("`--find` says what is asked, and there is a prompt too")
+                .hint("leave one of them out; a recipe is a file that ends in .toml"));
+        }
+        Some(place) => replay::turns_of(place)?,
+        None => one_shot(named.prompt, args.json)?.into_iter().collect(),
+    };
+    // A replay in a terminal goes on as a conversation.
+    let is_once = !first.is_empty() && (args.find.is_none() || args.json || !std::io::stdin().is_terminal());
     let keeping = match (&args.out, args.resume) {
         (Some(path), _) => Keeping::In(SessionDir::at(path)?),
         (None, true) => Keeping::newest()?,
-        (None, false) if prompt.is_some() => Keeping::Nowhere,
+        (None, false) if is_once => Keeping::Nowhere,
         (None, false) => Keeping::Next,
     };
     let kept = if named.recipe.is_none() { keeping.dir().and_then(SessionDir::settings) } else { None };
     let mut recipe = args.recipe.clone();
     recipe.recipe = named.recipe.or_else(|| kept.clone());
-    let project = recipe.open_project().map_err(|failure| match &kept {
+    let mut project = recipe.open_project().map_err(|failure| match &kept {
         Some(file) => failure
             .hint(format!("the settings of the chat are in `{}`; a flag wins over them", file.display())),
         None => failure,
     })?;
     let runtime = super::runtime()?;
-    match prompt {
-        Some(prompt) => answer_once(&runtime, project, keeping, &prompt, args),
-        None => converse(&runtime, project, keeping, manner(args)),
+    if args.find.is_some() {
+        replay::answered_by_the_target(&mut project.recipe);
+    }
+    if is_once {
+        answer_once(&runtime, project, keeping, &first, args)
+    } else {
+        converse(&runtime, project, keeping, &first, manner(args))
     }
 }
 
@@ -161,7 +180,7 @@ fn answer_once(
     runtime: &tokio::runtime::Runtime,
     project: Project,
     keeping: Keeping,
-    prompt: &str,
+    prompts: &[String],
     args: &Args,
 ) -> Result<ExitCode, Failure> {
     let screen = if args.json {
@@ -171,9 +190,14 @@ fn answer_once(
     };
     let mut session = Session::new(project, screen, SessionStore::new(keeping))?;
     session.resume()?;
-    runtime.block_on(session.answer(prompt))?;
-    if let Some(stop) = session.stop() {
-        return Err(stop);
+    for prompt in prompts {
+        if args.find.is_some() {
+            session.screen.say(&session.screen.style().strong(&printable(prompt)));
+        }
+        runtime.block_on(session.answer(prompt))?;
+        if let Some(stop) = session.stop() {
+            return Err(stop);
+        }
     }
     let Some(transcript) = session.transcript() else {
         return Err(Failure::new(Kind::Interrupted, "stopped"));
@@ -190,6 +214,7 @@ fn converse(
     runtime: &tokio::runtime::Runtime,
     project: Project,
     keeping: Keeping,
+    first: &[String],
     manner: Manner,
 ) -> Result<ExitCode, Failure> {
     // From here on Ctrl-C is ours: it ends an answer or a line, and never the program.
@@ -209,6 +234,10 @@ fn converse(
     session.show_resumed();
     session.screen.say(&session.in_force());
     session.screen.say(&session.screen.style().faint("Type a prompt. /help lists the commands."));
+    for prompt in first {
+        session.screen.say(&session.screen.style().strong(&printable(prompt)));
+        runtime.block_on(session.answer(prompt))?;
+    }
     let mut input = input::Input::new(manner)?;
     while let Some(text) = input.next(runtime, session.principle_ids())? {
         session.screen.fit();
