@@ -464,6 +464,61 @@ fn an_endpoint_that_dies_and_comes_back_costs_no_row() {
     assert_eq!(bytes(&scratch.path("calm/dataset")), bytes(&scratch.path("r/dataset")));
 }
 
+/// Two servers of one model, one of which is killed: the other answers its calls, and nobody waits.
+#[test]
+fn one_of_two_endpoints_that_dies_costs_no_row_and_no_wait() {
+    let scratch = Scratch::new();
+    files(&scratch, 60);
+    let calm = Sim::start(&scratch, &[]);
+    scratch.run(&run(&calm, "calm", &[])).code(0);
+    let (one, two) =
+        (Sim::start(&scratch, &["--latency-ms", "5"]), Sim::start(&scratch, &["--latency-ms", "5"]));
+    let places = format!("models.default.base_urls=[\"{}\", \"{}\"]", one.url, two.url);
+    let args = ["run", "--constitution", "three.toml", "--prompts", "prompts.jsonl", "--model", "sim-http"];
+    let args = [&args[..], &["--set", &places, "--out", "r", "--json", "--concurrency", "8"]].concat();
+    let mut command = scratch.command(&args);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the run starts");
+    let (mut one, mut began, mut last, mut asked_of_one) = (Some(one), Value::Null, Value::Null, 0);
+    for line in BufReader::new(child.stdout.take().expect("its stdout")).lines() {
+        last = serde_json::from_str(&line.expect("a line")).expect("JSON");
+        match last["event"].as_str() {
+            Some("prompt") => {
+                if let Some(sim) = one.take() {
+                    asked_of_one = sim.stats()["requests"].as_u64().expect("a count");
+                }
+            }
+            Some("outage_began") => began = last.clone(),
+            Some(_) | None => {}
+        }
+    }
+    assert_eq!(child.wait().expect("an end").code(), Some(0), "{last}");
+    assert_eq!(began["others"], 1, "{began}");
+    assert!(asked_of_one > 0 && two.stats()["requests"].as_u64() > Some(60), "{asked_of_one}");
+    adds_up(&last);
+    let (calm, two) = (bytes(&scratch.path("calm/dataset")), bytes(&scratch.path("r/dataset")));
+    let differ: Vec<&String> = calm.keys().filter(|name| calm.get(*name) != two.get(*name)).collect();
+    assert_eq!((differ, calm.len()), (Vec::new(), two.len()));
+}
+
+#[test]
+fn two_ways_to_say_where_a_model_is_are_refused_and_doctor_looks_at_each_endpoint() {
+    let scratch = Scratch::new();
+    files(&scratch, 2);
+    let sims = [Sim::start(&scratch, &[]), Sim::start(&scratch, &[])];
+    let recipe = |more: &str| {
+        let [one, two] = sims.each_ref().map(|sim| &sim.url);
+        format!(
+            "constitution = \"three.toml\"\n[models.default]\nmodel = \"sim-http\"\nbase_urls = [\"{one}\", \"{two}\"]\n{more}"
+        )
+    };
+    scratch.write("recipe.toml", recipe(""));
+    let told = scratch.run(&["doctor", "recipe.toml", "--no-calls"]).out;
+    assert!(sims.iter().all(|sim| told.contains(&sim.url)), "{told}");
+    scratch.write("recipe.toml", recipe("base_url = \"http://127.0.0.1:1/v1\"\n"));
+    let told = scratch.run(&["check", "recipe.toml"]).code(1).out;
+    assert!(told.contains("leave one of them out"), "{told}");
+}
+
 #[test]
 fn a_run_that_never_got_an_answer_leaves_no_dataset() {
     let scratch = Scratch::new();

@@ -211,11 +211,20 @@ fn of_recipe(models: &Models) -> Vec<Target> {
         for (model, suffix) in [(resolved, ""), (fallback, "'s fallback")] {
             let Some(model) = model.filter(|model| !model.is_sim()) else { continue };
             let name = format!("{}{suffix}", role.as_str());
-            let same =
-                |t: &&mut Target| (&t.model.base_url, &t.model.model) == (&model.base_url, &model.model);
-            match targets.iter_mut().find(same) {
-                Some(target) => target.from = format!("{}, {name}", target.from),
-                None => targets.push(Target { from: name, model, is_local: false, is_wanted: true }),
+            let urls: Vec<Option<String>> = match model.base_urls()[..] {
+                [] => vec![None],
+                ref urls => urls.iter().map(|url| Some((*url).to_owned())).collect(),
+            };
+            for base_url in urls {
+                let model = ResolvedModel { base_url, replicas: Vec::new(), ..model.clone() };
+                let same =
+                    |t: &&mut Target| (&t.model.base_url, &t.model.model) == (&model.base_url, &model.model);
+                match targets.iter_mut().find(same) {
+                    Some(target) => target.from = format!("{}, {name}", target.from),
+                    None => {
+                        targets.push(Target { from: name.clone(), model, is_local: false, is_wanted: true });
+                    }
+                }
             }
         }
     }

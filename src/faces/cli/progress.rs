@@ -118,7 +118,9 @@ impl Lines {
             Event::Mirror(news) => Some(mirror_line(news)),
             Event::OtherModel(substitute) => Some(other_model_line(substitute)),
             Event::FieldRefused { role, field, instead } => Some(refused_line(role, field, instead)),
-            Event::OutageBegan { place, message, patience_s } => Some(away_line(place, message, *patience_s)),
+            Event::OutageBegan { place, message, patience_s, others } => {
+                Some(away_line(place, message, *patience_s, *others))
+            }
             Event::OutageEnded { place, lasted_s } => Some(back_line(place, *lasted_s)),
             Event::Retry { role, cause, wait_s } => {
                 self.trouble = Some(format!("; {}", retry_line(role, cause, *wait_s)));
@@ -235,7 +237,12 @@ fn refused_line(role: &str, field: &str, instead: &str) -> String {
 }
 
 /// A model that is away, in one line.
-pub(super) fn away_line(place: &str, message: &str, patience_s: f64) -> String {
+pub(super) fn away_line(place: &str, message: &str, patience_s: f64, others: usize) -> String {
+    if others > 0 {
+        let answer =
+            if others == 1 { "another endpoint answers".into() } else { format!("{others} others answer") };
+        return format!("{place} is away: {message}; {answer} its calls until it is back");
+    }
     format!(
         "{place} is away: {message}; its calls wait, one asks again every few seconds, and the run ends after {} \
          (`limits.outage_s`)",
@@ -371,8 +378,8 @@ impl Bar {
             Event::FieldRefused { role, field, instead } => {
                 self.print(&self.style.warn(&refused_line(role, field, instead)));
             }
-            Event::OutageBegan { place, message, patience_s } => {
-                self.print(&self.style.warn(&away_line(place, message, *patience_s)));
+            Event::OutageBegan { place, message, patience_s, others } => {
+                self.print(&self.style.warn(&away_line(place, message, *patience_s, *others)));
             }
             Event::OutageEnded { place, lasted_s } => self.print(&back_line(place, *lasted_s)),
             Event::Exported { .. } | Event::DatasetLeftAlone { .. } | Event::Report(_) => {}

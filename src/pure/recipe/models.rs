@@ -118,6 +118,10 @@ pub struct Model {
     pub model: Option<String>,
     /// Base URL of an OpenAI-compatible endpoint, such as `http://localhost:8000/v1`.
     pub base_url: Option<String>,
+    /// Base URLs of several endpoints that serve this model, in place of `base_url`. A prompt keeps its endpoint, for the
+    /// prefix cache; one that is away is left out until it is back. Limits hold for each of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_urls: Option<Vec<String>>,
     /// The environment variable that holds the key; an unset one sends no key. When absent it is `OPENAI_API_KEY`, but no
     /// key is sent over plain `http` to another machine unless this names it.
     pub api_key_env: Option<String>,
@@ -178,6 +182,8 @@ pub struct ResolvedModel {
     pub model: String,
     /// Base URL. `None` is right for the simulated model in process only.
     pub base_url: Option<String>,
+    /// The base URLs of all endpoints that serve the model, where there are several; `base_url` is one of them.
+    pub replicas: Vec<String>,
     /// The environment variable that holds the key; empty where no key is to be sent.
     pub api_key_env: String,
     /// Sampling settings.
@@ -205,6 +211,14 @@ impl ResolvedModel {
     /// Whether the built-in simulated model answers, in process.
     pub fn is_sim(&self) -> bool {
         self.base_url.is_none() && self.model == SIM
+    }
+
+    /// Every place where it is served.
+    pub fn base_urls(&self) -> Vec<&str> {
+        if self.replicas.len() > 1 {
+            return self.replicas.iter().map(String::as_str).collect();
+        }
+        self.base_url.as_deref().into_iter().collect()
     }
 
     /// What of it decides answers: not where it is, nor as whom it is asked.
@@ -270,6 +284,9 @@ impl Models {
         let mut models: Vec<&mut Model> = self.own.values_mut().chain([&mut self.default]).collect();
         while let Some(model) = models.pop() {
             model.base_url = model.base_url.take().map(|url| without_credentials(&url));
+            for url in model.base_urls.iter_mut().flatten() {
+                *url = without_credentials(url);
+            }
             models.extend(model.fallback.as_deref_mut());
         }
     }
@@ -289,9 +306,12 @@ impl Models {
 impl Model {
     /// Fills what is absent from `base`.
     fn or(self, base: &Self) -> Self {
+        let (names_one, names_replicas) = (self.base_url.is_some(), self.base_urls.is_some());
         Self {
             model: self.model.or_else(|| base.model.clone()),
-            base_url: self.base_url.or_else(|| base.base_url.clone()),
+            // One of the two says where a model is, so neither is filled in where the other is given.
+            base_url: self.base_url.or_else(|| base.base_url.clone().filter(|_| !names_replicas)),
+            base_urls: self.base_urls.or_else(|| base.base_urls.clone().filter(|_| !names_one)),
             api_key_env: self.api_key_env.or_else(|| base.api_key_env.clone()),
             temperature: self.temperature.or(base.temperature),
             top_p: self.top_p.or(base.top_p),
@@ -316,11 +336,16 @@ impl Model {
         });
         let model = self.model?;
         let temperature = self.temperature.unwrap_or(default_temperature);
-        let is_exposed = self.base_url.as_deref().is_some_and(is_plain_to_another_machine);
+        let shortened = |url: String| url.trim_end_matches('/').to_owned();
+        let replicas: Vec<String> = self.base_urls.into_iter().flatten().map(shortened).collect();
+        let base_url = self.base_url.map(shortened).or_else(|| replicas.first().cloned());
+        let mut urls = base_url.iter().chain(&replicas).map(String::as_str);
+        let is_exposed = urls.any(is_plain_to_another_machine);
         let default_key = if is_exposed { "" } else { DEFAULT_KEY };
         Some(ResolvedModel {
             model,
-            base_url: self.base_url.map(|url| url.trim_end_matches('/').to_owned()),
+            base_url,
+            replicas,
             api_key_env: self.api_key_env.unwrap_or_else(|| default_key.into()),
             sampling: Sampling {
                 temperature: (temperature >= 0.0).then_some(temperature),

@@ -66,7 +66,8 @@ pub fn check_complete(file: &SourceFile, reading: &Reading) -> Vec<Diagnostic> {
     }
     for (name, model) in recipe.models.sections() {
         let needs = model.model.as_deref().is_some_and(|model| model != SIM);
-        if needs && model.base_url.is_none() && default.base_url.is_none() {
+        let is_placed = |model: &Model| model.base_url.is_some() || model.base_urls.is_some();
+        if needs && !is_placed(model) && !is_placed(default) {
             let at = models.key(name).key("model");
             let finding = warn("no-endpoint", at, "the model has no endpoint");
             findings.push(
@@ -174,6 +175,7 @@ impl Check<'_> {
     fn model(&mut self, model: &Model, node: &Node) {
         self.not_empty("model", model.model.as_deref(), node);
         self.web("base_url", model.base_url.as_deref(), node);
+        self.replicas(model, node);
         let name = |name: &str| {
             !name.is_empty()
                 && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
@@ -266,6 +268,24 @@ impl Check<'_> {
             &Config::names(),
             node.key("configs"),
         );
+    }
+
+    /// Several endpoints are each a URL, each once, and are not given beside one.
+    fn replicas(&mut self, model: &Model, node: &Node) {
+        let Some(urls) = &model.base_urls else { return };
+        for url in urls {
+            self.web("base_urls", Some(url), node);
+        }
+        let mut once = std::collections::BTreeSet::new();
+        if urls.is_empty() {
+            self.error("bad-value", node.key("base_urls"), "`base_urls` is empty".into());
+        } else if !urls.iter().all(|url| once.insert(url.trim_end_matches('/'))) {
+            self.error("bad-value", node.key("base_urls"), "`base_urls` names an endpoint twice".into());
+        }
+        if model.base_url.is_some() {
+            let message = "`base_url` and `base_urls` both say where the model is; leave one of them out";
+            self.error("bad-value", node.key("base_urls"), message.into());
+        }
     }
 
     fn web(&mut self, key: &str, url: Option<&str>, node: &Node) {

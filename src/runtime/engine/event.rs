@@ -118,14 +118,17 @@ pub enum Event {
         /// Why: `gain`, `no_gain`, `probe`, `slower` or `refused`.
         reason: &'static str,
     },
-    /// A model is away that answered before. Its calls wait, and one probes from time to time.
+    /// A model is away that answered before. Its calls wait, or go to other endpoints that serve it, and one probes from time to
+    /// time.
     OutageBegan {
         /// The model and its endpoint.
         place: String,
         /// What the endpoint said, or what went wrong on the way to it.
         message: String,
-        /// Seconds after which the run ends.
+        /// Seconds after which the run ends, where no other endpoint serves the model.
         patience_s: f64,
+        /// Other endpoints that serve the model meanwhile.
+        others: usize,
     },
     /// The model answers again.
     OutageEnded {
@@ -190,8 +193,8 @@ impl From<ClientNews> for Event {
             ClientNews::Concurrency(ConcurrencyChange { endpoint, calls, before, reason }) => {
                 Self::Concurrency { endpoint, calls, before, reason: reason.as_str() }
             }
-            ClientNews::Outage(Outage::Begins { place, message, patience }) => {
-                Self::OutageBegan { place, message, patience_s: patience.as_secs_f64() }
+            ClientNews::Outage(Outage::Begins { place, message, patience, others }) => {
+                Self::OutageBegan { place, message, patience_s: patience.as_secs_f64(), others }
             }
             ClientNews::Outage(Outage::Ends { place, lasted }) => {
                 Self::OutageEnded { place, lasted_s: lasted.as_secs_f64() }

@@ -3,8 +3,15 @@
 //! One [`Client`] serves a run. It does not know the journal; the caller records what [`Client::ask`] gives, and drops
 //! the [`Permit`] when that is durable, so that a kill loses no more than the [`Permit`] says (law 1).
 
-use super::limits::{LimitChange, LimitReason, Limiter, Permit, Size};
-use super::line::{Line, LineKey};
+mod asking;
+mod known_endpoint;
+mod news;
+
+use asking::Asking;
+use known_endpoint::{Endpoint, Station};
+pub use news::{ClientNews, ConcurrencyChange, OnNews, Outage, Retrying};
+
+use super::limits::{LimitChange, Limiter, Permit, Size};
 use super::presence::{GivenUp, Meaning, Miss, Presence};
 use super::raw_response::{Failure, Recorded};
 use super::retry::{Next, Trouble, TroubleKind, backoff, jitter, judge};
@@ -12,14 +19,15 @@ use super::transport::{Delta, Fault, OnDelta, Request, Transport};
 use super::wire;
 use crate::pure::answer::{Answer, Usage};
 use crate::pure::ask::Stop;
-use crate::pure::call::{Call, CallKey, Role};
+use crate::pure::call::Call;
+use crate::pure::digest::Parts;
 use crate::pure::recipe::ResolvedModel;
 use crate::pure::recipe::{Concurrency, Limits, SIM, is_simulated};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SemaphorePermit};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -29,67 +37,6 @@ const ATTEMPTS_AT_A_STRANGER: u32 = 3;
 
 /// Prompts worked on side by side before it is known how many calls an endpoint bears.
 const PROMPTS_AT_FIRST: usize = 256;
-
-/// An attempt failed and will be made again.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Retrying {
-    /// Who was asked.
-    pub role: Role,
-    /// What went wrong, such as `429` or `timeout`.
-    pub cause: String,
-    /// Time until the next attempt.
-    pub wait: Duration,
-    /// The optional field that the endpoint refuses, and that is left out from now on.
-    pub refused: Option<&'static str>,
-}
-
-/// The number of calls that may be in flight at an endpoint changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConcurrencyChange {
-    /// The endpoint, as it may be shown.
-    pub endpoint: String,
-    /// Calls in flight from now on.
-    pub calls: u32,
-    /// Calls in flight until now.
-    pub before: u32,
-    /// Why.
-    pub reason: LimitReason,
-}
-
-/// An endpoint went away, or is back.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outage {
-    /// Calls wait until it answers a probe.
-    Begins {
-        /// The model, at its endpoint as it may be shown.
-        place: String,
-        /// What the endpoint said, or what went wrong on the way to it.
-        message: String,
-        /// How long it is waited for.
-        patience: Duration,
-    },
-    /// It answers again.
-    Ends {
-        /// The model, at its endpoint as it may be shown.
-        place: String,
-        /// How long it was away.
-        lasted: Duration,
-    },
-}
-
-/// What a client tells while it asks.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ClientNews {
-    /// An attempt will be made again.
-    Retry(Retrying),
-    /// More or fewer calls may be in flight at once.
-    Concurrency(ConcurrencyChange),
-    /// An endpoint went away, or is back.
-    Outage(Outage),
-}
-
-/// Hears what a client tells. It must not block.
-pub type OnNews = Arc<dyn Fn(ClientNews) + Send + Sync>;
 
 /// Asks models, within limits, as often as it takes.
 pub struct Client<T> {
@@ -101,6 +48,8 @@ pub struct Client<T> {
     draining: CancellationToken,
     /// The number of calls in flight of an endpoint changed.
     grown: Arc<Notify>,
+    /// A model is back at an endpoint.
+    back: Notify,
     /// Calls that wait for their next attempt.
     apart: AtomicUsize,
 }
@@ -111,32 +60,12 @@ impl<T> std::fmt::Debug for Client<T> {
     }
 }
 
-/// What is known of one endpoint.
-struct Endpoint {
-    limiter: Limiter,
-    /// Whether each model is there, by its name.
-    presences: Mutex<BTreeMap<String, Arc<Presence>>>,
-    /// Whether anything ever came from it, with whatever status.
-    has_replied: AtomicBool,
-    lines: Mutex<BTreeMap<LineKey, Arc<Line>>>,
-    /// Optional fields of a request that a model refused, by the model's name.
-    refused: Mutex<BTreeSet<(String, &'static str)>>,
-}
-
-/// One call on its way.
-struct Asking<'a> {
-    call: &'a Call,
-    key: CallKey,
-    request: Request,
-    endpoint: &'a Endpoint,
-    line: Arc<Line>,
-    presence: Arc<Presence>,
-    /// Attempts made.
-    attempts: u32,
-    /// Those of them that count against the limit.
-    counted: u32,
-    /// Time in attempts and in waits between them. Time in the queue is not the call's fault.
-    spent: Duration,
+/// Whether a call may go on where it is.
+enum Admitted<'a> {
+    /// It may, perhaps as a probe.
+    Here(Option<SemaphorePermit<'a>>),
+    /// It goes elsewhere: the model is away here and is there.
+    Elsewhere,
 }
 
 impl<T: Transport> Client<T> {
@@ -149,6 +78,7 @@ impl<T: Transport> Client<T> {
             endpoints: Mutex::default(),
             draining: CancellationToken::new(),
             grown: Arc::default(),
+            back: Notify::new(),
             apart: AtomicUsize::new(0),
         }
     }
@@ -176,39 +106,49 @@ impl<T: Transport> Client<T> {
         turn: u64,
         on_delta: Option<OnDelta<'_>>,
     ) -> Result<(Recorded, Permit), Stop> {
-        let endpoint = self.endpoint(model);
         let bytes = call.messages.iter().map(|message| message.content.len() as u64).sum();
         let size = Size { bytes, max_tokens: call.sampling.max_tokens };
         let mut asking = Asking {
             call,
             key: call.key(),
             request: Request { model: model.clone(), body: wire::body(call, model) },
-            endpoint: &endpoint,
-            line: endpoint.line(call),
-            presence: endpoint.presence(&model.model),
+            stations: self.stations(call, model),
+            at: 0,
+            left: 0,
             attempts: 0,
             counted: 0,
             spent: Duration::ZERO,
         };
-        for field in endpoint.refused_by(&model.model) {
+        loop {
+            asking.settle();
+            if let Some(done) = self.ask_here(&mut asking, turn, size, on_delta).await? {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Asks at the station where the call is. `None` when it goes on at another one.
+    async fn ask_here(
+        &self,
+        asking: &mut Asking<'_>,
+        turn: u64,
+        size: Size,
+        on_delta: Option<OnDelta<'_>>,
+    ) -> Result<Option<(Recorded, Permit)>, Stop> {
+        let Station { endpoint, line, presence, .. } = asking.station().clone();
+        for field in endpoint.refused_by(&asking.request.model.model) {
             asking.go_on_without(field);
         }
-        let (line, presence) = (Arc::clone(&asking.line), Arc::clone(&asking.presence));
         let _place = self.unless_draining(line.enter()).await?.map_err(Stop::Provider)?;
         loop {
-            let probe = if presence.is_away() {
-                let entered = self.unless_draining(presence.enter(seconds(self.limits.outage_s))).await?;
-                entered.map_err(|given_up| asking.gives_up(&given_up))?
-            } else {
-                None
-            };
+            let Admitted::Here(probe) = self.admit(asking, &presence).await? else { return Ok(None) };
             let permit = self.unless_draining(endpoint.limiter.acquire(turn, size)).await?;
             if probe.is_none() && presence.is_away() {
                 continue;
             }
             let attempt = tracing::debug_span!("attempt", n = asking.attempts + 1);
-            match self.attempt(&mut asking, &permit, on_delta).instrument(attempt).await? {
-                Step::Done(recorded) => return Ok((recorded, permit)),
+            match self.attempt(asking, &permit, on_delta).instrument(attempt).await? {
+                Step::Done(recorded) => return Ok(Some((recorded, permit))),
                 Step::Wait(wait) => {
                     drop((permit, probe));
                     let waiting = self.wait_apart(wait);
@@ -218,9 +158,56 @@ impl<T: Transport> Client<T> {
                     if let Some(on_delta) = on_delta {
                         on_delta(Delta::Restart);
                     }
+                    if asking.prefers_another() {
+                        return Ok(None);
+                    }
                 }
             }
         }
+    }
+
+    /// Waits until the call may go on where it is, or can go on elsewhere.
+    async fn admit<'p>(&self, asking: &Asking<'_>, presence: &'p Presence) -> Result<Admitted<'p>, Stop> {
+        let mut back = std::pin::pin!(self.back.notified());
+        back.as_mut().enable();
+        if !presence.is_away() {
+            return Ok(Admitted::Here(None));
+        }
+        if asking.is_another_there() {
+            return Ok(presence.try_probe().map_or(Admitted::Elsewhere, |probe| Admitted::Here(Some(probe))));
+        }
+        if asking.has_strangers_only() {
+            return Err(Stop::Provider(unreachable(&presence.last_message(), false)));
+        }
+        let entered = presence.enter(seconds(self.limits.outage_s));
+        let entered = async {
+            tokio::select! {
+                biased;
+                () = back, if asking.stations.len() > 1 => None,
+                entered = entered => Some(entered),
+            }
+        };
+        match self.unless_draining(entered).await? {
+            None => Ok(Admitted::Elsewhere),
+            Some(entered) => Ok(Admitted::Here(entered.map_err(|given_up| asking.gives_up(&given_up))?)),
+        }
+    }
+
+    /// Where a call can be asked. Each prompt has its own order of the endpoints (rendezvous hashing): its calls share a prefix
+    /// cache, and when an endpoint comes or goes, no other prompt moves.
+    fn stations(&self, call: &Call, model: &ResolvedModel) -> Vec<Station> {
+        let station = |url: Option<&str>| {
+            let url = url.map(str::to_owned);
+            let endpoint = self.endpoint(&ResolvedModel { base_url: url.clone(), ..model.clone() });
+            let (line, presence) = (endpoint.line(call), endpoint.presence(&model.model));
+            Station { url, endpoint, line, presence }
+        };
+        let mut urls = model.base_urls();
+        if urls.len() < 2 {
+            return vec![station(model.base_url.as_deref())];
+        }
+        urls.sort_by_cached_key(|url| Parts::new("replica").with(&call.prompt_id.0).with(url).uniform());
+        urls.into_iter().map(|url| station(Some(url))).collect()
     }
 
     /// Waits for a turn, unless nothing new is to be asked.
@@ -265,7 +252,7 @@ impl<T: Transport> Client<T> {
         asking.attempts += 1;
         let (status, body) = match &result {
             Ok(reply) => {
-                asking.endpoint.has_replied.store(true, Ordering::Relaxed);
+                asking.station().endpoint.has_replied.store(true, Ordering::Relaxed);
                 (reply.status, Some(reply.body.clone()))
             }
             Err(_) => (0, None),
@@ -282,9 +269,10 @@ impl<T: Transport> Client<T> {
         match next {
             Next::Answer(answer) => {
                 permit.answered(answer.usage);
-                asking.line.answers();
-                if let Some(lasted) = asking.presence.answers() {
+                asking.station().line.answers();
+                if let Some(lasted) = asking.station().presence.answers() {
                     tracing::info!(model = asking.request.model.model, ?lasted, "the model is back");
+                    self.back.notify_waiters();
                     (self.on_news)(ClientNews::Outage(Outage::Ends { place: asking.place(), lasted }));
                 }
                 Ok(Step::Done(Recorded { body, ..recorded }))
@@ -299,7 +287,7 @@ impl<T: Transport> Client<T> {
             Next::Without { field, .. } => {
                 permit.answered(Usage::default());
                 asking.go_on_without(field);
-                if asking.endpoint.refuses(&asking.request.model.model, field) {
+                if asking.station().endpoint.refuses(&asking.request.model.model, field) {
                     let cause = format!("`{field}` is refused, so it is left out");
                     tracing::info!(model = asking.request.model.model, field, "the endpoint refuses a field");
                     (self.on_news)(ClientNews::Retry(Retrying {
@@ -313,7 +301,7 @@ impl<T: Transport> Client<T> {
             }
             Next::Stop(message) => Err(Stop::Provider(message)),
             Next::Again(Trouble { kind: TroubleKind::Unknown, message, .. })
-                if !asking.presence.has_answered() =>
+                if !asking.station().presence.has_answered() =>
             {
                 Err(Stop::Provider(message))
             }
@@ -336,10 +324,10 @@ impl<T: Transport> Client<T> {
 
     /// Whether the trouble is that the model is away, so that all its calls wait for it.
     fn is_away(&self, asking: &Asking<'_>, trouble: &Trouble) -> Result<bool, Stop> {
-        let presence = &asking.presence;
+        let presence = &asking.station().presence;
         let miss = match trouble.kind {
             TroubleKind::Unknown => Miss::Gone,
-            TroubleKind::Unreachable if presence.has_answered() => Miss::Gone,
+            TroubleKind::Unreachable if presence.has_answered() || asking.stations.len() > 1 => Miss::Gone,
             TroubleKind::Gateway => Miss::Gateway,
             TroubleKind::Unreachable
             | TroubleKind::Slow
@@ -352,10 +340,12 @@ impl<T: Transport> Client<T> {
             Meaning::GoesOn => Ok(true),
             Meaning::Begins => {
                 let (place, message) = (asking.place(), trouble.message.clone());
-                tracing::info!(place, message, "the model is away, so its calls wait");
-                (self.on_news)(ClientNews::Outage(Outage::Begins { place, message, patience }));
+                tracing::info!(place, message, "the model is away, so its calls wait or go elsewhere");
+                let others = asking.others_there();
+                (self.on_news)(ClientNews::Outage(Outage::Begins { place, message, patience, others }));
                 Ok(true)
             }
+            Meaning::TooLong(_) if asking.is_another_there() => Ok(true),
             Meaning::TooLong(lasted) => {
                 Err(asking.gives_up(&GivenUp { lasted, message: trouble.message.clone() }))
             }
@@ -369,7 +359,10 @@ impl<T: Transport> Client<T> {
         permit: &Permit,
         trouble: &Trouble,
     ) -> Result<Option<Duration>, Stop> {
-        let endpoint = asking.endpoint;
+        let endpoint = Arc::clone(&asking.station().endpoint);
+        if matches!(trouble.kind, TroubleKind::Overload | TroubleKind::Gateway) {
+            asking.left += 1;
+        }
         if matches!(trouble.kind, TroubleKind::Slow | TroubleKind::Overload | TroubleKind::Gateway) {
             permit.refused(trouble.after);
         }
@@ -387,7 +380,7 @@ impl<T: Transport> Client<T> {
             }
         }
         // An endpoint that answered before is being restarted, perhaps: that takes time, not attempts.
-        let was_there = asking.presence.has_answered();
+        let was_there = asking.station().presence.has_answered();
         let is_counted = match trouble.kind {
             TroubleKind::Slow => false,
             TroubleKind::Unreachable => !was_there,
@@ -507,83 +500,6 @@ enum Step {
     Wait(Duration),
 }
 
-impl Asking<'_> {
-    /// Leaves a field out of the request. The call's key stays: it is what was asked for.
-    fn go_on_without(&mut self, field: &str) {
-        if let Some(body) = self.request.body.as_object_mut() {
-            body.shift_remove(field);
-            if field == "logprobs" {
-                body.shift_remove("top_logprobs");
-            }
-        }
-    }
-
-    /// Counts a call that failed. Too many in a row stop the run, so that what is left can be asked another day.
-    fn count_failure(&self, message: &str, is_refusal: bool) -> Result<(), Stop> {
-        let Some(failures) = self.line.fails(is_refusal) else { return Ok(()) };
-        let why = format!(
-            "the {} got no answer from {} in {failures} calls in a row, the last with: {message}; run again to go on",
-            self.call.role.as_str(),
-            self.shown_url(),
-        );
-        self.line.break_off(&why);
-        tracing::warn!(role = self.call.role.as_str(), failures, "a role gets no answer, so the run stops");
-        Err(Stop::Provider(why))
-    }
-
-    /// The end of the run, as the model is away for too long.
-    fn gives_up(&self, GivenUp { lasted, message }: &GivenUp) -> Stop {
-        Stop::Provider(format!(
-            "{} has been away for {:.0} s, and `limits.outage_s` allows no more; the last call ended with: {message}; run \
-             again when it is back",
-            self.place(),
-            lasted.as_secs_f64(),
-        ))
-    }
-
-    /// The model and its endpoint, as they may be shown.
-    fn place(&self) -> String {
-        format!("`{}` at {}", crate::pure::text::printable(&self.request.model.model), self.shown_url())
-    }
-
-    fn shown_url(&self) -> String {
-        let url = self.request.model.base_url.as_deref();
-        url.map_or_else(
-            || "the simulated model".into(),
-            |url| format!("`{}`", super::endpoint::shown_url(url)),
-        )
-    }
-}
-
-impl Endpoint {
-    /// Notes that a model refuses a field; whether that is news.
-    fn refuses(&self, model: &str, field: &'static str) -> bool {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.insert((model.to_owned(), field))
-    }
-
-    /// The fields that a model refused.
-    fn refused_by(&self, model: &str) -> Vec<&'static str> {
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.iter().filter(|(name, _)| name == model).map(|(_, field)| *field).collect()
-    }
-
-    /// What is known of whether a model is there.
-    fn presence(&self, model: &str) -> Arc<Presence> {
-        let mut presences = self.presences.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(presence) = presences.get(model) {
-            return Arc::clone(presence);
-        }
-        Arc::clone(presences.entry(model.to_owned()).or_default())
-    }
-
-    /// The line that a call belongs to.
-    fn line(&self, call: &Call) -> Arc<Line> {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(lines.entry(LineKey::of(call)).or_default())
-    }
-}
-
 fn unreachable(message: &str, was_there: bool) -> String {
     if was_there {
         format!("{message}; it answered before, so run again when it is back")
@@ -597,6 +513,8 @@ fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::from_secs(u64::from(u32::MAX)))
 }
 
+#[cfg(test)]
+mod replica_tests;
 #[cfg(test)]
 mod stack_tests;
 #[cfg(test)]

@@ -68,10 +68,23 @@ struct State {
 #[derive(Debug)]
 struct Outage {
     since: Instant,
+    /// When the last probe was sent.
+    probed: Instant,
     /// Probes sent.
     probes: u32,
     /// What the last call met.
     message: String,
+}
+
+impl Outage {
+    /// The wait before the next probe.
+    fn wait(&self) -> Duration {
+        FIRST_WAIT.saturating_mul(1 << self.probes.min(8)).min(LONGEST_WAIT)
+    }
+
+    fn is_probe_due(&self) -> bool {
+        self.probed.elapsed() >= self.wait()
+    }
 }
 
 impl Default for Presence {
@@ -113,6 +126,26 @@ impl Presence {
         }
     }
 
+    /// Whether it is time to look if the model is back, and nobody does: for calls that others answer meanwhile.
+    pub(super) fn is_probe_due(&self) -> bool {
+        self.turns.available_permits() > 0 && self.state().outage.as_ref().is_some_and(Outage::is_probe_due)
+    }
+
+    /// The right to probe, where it is time to. It is kept until the probe has an outcome.
+    pub(super) fn try_probe(&self) -> Option<SemaphorePermit<'_>> {
+        let turn = self.turns.try_acquire().ok()?;
+        let mut state = self.state();
+        let outage = state.outage.as_mut().filter(|outage| outage.is_probe_due())?;
+        outage.probes += 1;
+        outage.probed = Instant::now();
+        Some(turn)
+    }
+
+    /// What the last call met in an outage.
+    pub(super) fn last_message(&self) -> String {
+        self.state().outage.as_ref().map_or_else(String::new, |outage| outage.message.clone())
+    }
+
     /// Why nobody waits any longer; `None` when the model is back.
     fn given_up(&self) -> Option<GivenUp> {
         let state = self.state();
@@ -124,9 +157,10 @@ impl Presence {
     fn next_wait(&self, patience: Duration) -> Duration {
         let mut state = self.state();
         let Some(outage) = &mut state.outage else { return Duration::ZERO };
+        let wait = outage.wait();
         outage.probes += 1;
-        let doubled = FIRST_WAIT.saturating_mul(1 << (outage.probes - 1).min(8));
-        doubled.min(LONGEST_WAIT).min(patience.saturating_sub(outage.since.elapsed()))
+        outage.probed = Instant::now() + wait;
+        wait.min(patience.saturating_sub(outage.since.elapsed()))
     }
 
     /// A call was answered. Where that ends an outage, gives how long it lasted.
@@ -151,7 +185,8 @@ impl Presence {
         if begins && state.missed_in_a_row < most {
             return Meaning::Chance;
         }
-        let new = || Outage { since: Instant::now(), probes: 0, message: String::new() };
+        let now = Instant::now();
+        let new = || Outage { since: now, probed: now, probes: 0, message: String::new() };
         let outage = state.outage.get_or_insert_with(new);
         message.clone_into(&mut outage.message);
         let lasted = outage.since.elapsed();

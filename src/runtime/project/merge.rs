@@ -267,6 +267,7 @@ impl Described {
                 if let Some(model) = model.as_table_mut() {
                     // Each machine may have an endpoint of its own.
                     model.remove("base_url");
+                    model.remove("base_urls");
                     model.remove("api_key_env");
                 }
             }

@@ -35,7 +35,7 @@ fn in_use(models: &RoleModels) -> Vec<ModelInUse> {
             let of_role = ModelInUse {
                 roles: vec![role.clone()],
                 model: model.model.clone(),
-                endpoint: model.base_url.as_deref().map_or_else(|| SIM.to_owned(), shown_url),
+                endpoint: places_of(model),
                 key: key_of(model),
             };
             match found
@@ -48,6 +48,12 @@ fn in_use(models: &RoleModels) -> Vec<ModelInUse> {
         }
     }
     found
+}
+
+/// The endpoints of a model as they may be shown.
+fn places_of(model: &ResolvedModel) -> String {
+    let urls: Vec<String> = model.base_urls().into_iter().map(shown_url).collect();
+    if urls.is_empty() { SIM.to_owned() } else { urls.join(", ") }
 }
 
 fn key_of(model: &ResolvedModel) -> SentKey {

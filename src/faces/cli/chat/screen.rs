@@ -291,8 +291,8 @@ impl Screen {
     pub(super) fn hears_client(&self, news: &ClientNews) {
         let Retrying { role, cause, wait, .. } = match news {
             ClientNews::Retry(retrying) => retrying,
-            ClientNews::Outage(Outage::Begins { place, message, patience }) => {
-                return self.line(&away_line(place, message, patience.as_secs_f64()));
+            ClientNews::Outage(Outage::Begins { place, message, patience, others }) => {
+                return self.line(&away_line(place, message, patience.as_secs_f64(), *others));
             }
             ClientNews::Outage(Outage::Ends { place, lasted }) => {
                 return self.line(&back_line(place, lasted.as_secs_f64()));

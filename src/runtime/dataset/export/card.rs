@@ -323,6 +323,8 @@ fn deciding_part(recipe: &Recipe) -> Json {
     });
     let models = whole.get_mut("models").and_then(Json::as_object_mut);
     for model in models.into_iter().flat_map(|models| models.values_mut()).filter_map(Json::as_object_mut) {
+        // Shifted out, so that the others stand as they do without it.
+        model.shift_remove("base_urls");
         for key in ["base_url", "api_key_env", "extra"] {
             model.remove(key);
         }

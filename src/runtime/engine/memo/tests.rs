@@ -76,8 +76,7 @@ async fn side_by_side_the_same_call_is_asked_once() {
     let dir = tempfile::tempdir().unwrap();
     let (memo, asked) = memo(dir.path(), 200, GOOD);
     let at = memo.at(0);
-    let answers =
-        join_all([at.ask(call("a")), at.ask(call("a")), at.ask(call("b")), at.ask(call("a"))]).await;
+    let answers = join_all(["a", "a", "b", "a"].map(|text| Box::pin(at.ask(call(text))))).await;
     let texts: Vec<String> = answers.into_iter().map(|answer| answer.unwrap().text).collect();
     assert_eq!((&texts[0], &texts[0]), (&texts[1], &texts[3]));
     assert_ne!(texts[0], texts[2]);

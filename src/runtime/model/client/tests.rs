@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::pure::answer::{Answer, Outcome};
-use crate::pure::call::{Purpose, Sampling};
+use crate::pure::call::{Purpose, Role, Sampling};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::recipe::{Model, Models};
 use crate::runtime::model::Reply;
