@@ -464,6 +464,65 @@ fn an_endpoint_that_dies_and_comes_back_costs_no_row() {
     assert_eq!(bytes(&scratch.path("calm/dataset")), bytes(&scratch.path("r/dataset")));
 }
 
+/// Tokens, money and time: a stop in order, no more overshoot than what was in flight, and on with more.
+#[test]
+fn a_budget_of_tokens_or_money_stops_the_run_and_a_larger_one_goes_on() {
+    let scratch = Scratch::new();
+    files(&scratch, 30);
+    let sim = Sim::start(&scratch, &["--latency-ms", "2"]);
+    scratch.run(&run(&Sim::start(&scratch, &[]), "calm", &[])).code(0);
+    let used = |summary: &Value| {
+        let of = |name: &str| summary["tokens"][name].as_u64().expect("a count");
+        of("prompt") + of("completion")
+    };
+    let price = "models.default.price={prompt=1.0, completion=1.0}";
+    let budgets = ["budget.tokens=6000", "budget.tokens=12000", "budget.money=0.018"];
+    let (mut spent, mut asked) = (0, 0);
+    for (budget, most) in budgets.iter().zip([6_000, 12_000, 18_000]) {
+        let more = ["--concurrency", "4", "--set", price, "--set", budget];
+        let stopped = scratch.run(&run(&sim, "r", &more)).code(1);
+        assert!(stopped.err.contains("is used up; a larger `budget."), "{}", stopped.err);
+        let summary = stopped.summary();
+        adds_up(&summary);
+        spent += used(&summary);
+        asked += summary["calls"]["asked"].as_u64().expect("a count");
+        // A call takes fewer than a thousand tokens here.
+        assert!((most..most + 4 * 1_000).contains(&spent), "{budget}: {spent}");
+    }
+    assert!(asked > 10 && sim.stats()["repeats"] == 0);
+    let planned = scratch.run(&[
+        "plan",
+        "--constitution",
+        "three.toml",
+        "--prompts",
+        "prompts.jsonl",
+        "--model",
+        "sim",
+        "--out",
+        "r",
+        "--set",
+        "budget.calls=3",
+        "--set",
+        "budget.tokens=1000000000",
+        "--set",
+        "budget.money=1.0",
+    ]);
+    let told = planned.code(0).out;
+    assert!(
+        told.contains("3 calls is used up before the end") && told.contains("1.00 may be enough or not"),
+        "{told}"
+    );
+    let whole = scratch.run(&run(&sim, "r", &["--set", "budget.time_s=3600"])).code(0);
+    adds_up(&whole.summary());
+    assert_eq!(bytes(&scratch.path("calm/dataset")), bytes(&scratch.path("r/dataset")));
+    let unpriced = scratch.run(&run(&sim, "u", &["--set", "budget.money=1"])).code(2);
+    assert!(
+        unpriced.err.contains("needs the price of every model") && !scratch.path("u").exists(),
+        "{}",
+        unpriced.err
+    );
+}
+
 /// Two servers of one model, one of which is killed: the other answers its calls, and nobody waits.
 #[test]
 fn one_of_two_endpoints_that_dies_costs_no_row_and_no_wait() {

@@ -13,7 +13,7 @@ use crate::pure::digest::Parts;
 use crate::pure::method::{MethodContext, make_transcript};
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::RoleModels;
-use crate::pure::recipe::{Concurrency, Limits, Models};
+use crate::pure::recipe::{Budget, Concurrency, Limits, Models};
 use crate::pure::reports::cost_estimate::{Interval, Used, UsedByRole, bounds, examination, predict, total};
 use crate::pure::text::short_count;
 use crate::runtime::dataset::prompts::{RepeatFilter, Row};
@@ -69,6 +69,27 @@ struct Plan {
     /// What the probe found out about time; absent where it asked nothing.
     pace: Option<Pace>,
     journal: Free,
+    /// Each part of the budget that the recipe sets.
+    budget: Vec<Outlook>,
+}
+
+/// Whether a part of the budget is enough.
+#[derive(Debug, Serialize)]
+struct Outlook {
+    /// `calls`, `tokens`, `money` or `time`.
+    what: &'static str,
+    most: f64,
+    enough: Enough,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Enough {
+    Yes,
+    Perhaps,
+    No,
+    /// Nothing says how much the run takes.
+    Unknown,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -124,7 +145,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     } else {
         probe(&project, &dir, models, &context, &drawn, args.json)?
     };
-    let plan = reckon(&project.recipe.models, &project.recipe.limits, &counted, &probed, pace, journal);
+    let mut plan = reckon(&project.recipe.models, &project.recipe.limits, &counted, &probed, pace, journal);
+    plan.budget = outlook(&plan, &project.recipe.whole_budget());
     let text = if args.json {
         let line = serde_json::to_string(&plan).map_err(|error| Failure::usage(error.to_string()))?;
         line + "\n"
@@ -270,7 +292,32 @@ fn reckon(
         roles,
         total,
         journal,
+        budget: Vec::new(),
     }
+}
+
+/// How each part of the budget compares with what the whole run takes.
+fn outlook(plan: &Plan, budget: &Budget) -> Vec<Outlook> {
+    let Tokens { calls, prompt, completion, .. } = &plan.total;
+    let tokens = (prompt.low + completion.low, prompt.high + completion.high);
+    let ends = |of: &Interval| (of.low, of.high);
+    let parts = [
+        ("calls", budget.calls.map(|most| most as f64), Some(ends(calls))),
+        ("tokens", budget.tokens.map(|most| most as f64), Some(tokens)),
+        ("money", budget.money, plan.money.as_ref().map(ends)),
+        ("time", budget.time_s, plan.seconds.as_ref().map(ends)),
+    ];
+    let compared = |(what, most, takes): (&'static str, Option<f64>, Option<(f64, f64)>)| {
+        let most = most?;
+        let enough = match takes {
+            None => Enough::Unknown,
+            Some((_, high)) if high <= most => Enough::Yes,
+            Some((low, _)) if low > most => Enough::No,
+            Some(_) => Enough::Perhaps,
+        };
+        Some(Outlook { what, most, enough })
+    };
+    parts.into_iter().filter_map(compared).collect()
 }
 
 /// The slowest decides: the limits per minute, or the endpoint.
@@ -365,5 +412,19 @@ fn told(plan: &Plan) -> String {
         short_count(prompt + completion),
         short_count(answers)
     );
+    for Outlook { what, most, enough } in &plan.budget {
+        let most = match *what {
+            "money" => format!("{most:.2}"),
+            "time" => duration(*most),
+            what => format!("{} {what}", whole(*most)),
+        };
+        let says = match enough {
+            Enough::Yes => "is enough",
+            Enough::Perhaps => "may be used up before the end",
+            Enough::No => "is used up before the end",
+            Enough::Unknown => "may be enough or not: what the run takes is not known",
+        };
+        let _ = writeln!(out, "budget   {most} {says}");
+    }
     out
 }

@@ -135,7 +135,7 @@ impl RecipeArgs {
         put("--concurrency", "limits.concurrency", concurrency);
         put("--rpm", "limits.rpm", number(self.rpm));
         put("--tpm", "limits.tpm", number(self.tpm));
-        put("--max-calls", "limits.max_calls", wide(self.max_calls));
+        put("--max-calls", "budget.calls", wide(self.max_calls));
         for pair in &self.set {
             let (field, value) = read_pair(pair)?;
             put(&format!("--set {pair}"), field, Some(value));

@@ -103,7 +103,7 @@ pub struct Limits {
     /// Seconds that a model may be away that answered before: refused connections, 401, 403, 404, or 502 to 504 without
     /// end. Its calls wait and one probes; after that the run ends.
     pub outage_s: f64,
-    /// Calls a run may ask in all; it stops there, and running again with a larger number goes on.
+    /// The older name of `budget.calls`, which wins over it.
     pub max_calls: Option<u64>,
     /// The run stops when more than this share of its verdicts is undecided: a critic that nobody can read is not worth
     /// its price. Looked at from 40 verdicts on; 1 never stops.

@@ -3,6 +3,7 @@
 //! Every field has a flag and every flag a field; a flag wins. One struct per section, each with its defaults beside
 //! it, so that this file is also the reference.
 
+mod budget;
 mod export;
 mod guard;
 mod header;
@@ -15,6 +16,7 @@ mod request_world;
 mod scale;
 mod sim;
 
+pub use budget::Budget;
 pub use export::{Config, Even, Export, ExportGate, MOST_HELD_OUT, MinGrade, Mix, Pairs, SoftLabels};
 pub use guard::{
     AnswerAs, Audit, AuditText, Guard, GuardAnswer, GuardInput, GuardMode, GuardOutput, Hold, OnViolation,
@@ -64,6 +66,9 @@ pub struct Recipe {
     pub models: Models,
     /// How hard endpoints are pressed.
     pub limits: Limits,
+    /// What a run may spend.
+    #[serde(skip_serializing_if = "is_default")]
+    pub budget: Budget,
     /// What may become a row.
     pub gates: Gates,
     /// What is written.
@@ -83,6 +88,11 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// The budget, its older name for calls included.
+    pub fn whole_budget(&self) -> Budget {
+        Budget { calls: self.budget.calls.or(self.limits.max_calls), ..self.budget.clone() }
+    }
+
     /// The recipe as the text of a file. Base URLs are in it without user, password and query, as those may hold a key; only
     /// `api-version` stays, which Azure's endpoints need.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
@@ -108,6 +118,7 @@ impl Default for Recipe {
             label: Label::default(),
             models: Models::default(),
             limits: Limits::default(),
+            budget: Budget::default(),
             gates: Gates::default(),
             export: Export::default(),
             sim: Sim::default(),

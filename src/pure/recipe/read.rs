@@ -135,6 +135,7 @@ impl Check<'_> {
             self.model(model, root.key("models").key(name));
         }
         self.limits(recipe, root.key("limits"));
+        self.budget(recipe, root.key("budget"));
         self.gates(recipe, root.key("gates"));
         self.export(recipe, root.key("export"));
         self.guard(&recipe.guard, root.key("guard"));
@@ -205,6 +206,12 @@ impl Check<'_> {
         self.within("temperature", model.temperature.unwrap_or(0.0), -1.0, 5.0, node);
         self.within("top_p", model.top_p.unwrap_or(1.0), 0.0, 1.0, node);
         self.at_least_one("max_tokens", model.max_tokens.map(u64::from), node);
+    }
+
+    fn budget(&mut self, recipe: &Recipe, node: &Node) {
+        let budget = &recipe.budget;
+        self.within("money", budget.money.unwrap_or(0.0), 0.0, 1e12, node);
+        self.within("time_s", budget.time_s.unwrap_or(1.0), 0.1, 365.0 * 86_400.0, node);
     }
 
     fn limits(&mut self, recipe: &Recipe, node: &Node) {

@@ -1,6 +1,6 @@
 //! `[scale]`: one run spread over many processes.
 
-use super::{Limits, is_default};
+use super::{Budget, Limits, is_default};
 use crate::pure::shard::{Shard, ShardChoice};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub struct Scale {
     #[serde(skip_serializing_if = "is_default")]
     pub shard: Option<ShardChoice>,
     /// How many processes work at the same time: `limits.rpm` and `limits.tpm` are divided among them. The number of shards
-    /// when absent. `limits.max_calls` is divided among the shards.
+    /// when absent. The budget is divided among the shards.
     #[serde(skip_serializing_if = "is_default")]
     pub workers: Option<u32>,
     /// A folder on shared storage where a copy of the answers goes, so that another machine can go on with the run.
@@ -53,12 +53,18 @@ impl Scale {
                 Ok(whole.map(|whole| u32::try_from(shard.share(whole.into(), workers)).unwrap_or(u32::MAX)))
             }
         };
-        Ok(Limits {
-            rpm: part("rpm", limits.rpm)?,
-            tpm: part("tpm", limits.tpm)?,
-            max_calls: limits.max_calls.map(|whole| shard.share(whole, shard.count())),
-            ..limits.clone()
-        })
+        Ok(Limits { rpm: part("rpm", limits.rpm)?, tpm: part("tpm", limits.tpm)?, ..limits.clone() })
+    }
+}
+
+impl Scale {
+    /// This process's part of a budget that all shards share.
+    #[must_use]
+    pub fn part_of_budget(&self, budget: &Budget) -> Budget {
+        match self.shard() {
+            None => budget.clone(),
+            Some(shard) => budget.divided(|whole| shard.share(whole, shard.count()), shard.count()),
+        }
     }
 }
 
@@ -68,7 +74,7 @@ mod tests {
 
     #[test]
     fn limits_are_divided_without_a_remainder() {
-        let limits = Limits { rpm: Some(1000), tpm: Some(7), max_calls: Some(100), ..Limits::default() };
+        let limits = Limits { rpm: Some(1000), tpm: Some(7), ..Limits::default() };
         let parts: Vec<Limits> = Shard::all(7)
             .map(|shard| {
                 Scale { shard: Some(ShardChoice::One(shard)), ..Scale::default() }.part_of(&limits).unwrap()
@@ -79,7 +85,15 @@ mod tests {
             [143, 143, 143, 143, 143, 143, 142]
         );
         assert!(parts.iter().all(|part| part.tpm == Some(1)));
-        assert_eq!(parts.iter().map(|part| part.max_calls.unwrap()).sum::<u64>(), 100);
+        let budget = Budget { calls: Some(100), tokens: Some(50), money: Some(7.0), time_s: Some(60.0) };
+        let part = |shard| {
+            Scale { shard: Some(ShardChoice::One(shard)), ..Scale::default() }.part_of_budget(&budget)
+        };
+        let of_shards: Vec<Budget> = Shard::all(7).map(part).collect();
+        assert_eq!(of_shards.iter().map(|part| part.calls.unwrap()).sum::<u64>(), 100);
+        assert_eq!(of_shards.iter().map(|part| part.tokens.unwrap()).sum::<u64>(), 50);
+        assert!(of_shards.iter().all(|part| (part.money, part.time_s) == (Some(1.0), Some(60.0))));
+        assert_eq!(Scale::default().part_of_budget(&budget), budget);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! A call that failed is no answer. Its raw body is kept where there is one, for a better parser; the prompt it belongs to is
 //! *troubled*, so that its transcript is made anew in the next pass, which asks the call again.
 
-use super::{CallCounts, CallWatcher, Phase, Shutdown};
+use super::{CallCounts, CallWatcher, Phase, Shutdown, Spending};
 use crate::pure::answer::{Answer, Outcome, Usage};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::{Call, CallKey};
@@ -30,7 +30,7 @@ pub struct Memo<T> {
     client: Client<T>,
     models: RoleModels,
     shutdown: Shutdown,
-    max_calls: Option<u64>,
+    spending: Spending,
     asked_before: AtomicU64,
     asked: AtomicU64,
     from_journal: AtomicU64,
@@ -41,13 +41,13 @@ pub struct Memo<T> {
 }
 
 impl<T: Transport> Memo<T> {
-    /// A memo over a journal and a client. `max_calls` is the budget of all passes of a run.
+    /// A memo over a journal and a client. What is spent is that of all passes of a run.
     pub fn new(
         journal: Journal,
         client: Client<T>,
         models: RoleModels,
         shutdown: Shutdown,
-        max_calls: Option<u64>,
+        spending: Spending,
     ) -> Self {
         let client = client.that_drains(shutdown.draining());
         Self {
@@ -55,7 +55,7 @@ impl<T: Transport> Memo<T> {
             client,
             models,
             shutdown,
-            max_calls,
+            spending,
             asked_before: AtomicU64::new(0),
             asked: AtomicU64::new(0),
             from_journal: AtomicU64::new(0),
@@ -161,15 +161,7 @@ impl<T: Transport> Memo<T> {
     /// Takes one call from the budget.
     fn spend(&self) -> Result<(), Stop> {
         let before = self.asked_before() + self.asked.fetch_add(1, Ordering::Relaxed);
-        match self.max_calls {
-            Some(most) if before >= most => {
-                self.give_back();
-                Err(Stop::Budget(format!(
-                    "the budget of {most} calls is used up; a larger `limits.max_calls` goes on"
-                )))
-            }
-            Some(_) | None => Ok(()),
-        }
+        self.spending.check(before).inspect_err(|_| self.give_back())
     }
 
     /// A call that was not made after all.
@@ -177,7 +169,8 @@ impl<T: Transport> Memo<T> {
         self.asked.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn count(&self, recorded: &Recorded, answer: &Answer) {
+    fn count(&self, call: &Call, recorded: &Recorded, answer: &Answer) {
+        self.spending.add_answer(call, answer);
         self.retried.fetch_add(u64::from(recorded.attempts.saturating_sub(1)), Ordering::Relaxed);
         *self.usage.lock().unwrap_or_else(PoisonError::into_inner) += answer.usage;
     }
@@ -293,7 +286,7 @@ impl<T: Transport> MemoAt<'_, T> {
         let (recorded, _permit) = asked.inspect_err(|_| memo.give_back())?;
         let answer = recorded.answer(false);
         memo.client.check_model(&call, &answer).inspect_err(|_| memo.give_back())?;
-        memo.count(&recorded, &answer);
+        memo.count(&call, &recorded, &answer);
         let settled = settles(&recorded, &answer);
         if settled || recorded.body.is_some() {
             memo.record(key, &call, &recorded).await?;

@@ -12,6 +12,7 @@ mod input;
 pub mod memo;
 mod run;
 mod shutdown;
+mod spending;
 #[cfg(test)]
 mod tests;
 
@@ -23,3 +24,4 @@ pub use event_bus::EventBus;
 pub use input::{ReadAhead, at_hand};
 pub use run::{Finished, RowRule, Run, run};
 pub use shutdown::{Phase, Shutdown, Stopper, shutdown};
+pub use spending::Spending;

@@ -223,7 +223,7 @@ fn run_rows(
     let (stopper, shutdown) = shutdown();
     let events = EventBus::default();
     let mut heard = events.subscribe_with_room(if setup.is_heard { 10_000 } else { 1 });
-    let memo = Memo::new(journal, client, models, shutdown.clone(), setup.max_calls);
+    let memo = Memo::new(journal, client, models, shutdown.clone(), Spending::of_calls(setup.max_calls));
     let run = Run {
         memo: Arc::new(memo),
         context: Arc::new(context),

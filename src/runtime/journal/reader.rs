@@ -8,9 +8,10 @@ use super::log_check;
 use super::packed::{is_sealed_transcript, unpack_transcript};
 use super::record_sum::is_whole;
 use super::shard_answers::{self, MergedFrom};
-use super::stored::{damaged, meta, pass};
+use super::stored::{StoredAnswer, damaged, find_answer, meta, pass};
 use super::transcript_summary::Outline;
 use super::{JournalError, schema};
+use crate::pure::call::CallKey;
 use crate::pure::prompt::PromptId;
 use crate::pure::reason::Reason;
 use crate::pure::reject::Reject;
@@ -242,6 +243,27 @@ impl Reader {
     }
 
     /// Whether a record is whole, as SQL.
+    /// Hands out every answer, of every plan, in no order that means anything. One is in memory at a time.
+    pub fn each_answer(&self, mut hand_out: impl FnMut(StoredAnswer)) -> Result<(), JournalError> {
+        let fail = |error: rusqlite::Error| self.error(&error);
+        let mut statement = self.db.prepare_cached("SELECT key FROM answers").map_err(fail)?;
+        let mut rows = statement.query([]).map_err(fail)?;
+        while let Some(row) = rows.next().map_err(fail)? {
+            let bytes: Vec<u8> = row.get(0).map_err(fail)?;
+            let key = <[u8; 32]>::try_from(bytes).map_err(|_| self.corrupt("a key of an answer".into()))?;
+            let Some((mut answer, body)) = find_answer(&self.db, &CallKey(key)).map_err(fail)? else {
+                continue;
+            };
+            if let Some(body) = body {
+                let seal = if body.is_sealed() { self.key.seal()? } else { None };
+                let text = body.text(&key, seal);
+                answer.body = Some(text.map_err(|detail| self.corrupt(format!("an answer: {detail}")))?);
+            }
+            hand_out(answer);
+        }
+        Ok(())
+    }
+
     /// What tells the key of its texts from others; `None` for a journal in the clear.
     pub(super) fn key_mark(&self) -> Result<Option<String>, JournalError> {
         encryption::mark(&self.db).map_err(|error| self.error(&error))

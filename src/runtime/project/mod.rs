@@ -21,6 +21,7 @@ mod run_dir;
 mod run_journal;
 mod session_dir;
 mod shards;
+mod spent_before;
 mod transport_router;
 mod workbench;
 

@@ -4,6 +4,7 @@ use super::examine::{self, Examiner};
 use super::own_rows::{self, OwnRows};
 use super::preflight::preflight;
 use super::run_journal::{Beginning, RunJournal};
+use super::spent_before::{count_earlier, spending};
 use super::{Project, ProjectError, RunDir, Transports, models, shards};
 use crate::pure::ask::Stop;
 use crate::pure::method::MethodContext;
@@ -46,6 +47,7 @@ impl Project {
                 .hint("raise the limit, or say with `--workers` how many work at the same time")
         })?;
         let recipe = &Recipe { limits, ..self.recipe.clone() };
+        let spending = spending(recipe, &recipe.scale.part_of_budget(&recipe.whole_budget()))?;
         let models = models::resolve(recipe)?;
         let context = self.context(&models)?;
         let input = open_prompts(recipe)?;
@@ -58,7 +60,8 @@ impl Project {
         let opened = RunJournal::open(self, dir, &events, &shutdown, beginning).await?;
         dir.freeze(self)?;
         let journal = opened.journal.clone();
-        let memo = Memo::new(journal, client, models, shutdown.clone(), recipe.limits.max_calls);
+        count_earlier(&spending, &dir.path)?;
+        let memo = Memo::new(journal, client, models, shutdown.clone(), spending);
         let finished = Box::pin(self.work(dir, memo, context, input, events, shutdown)).await;
         let closed = opened.close().await;
         let mut finished = finished?;

@@ -4,6 +4,7 @@
 //! An answer is durable before it is used; asked again it comes from the journal. Nothing here knows what is asked.
 
 use super::examine::Examiner;
+use super::spent_before::{count_earlier, spending};
 use super::{Project, ProjectError, RunDir, Transports, models};
 use crate::pure::ask::Stop;
 use crate::pure::method::MethodContext;
@@ -42,7 +43,9 @@ impl Workbench {
         let answers = Reader::open(journal.dir())?.counts()?.answers;
         let limits = &project.recipe.limits;
         let client = models::client(&project.recipe, on_retry)?;
-        let memo = Memo::new(journal, client, models, shutdown.clone(), limits.max_calls);
+        let spending = spending(&project.recipe, &project.recipe.whole_budget())?;
+        count_earlier(&spending, journal.dir())?;
+        let memo = Memo::new(journal, client, models, shutdown.clone(), spending);
         memo.count_asked_before(answers);
         Ok(Self { memo, shutdown, width: limits.concurrency.width() })
     }

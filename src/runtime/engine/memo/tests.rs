@@ -68,7 +68,7 @@ pub(in crate::runtime::engine) fn memo(
         Model { model: Some("m".into()), base_url: Some("http://host/v1".into()), ..Model::default() };
     let models = RoleModels::resolve(&Models { default, ..Models::default() }).unwrap();
     let client = Client::new(transport, limits, Arc::new(|_| {}));
-    (Memo::new(journal, client, models, shutdown().1, None), asked)
+    (Memo::new(journal, client, models, shutdown().1, Spending::of_calls(None)), asked)
 }
 
 #[tokio::test(start_paused = true)]
