@@ -195,7 +195,9 @@ fn leaks_contradictions_and_many_answers_are_between_rows() {
             .collect::<Vec<_>>()
     };
     assert_eq!(named("contradicts"), ["train.jsonl:5", "train.jsonl:10"]);
-    assert_eq!(named("split-leak"), ["train.jsonl:8", "test.jsonl:1"]);
+    // The seventh prompt is in both, and the last one of the test set is one word away from the tenth.
+    let leaks = ["train.jsonl:8", "train.jsonl:11", "test.jsonl:1", "test.jsonl:2"];
+    assert_eq!(named("split-leak"), leaks);
     assert_eq!(named("duplicate"), ["test.jsonl:1"]);
     assert_eq!(named("holdout-leak"), ["train.jsonl:13"]);
 }

@@ -244,7 +244,8 @@ pub struct Export {
     /// replies as in rejected ones; 0 for no cap, the default: what a model should come to say more often is for you to
     /// judge, and the phrases are in the statistics. With a cap, further pairs are left out (`boilerplate-phrase`).
     pub max_phrase_share: f64,
-    /// Word-run similarity above which two prompts are one family and share a split. 0.7: a changed name or number
+    /// Word-run similarity above which two prompts are one family and share a split; prompts of 5 to 31 words that differ by
+    /// one word are one in any case, unless more than eight differ in that word alone. 0.7: a changed name or number
     /// joins, a shared topic does not.
     pub family_similarity: f64,
     /// Bytes after which a new Parquet shard begins.

@@ -8,6 +8,7 @@ pub mod loose_json;
 mod markup;
 pub mod minhash;
 mod normalise;
+pub mod one_word;
 mod printable;
 mod short_count;
 mod words;

@@ -6,7 +6,7 @@ use crate::pure::digest::Parts;
 use crate::pure::text::minhash::{Signature, THRESHOLD};
 use crate::pure::text::normalise;
 use crate::runtime::dataset::export::ExportError;
-use crate::runtime::dataset::export::near_duplicates::Near;
+use crate::runtime::dataset::export::near_duplicates::{Near, PromptKeys};
 use crate::runtime::dataset::splits::{NumberFamilies, Unite as _};
 use std::path::Path;
 
@@ -83,7 +83,7 @@ impl BetweenRows {
         &mut self,
         hashes: RowHashes,
         spoken: Option<&Signature>,
-        said: Option<&Signature>,
+        said: Option<&PromptKeys>,
         split: u8,
     ) -> Result<(), ExportError> {
         let number = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
@@ -96,7 +96,7 @@ impl BetweenRows {
             self.near.add_signature(number, spoken)?;
         }
         if let (Some(near), Some(said)) = (&mut self.near_prompts, said) {
-            near.add_signature(number, said)?;
+            near.add_prompt(number, said)?;
         }
         Ok(())
     }
@@ -219,7 +219,7 @@ mod tests {
                 .add(
                     RowHashes::of(item),
                     Signature::of(&spoken(item)).as_ref(),
-                    Signature::of(&item.said).as_ref(),
+                    Some(&PromptKeys::of(&item.said)),
                     *split,
                 )
                 .unwrap();

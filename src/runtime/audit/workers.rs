@@ -6,6 +6,7 @@ use super::holdout::Holdout;
 use super::layout::Layout;
 use crate::pure::audit::{Code, Cuts, Found, Item, Name, Shape, findings};
 use crate::pure::text::minhash::Signature;
+use crate::runtime::dataset::export::near_duplicates::PromptKeys;
 use crate::runtime::dataset::readers::Row;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, Scope};
@@ -30,7 +31,7 @@ pub(super) enum Looked {
         found: Found,
         hashes: RowHashes,
         spoken: Option<Box<Signature>>,
-        said: Option<Box<Signature>>,
+        said: Option<Box<PromptKeys>>,
     },
     Bad(String),
 }
@@ -104,7 +105,7 @@ impl Looker<'_> {
         if texts.into_iter().any(|text| self.holdout.meets(text)) {
             found.codes.insert(Name::Code(Code::HoldoutLeak));
         }
-        let said = if self.needs_said { Signature::of(&item.said).map(Box::new) } else { None };
+        let said = self.needs_said.then(|| Box::new(PromptKeys::of(&item.said)));
         Looked::Row {
             hashes: RowHashes::of(&item),
             spoken: Signature::of(&spoken(&item)).map(Box::new),

@@ -184,8 +184,9 @@ impl About<'_> {
         );
         let _ = writeln!(
             out,
-            "{} transcripts were read, {} of them with a usable draft, in {} prompt families. A family (prompts that say \
-             the same, or go on from the same beginning) is never in two splits. `amend verify` compares every file with \
+            "{} transcripts were read, {} of them with a usable draft, in {} prompt families. A family is never in two \
+             splits: prompts that say the same but for a few words (of 5 to 31 words: but for one word, unless more than \
+             eight prompts differ in that word alone; longer: by their runs of five words), or go on from the same beginning. `amend verify` compares every file with \
              `manifest.json`.\n",
             self.report.transcripts, self.report.usable, self.report.families
         );

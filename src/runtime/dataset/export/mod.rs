@@ -13,6 +13,7 @@ pub(in crate::runtime) mod files;
 mod forms;
 pub(in crate::runtime) mod manifest;
 pub(in crate::runtime) mod near_duplicates;
+mod one_word_apart;
 mod parquet;
 mod pipeline;
 mod previous_splits;
@@ -321,7 +322,7 @@ fn gather<'a>(
         more_columns = more_columns.max(columns_of(&transcript));
         let rich = transcript.responses.len() > 1 && !matches!(transcript.ended, Ended::NoDraft(_));
         if let Some(number) = gather.add(&transcript.prompt, rich) {
-            near.add(number, &said(&transcript.prompt))?;
+            near.add_prompt(number, &near_duplicates::PromptKeys::of(&said(&transcript.prompt)))?;
         }
     }
     near.unite(settings.family_similarity, &mut gather)?;

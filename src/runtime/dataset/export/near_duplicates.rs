@@ -1,9 +1,11 @@
-//! Near-duplicate prompts, found without holding them: signatures and band keys wait on disk.
+//! Near-duplicate texts, found without holding them: signatures and band keys wait on disk, as do the keys of short prompts.
 //!
 //! Memory is four bytes for each distinct prompt, and twelve for one band at a time.
 
 use super::ExportError;
+use super::one_word_apart::OneWordApart;
 use crate::pure::text::minhash::{BANDS, Signature};
+use crate::pure::text::one_word::OneWordKeys;
 use crate::runtime::dataset::splits::Unite;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
@@ -12,12 +14,27 @@ use std::path::{Path, PathBuf};
 /// Prompts compared at most for one band key, so that common boilerplate does not make the work quadratic.
 const FOLLOWED: usize = 64;
 
-/// Signatures of distinct prompts, on disk.
+/// What is kept of a prompt to find those that are near to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::runtime) struct PromptKeys {
+    signature: Option<Signature>,
+    one_word: Option<OneWordKeys>,
+}
+
+impl PromptKeys {
+    /// The keys of a prompt, by what its user says.
+    pub(in crate::runtime) fn of(said: &str) -> Self {
+        Self { signature: Signature::of(said), one_word: OneWordKeys::of(said) }
+    }
+}
+
+/// Signatures of distinct texts, on disk.
 pub(in crate::runtime) struct Near {
     dir: PathBuf,
     signatures: BufWriter<File>,
     bands: Vec<BufWriter<File>>,
     numbers: Vec<u32>,
+    one_word_apart: OneWordApart,
 }
 
 impl Near {
@@ -31,12 +48,20 @@ impl Near {
         let signatures = create(dir.join("signatures"))?;
         let bands =
             (0..BANDS).map(|band| create(dir.join(format!("band-{band}")))).collect::<Result<_, _>>()?;
-        Ok(Self { dir, signatures, bands, numbers: Vec::new() })
+        let one_word_apart = OneWordApart::create(&dir)?;
+        Ok(Self { dir, signatures, bands, numbers: Vec::new(), one_word_apart })
     }
 
-    /// Adds a prompt by its number and its words. A prompt without words is near to none.
-    pub(in crate::runtime) fn add(&mut self, number: u32, text: &str) -> Result<(), ExportError> {
-        Signature::of(text).map_or(Ok(()), |signature| self.add_signature(number, &signature))
+    /// Adds a prompt by its number. One without words is near to none; a short one is near to those that are one word apart.
+    pub(in crate::runtime) fn add_prompt(
+        &mut self,
+        number: u32,
+        keys: &PromptKeys,
+    ) -> Result<(), ExportError> {
+        if let Some(keys) = &keys.one_word {
+            self.one_word_apart.add(number, keys)?;
+        }
+        keys.signature.as_ref().map_or(Ok(()), |signature| self.add_signature(number, signature))
     }
 
     /// Adds a text by its number and its signature.
@@ -60,7 +85,8 @@ impl Near {
         threshold: f64,
         families: &mut impl Unite,
     ) -> Result<(), ExportError> {
-        let Self { dir, mut signatures, bands, numbers } = self;
+        let Self { dir, mut signatures, bands, numbers, one_word_apart } = self;
+        one_word_apart.unite(families)?;
         let at = |e| ExportError::io("read", &dir, e);
         signatures.flush().map_err(at)?;
         let mut signatures = File::open(dir.join("signatures")).map_err(at)?;
@@ -165,7 +191,7 @@ mod tests {
         let mut near = Near::create(dir.path()).unwrap();
         for prompt in prompts {
             if let Some(number) = gather.add(prompt, true) {
-                near.add(number, &said(prompt)).unwrap();
+                near.add_prompt(number, &PromptKeys::of(&said(prompt))).unwrap();
             }
         }
         near.unite(0.7, &mut gather).unwrap();

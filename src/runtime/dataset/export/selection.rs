@@ -5,6 +5,7 @@
 use super::near_duplicates::Near;
 use super::{ExportError, Job, Transcripts};
 use crate::pure::mixing::{Mixed, Mixer};
+use crate::pure::text::minhash::Signature;
 use crate::runtime::dataset::rows::why_no_row;
 use crate::runtime::dataset::splits::NumberFamilies;
 
@@ -29,8 +30,8 @@ pub(super) fn select<'a>(
         }
         let answer = transcript.final_response().map_or("", |response| &response.text);
         mixer.add(at, &transcript.prompt, answer);
-        if let Some(near) = &mut near {
-            near.add(count - 1, answer)?;
+        if let (Some(near), Some(signature)) = (&mut near, Signature::of(answer)) {
+            near.add_signature(count - 1, &signature)?;
         }
     }
     if let Some(near) = near {
