@@ -11,8 +11,9 @@ use std::process::ExitCode;
 /// Make a constitution of principles in another form
 ///
 /// Understood are the JSON files released with the paper (critique and revision requests, comparison questions), the
-/// JSON of the Hugging Face recipe, LangChain's principles as JSON, and plain text: one principle per line, or a list in
-/// Markdown. Comments are kept. Nothing is reworded; what could not be carried over is said.
+/// JSON of the Hugging Face recipe, LangChain's principles, NeMo Guardrails' output policy, promptfoo's rubrics and
+/// policies, lists of principles in JSON or YAML, CSV with named columns, and plain text: one principle per line, or a list
+/// in Markdown. Prose is refused with its line. Comments are kept. Nothing is reworded; what could not be carried over is said.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  amend import principles.json --out constitution.toml\n  amend import rules.txt --id our-rules | less"

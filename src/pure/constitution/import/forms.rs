@@ -1,7 +1,7 @@
 //! The forms that principles come in, each read into drafts and notes.
 
 use super::comments::without_comments;
-use super::{Draft, Example, ImportError};
+use super::{Draft, Example, ImportError, text, yaml};
 use crate::pure::transcript::Verdict;
 use serde_json::{Map, Value};
 
@@ -11,14 +11,33 @@ const PAPER_CRITIQUES: &str = "the paper's critique and revision requests";
 const PAPER_COMPARISONS: &str = "the paper's comparison questions";
 const HUGGING_FACE: &str = "the Hugging Face recipe";
 const LANGCHAIN: &str = "LangChain's principles";
-const PLAIN_TEXT: &str = "plain text, one principle per line";
+const PLAIN: &str = "a list of principles";
+
+/// Keys below which a list of principles stands.
+const LIST_KEYS: [&str; 8] = [
+    "constitutional_principles",
+    "constitutionalPrinciples",
+    "principles",
+    "constitution",
+    "rules",
+    "guidelines",
+    "policies",
+    "values",
+];
+
+/// Keys of a principle's statement about a response.
+const TEXT_KEYS: &[&str] =
+    &["text", "principle", "rule", "statement", "guideline", "policy", "description", "content"];
 
 const CRITIQUE_KEYS: &[&str] = &["critique_request", "critiqueRequest", "critic", "critique", "prompt"];
 const REVISION_KEYS: &[&str] = &["revision_request", "revisionRequest", "revision", "edit_request"];
 
-/// Finds out the form and reads it.
-pub(super) fn read(source: &str) -> Result<Read, ImportError> {
+/// Finds out the form and reads it. `ending` is that of the file's name, in lower case.
+pub(super) fn read(source: &str, ending: &str) -> Result<Read, ImportError> {
     let source = source.trim_start_matches('\u{feff}');
+    if matches!(ending, "yaml" | "yml") {
+        return of_data(yaml::parse(source)?);
+    }
     let (bare, comments) = without_comments(source);
     if !bare.trim_start().starts_with(['{', '[']) {
         if source.contains("ConstitutionalPrinciple(") {
@@ -28,12 +47,12 @@ pub(super) fn read(source: &str) -> Result<Read, ImportError> {
                     .into(),
             ));
         }
-        return Ok(plain_text(source));
+        return of_text(source, ending);
     }
     // What is no comment but an error is told of the source as it stands.
     let value = serde_json::from_str(if comments.is_empty() { source } else { &bare })
         .map_err(|e| ImportError::BadJson(e.to_string()))?;
-    let (form, mut drafts, mut notes) = of_json(value)?;
+    let (form, mut drafts, mut notes) = of_data(value)?;
     if let (Some(first), false) = (drafts.first_mut(), comments.is_empty()) {
         notes.push("the comments of the source stand before the first principle".into());
         first.comments.splice(0..0, comments);
@@ -41,14 +60,36 @@ pub(super) fn read(source: &str) -> Result<Read, ImportError> {
     Ok((form, drafts, notes))
 }
 
-fn of_json(value: Value) -> Result<Read, ImportError> {
+fn of_text(source: &str, ending: &str) -> Result<Read, ImportError> {
+    let named = match ending {
+        "tsv" => Some(b'\t'),
+        "csv" => Some(text::separator_of(source).unwrap_or(b',')),
+        _ => text::separator_of(source),
+    };
+    if let Some(separator) = named {
+        return text::table(source, separator).map(|(drafts, notes)| (text::TABLE, drafts, notes));
+    }
+    if yaml::looks_so(source) {
+        return of_data(yaml::parse(source)?);
+    }
+    text::lines(source).map(|(drafts, notes)| (text::LINES, drafts, notes))
+}
+
+/// Reads what JSON or YAML holds.
+fn of_data(value: Value) -> Result<Read, ImportError> {
     match value {
         Value::Array(items) => list(items),
         Value::Object(mut object) => {
+            if let Some((drafts, notes)) = yaml::nemo(&object) {
+                return Ok((yaml::NEMO, drafts, notes));
+            }
+            if let Some((drafts, notes)) = yaml::promptfoo(&object) {
+                return Ok((yaml::PROMPTFOO, drafts, notes));
+            }
             if let Some(Value::Array(items)) = object.remove("constitutions") {
                 return hugging_face(items, object);
             }
-            for key in ["constitutional_principles", "constitutionalPrinciples", "principles"] {
+            for key in LIST_KEYS {
                 if let Some(Value::Array(items)) = object.remove(key) {
                     let (form, drafts, mut notes) = list(items)?;
                     left_out(&object, "the file", &mut notes);
@@ -63,69 +104,25 @@ fn of_json(value: Value) -> Result<Read, ImportError> {
 
 fn unknown() -> ImportError {
     ImportError::UnknownForm(
-        "its shape is none of those that are understood: the paper's JSON, the Hugging Face recipe's, LangChain's, or \
-         a plain list of principles"
+        "its shape is none of those that are understood: the paper's JSON, the Hugging Face recipe's, LangChain's, NeMo \
+         Guardrails', promptfoo's, or a list of principles, as texts or with `text`"
             .into(),
     )
 }
 
-/// A line is a principle; list marks before it are left out, and comments are kept. In a text that is mostly a list, an
-/// indented line goes on with the item before it, and what introduces items is a comment too.
-fn plain_text(source: &str) -> Read {
-    let lines = || source.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with('#'));
-    let is_item = |line: &str| without_mark(line.trim()) != line.trim();
-    let is_indented = |line: &str| line.starts_with([' ', '\t']);
-    let items = lines().filter(|line| is_item(line)).count();
-    let is_list = items > 0 && 2 * items >= lines().filter(|line| !is_indented(line)).count();
-    let (mut drafts, mut comments): (Vec<Draft>, Vec<String>) = (Vec::new(), Vec::new());
-    let mut outside = 0;
-    for line in source.lines() {
-        let text = line.trim();
-        if let Some(comment) = text.strip_prefix('#') {
-            comments.push(comment.trim_start_matches('#').trim().to_owned());
-        } else if let (true, Some(item)) = (is_list && is_indented(line) && !is_item(line), drafts.last_mut())
-        {
-            item.text.push(' ');
-            item.text.push_str(text);
-            item.text.truncate(item.text.trim_end().len());
-        } else if is_list && !is_item(line) && !text.is_empty() && (drafts.is_empty() || text.ends_with(':'))
-        {
-            outside += 1;
-            comments.push(text.to_owned());
-        } else if !text.is_empty() {
-            let text = without_mark(text).to_owned();
-            drafts.push(Draft { text, comments: std::mem::take(&mut comments), ..Draft::default() });
-        }
-    }
-    let mut notes = Vec::new();
-    if outside > 0 {
-        let lines = if outside == 1 {
-            "1 line outside the list stands as a comment".into()
-        } else {
-            format!("{outside} lines outside the list stand as comments")
-        };
-        notes.push(lines);
-    }
-    if !comments.is_empty() {
-        notes.push("the comment at the end of the file, after the last principle, is left out".into());
-    }
-    (PLAIN_TEXT, drafts, notes)
-}
-
-/// The line without `- `, `* `, `• `, `3. ` or `3) ` before it.
-fn without_mark(line: &str) -> &str {
-    let bullet = ["- ", "* ", "• "].iter().find_map(|mark| line.strip_prefix(mark));
-    let number = || {
-        let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
-        let rest = rest.strip_prefix(". ").or_else(|| rest.strip_prefix(") "))?;
-        line.starts_with(|c: char| c.is_ascii_digit()).then_some(rest)
-    };
-    bullet.or_else(number).unwrap_or(line).trim()
-}
-
 fn list(items: Vec<Value>) -> Result<Read, ImportError> {
     if items.iter().all(Value::is_string) {
-        return comparisons(&items);
+        let is_question = |item: &Value| item.as_str().is_some_and(asks_about_two);
+        if items.iter().any(is_question)
+            || items.iter().any(|item| is_conversation(item.as_str().unwrap_or_default()))
+        {
+            return comparisons(&items);
+        }
+        let drafts = items.iter().filter_map(Value::as_str).map(|text| plain(None, text)).collect();
+        return Ok((PLAIN, drafts, Vec::new()));
+    }
+    if items.iter().all(|item| stated(item).is_some()) {
+        return stated_list(items);
     }
     let mut notes = Vec::new();
     let drafts = items
@@ -142,10 +139,47 @@ fn list(items: Vec<Value>) -> Result<Read, ImportError> {
     Ok((LANGCHAIN, drafts, notes))
 }
 
+/// Whether a text asks which of two responses is better.
+fn asks_about_two(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let begins = ["choose", "please choose", "which", "pick", "select", "compare"];
+    text.contains("options:") || begins.iter().any(|begin| text.trim_start().starts_with(begin))
+}
+
+fn is_conversation(text: &str) -> bool {
+    text.contains("\n\nHuman:") || text.contains("\n\nAssistant:")
+}
+
+fn plain(name: Option<String>, text: &str) -> Draft {
+    Draft { name, text: text.trim().to_owned(), ..Draft::default() }
+}
+
+/// The statement of a principle that has one.
+fn stated(item: &Value) -> Option<&str> {
+    TEXT_KEYS.iter().find_map(|key| item.get(*key)).and_then(Value::as_str)
+}
+
+/// Principles that are statements, each with a name and requests where it has them.
+fn stated_list(items: Vec<Value>) -> Result<Read, ImportError> {
+    let (mut drafts, mut notes) = (Vec::new(), Vec::new());
+    for (n, item) in items.into_iter().enumerate() {
+        let Value::Object(mut fields) = item else { return Err(unknown()) };
+        let mut take = |keys: &[&str]| keys.iter().find_map(|key| fields.remove(*key));
+        let text = take(TEXT_KEYS).and_then(|v| v.as_str().map(str::to_owned)).ok_or_else(unknown)?;
+        let name = take(&["id", "name", "title", "key"]).and_then(|v| v.as_str().map(str::to_owned));
+        let mut request =
+            |keys: &[&str]| take(keys).map(texts).transpose().map(|t| t.map(|t| t.join("\n\n")));
+        let (critique, revision) = (request(CRITIQUE_KEYS)?, request(REVISION_KEYS)?);
+        left_out(&fields, &format!("principle {}", n + 1), &mut notes);
+        drafts.push(Draft { critique, revision, ..plain(name, &text) });
+    }
+    Ok((PLAIN, drafts, notes))
+}
+
 /// Questions about two responses: `…choose the response that is less harmful. Options:`.
 fn comparisons(items: &[Value]) -> Result<Read, ImportError> {
     let texts: Vec<_> = items.iter().filter_map(Value::as_str).collect();
-    if texts.iter().any(|text| text.contains("\n\nHuman:") || text.contains("\n\nAssistant:")) {
+    if texts.iter().any(|text| is_conversation(text)) {
         return Err(ImportError::UnknownForm(
             "it holds few-shot conversations, not principles; write them as `[[principle.example]]` of the principles \
              they belong to"
@@ -185,7 +219,16 @@ fn by_name(object: Map<String, Value>) -> Result<Read, ImportError> {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
     };
     if !object.is_empty() && object.values().all(is_text) {
-        return named_comparisons(object);
+        let first =
+            |value: &Value| value.as_str().or_else(|| value.as_array()?.first()?.as_str()).map(str::to_owned);
+        if object.values().filter_map(first).any(|text| asks_about_two(&text)) {
+            return named_comparisons(object);
+        }
+        let mut drafts = Vec::new();
+        for (name, value) in object {
+            drafts.extend(texts(value)?.iter().map(|text| plain(Some(name.clone()), text)));
+        }
+        return Ok((PLAIN, drafts, Vec::new()));
     }
     let is_paper = object.values().any(|v| v.get("edit_request").is_some());
     let mut notes = Vec::new();

@@ -8,7 +8,13 @@
 //! | the paper's comparisons | a list of texts, or an object of them by name, each a question about two responses |
 //! | the Hugging Face recipe | `{"constitutions": [{"critic", "revision"}], "system_chat": [few-shot conversations]}` |
 //! | LangChain | a list, or an object by name, of `{"name", "critique_request", "revision_request"}` |
+//! | a list of principles | texts, or objects with `text` (`principle`, `rule` …) and perhaps `id`, `critique`, `revision`, alone or below `principles`, `rules` … |
+//! | NeMo Guardrails | `prompts`: the bullets of the task `self_check_output` |
+//! | promptfoo | rubrics under `tests` and `defaultTest`, policies of `redteam.plugins` |
+//! | a table | CSV with a column named `principle`, `rule`, `text` … |
 //! | plain text | a principle per line, or a list in Markdown; `#` begins a comment |
+//!
+//! Data may be JSON, also with comments, or YAML. Prose is refused with its line: half sentences are no principles.
 //!
 //! Nothing is reworded. Where a source has a request and no rule, the request stands as the rule, and the notes say
 //! so. What cannot be carried over is named in the notes, never dropped in silence. The same source always gives the
@@ -16,7 +22,9 @@
 
 mod comments;
 mod forms;
+mod text;
 mod toml_text;
+mod yaml;
 
 #[cfg(test)]
 mod tests;
@@ -46,12 +54,24 @@ pub enum ImportError {
     /// It looks like JSON, and is not.
     #[error("it begins like JSON and is not: {0}")]
     BadJson(String),
-    /// It is JSON of another shape.
+    /// It looks like YAML, and is not.
+    #[error("it is not YAML: {0}")]
+    BadYaml(String),
+    /// It is a table that cannot be read.
+    #[error("it cannot be read as a table: {0}")]
+    BadTable(String),
+    /// It is prose, and not principles.
+    #[error("{0}")]
+    Prose(String),
+    /// It is data of another shape.
     #[error("{0}")]
     UnknownForm(String),
     /// There is nothing in it.
     #[error("it holds no principle")]
     Empty,
+    /// There is nothing in it that a principle can be made of.
+    #[error("{0} hold no principle: {1}")]
+    NothingUsable(&'static str, String),
     /// The constitution made from it would not be accepted.
     #[error("the constitution made from it would not be accepted: {0}")]
     NotAccepted(String),
@@ -60,12 +80,14 @@ pub enum ImportError {
 /// Makes a constitution file of `source`, which the user calls `file`. `id` names the constitution; without it the
 /// file's name does.
 pub fn import(file: &str, source: &str, id: Option<&str>) -> Result<Imported, ImportError> {
-    let (form, mut drafts, mut notes) = forms::read(source)?;
+    let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_lowercase()).unwrap_or_default();
+    let (form, mut drafts, mut notes) = forms::read(source, &ending)?;
     drafts.retain(|draft| !draft.text.trim().is_empty());
     if drafts.is_empty() {
-        return Err(ImportError::Empty);
+        let why = notes.join("; ");
+        return Err(if why.is_empty() { ImportError::Empty } else { ImportError::NothingUsable(form, why) });
     }
-    let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
     let stem = name.split('.').find(|part| !part.is_empty()).unwrap_or_default();
     let id = id.map_or_else(|| slug(stem), str::to_owned);
     let id = if id.is_empty() { "imported".to_owned() } else { id };

@@ -136,7 +136,7 @@ fn langchains_lists_and_objects() {
 #[test]
 fn plain_text_with_comments_and_marks() {
     let (done, c) = imported(
-        "# About tone\n- The response is kind.\n\n2) It isn't long-winded.\n# Über \u{7}bell\n正直に答える。\n# the end",
+        "# About tone\n- The response is kind.\n\n2) It isn't long-winded.\n# Über \u{7}bell\n* 正直に答える。\n# the end",
     );
     let ids: Vec<_> = c.principles.iter().map(|p| p.id.as_str()).collect();
     assert_eq!(ids, ["kind", "isn-t-long-winded", "principle-3"]);
@@ -161,7 +161,8 @@ fn what_is_not_understood_says_why() {
     check("[1]", "none of those");
     check("P = [ConstitutionalPrinciple(name='a')]", "it is Python");
     check(r#"["\n\nHuman: Hello\n\nAssistant: Hi"]"#, "few-shot conversations");
-    check(&"long ".repeat(2000), "not be accepted");
+    check(&"long ".repeat(2000), "a paragraph of 2000 words");
+    check(&"long".repeat(5000), "not be accepted");
 }
 
 proptest! {
@@ -170,6 +171,8 @@ proptest! {
     /// Any lines of text give a constitution that reads back with those texts, twice the same.
     #[test]
     fn any_text_survives_as_data(lines in proptest::collection::vec("[^#/0-9\\p{Cc}\\p{Z}\\[{*•-][\\PC\\t]{0,40}", 1..8)) {
+        // A sentence that ends in its line: one that goes on in the next would be prose.
+        let lines: Vec<String> = lines.iter().map(|line| format!("{line}.")).collect();
         let source = lines.join("\n");
         let done = import("x.txt", &source, Some("any"));
         prop_assume!(!source.trim_start().starts_with(['[', '{', '\u{feff}']));
@@ -182,4 +185,113 @@ proptest! {
         }
         prop_assert_eq!(import("x.txt", &source, Some("any")).expect("again"), done);
     }
+}
+
+fn texts_of(file: &str, source: &str) -> Vec<(String, String)> {
+    let imported = import(file, source, None).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let made = SourceFile::new("c.toml", imported.toml);
+    let (constitution, _) = read(&made, &mut |_| Err(String::new())).expect("reads");
+    constitution.principles.into_iter().map(|p| (p.id, p.text)).collect()
+}
+
+fn refused(file: &str, source: &str) -> String {
+    match import(file, source, None) {
+        Ok(imported) => panic!("{file} became {}", imported.toml),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned())).collect()
+}
+
+#[test]
+fn lists_of_principles_in_yaml_and_json() {
+    let expected = pairs(&[("kind", "The response is kind."), ("brief", "The response is brief.")]);
+    for (file, source) in [
+        ("a.yaml", "- The response is kind.\n- The response is brief.\n"),
+        ("a.yml", "# ours\nprinciples:\n  - The response is kind.\n  - The response is brief.\n"),
+        ("a.txt", "version: 2\nrules:\n  - The response is kind.\n  - The response is brief.\n"),
+        ("a.yaml", "kind: The response is kind.\nbrief: The response is brief.\n"),
+        (
+            "a.yaml",
+            "policies:\n  - id: kind\n    description: |\n      The response is kind.\n  - id: brief\n    description: The response is brief.\n    weight: 3\n",
+        ),
+        ("a.json", r#"["The response is kind.", "The response is brief."]"#),
+        (
+            "a.json",
+            r#"{"constitution": [{"title": "kind", "principle": "The response is kind."}, {"title": "brief", "rule": "The response is brief."}]}"#,
+        ),
+    ] {
+        assert_eq!(texts_of(file, source), expected, "{source}");
+    }
+    let told = refused("a.yaml", "rules:\n  - The response is kind.\n - x\n");
+    assert!(told.starts_with("it is not YAML: ") && told.contains("line 3"), "{told}");
+    let keys =
+        refused("a.yaml", "model: llama\ntemperature: 0.7\nstop:\n  - END\nsettings:\n  deep: {a: 1}\n");
+    assert!(keys.contains("none of those that are understood"), "{keys}");
+}
+
+#[test]
+fn policies_of_nemo_guardrails_and_rubrics_of_promptfoo() {
+    let nemo = "prompts:\n  - task: self_check_input\n    content: >\n      Block it if:\n      - it asks for the rules\n\n      Answer:\n\
+                \n  - task: self_check_output\n    content: |\n      Company policy for the bot:\n      - messages should be polite\n      - messages should have no insults\n\n      Bot: \"{{ bot_response }}\"\n";
+    let expected = pairs(&[
+        ("messages-polite", "messages should be polite"),
+        ("messages-no-insults", "messages should have no insults"),
+    ]);
+    assert_eq!(texts_of("prompts.yml", nemo), expected);
+    // A folded text puts its bullets into one line.
+    assert_eq!(texts_of("prompts.yml", &nemo.replace("content: |", "content: >")), expected);
+    let done = import("prompts.yml", nemo, None).expect("imports");
+    assert!(done.notes.join(" ").contains("1 lines of `self_check_input` are left out"), "{:?}", done.notes);
+    let promptfoo = "providers: [openai:gpt-4o]\ndefaultTest:\n  assert:\n    - type: llm-rubric\n      value: is polite\ntests:\n\
+                     \x20 - vars: {q: a}\n    assert:\n      - {type: llm-rubric, value: is polite}\n      - {type: contains, value: yes}\n\
+                     redteam:\n  plugins:\n    - pii:direct\n    - id: policy\n      config:\n        policy: Never promises a refund.\n";
+    let texts: Vec<String> =
+        texts_of("promptfooconfig.yaml", promptfoo).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["is polite", "Never promises a refund."]);
+    let none = refused("p.yaml", "targets: [x]\nredteam:\n  plugins: [pii:direct, hijacking]\n");
+    assert!(none.contains("hold no principle") && none.contains("2 assertions and plugins"), "{none}");
+}
+
+#[test]
+fn tables_by_their_columns() {
+    let expected = pairs(&[("kind", "The response is kind, always."), ("brief", "The response is brief.")]);
+    for (file, source) in [
+        (
+            "a.csv",
+            "id,principle,owner\nkind,\"The response is kind, always.\",me\nbrief,The response is brief.,me\n",
+        ),
+        ("a.csv", "ID;Rule\nkind;The response is kind, always.\nbrief;The response is brief.\n"),
+        ("a.tsv", "name\ttext\nkind\tThe response is kind, always.\nbrief\tThe response is brief.\n"),
+        ("a.txt", "id,text\nkind,\"The response is kind, always.\"\nbrief,The response is brief.\n"),
+    ] {
+        assert_eq!(texts_of(file, source), expected, "{source}");
+    }
+    let told = refused("a.csv", "code,wording\n1,The response is kind.\n");
+    assert!(
+        told.contains("its columns are code, wording") && told.contains("principle, rule, text"),
+        "{told}"
+    );
+    assert!(refused("a.csv", "id,text\n1,a,b\n").contains("line: 2"), "a row of another length");
+}
+
+#[test]
+fn prose_is_refused_with_its_line_and_a_list_in_markdown_may_wrap() {
+    let wrapped = "# Our values\n\nWe want the assistant to be honest with\nthe people who use it. It should not lie.\n";
+    assert!(
+        refused("a.md", wrapped)
+            .starts_with("line 3: a sentence goes on in the next line; write one principle per line")
+    );
+    let paragraph = format!("{}.\n", ["word"; 200].join(" "));
+    assert!(refused("a.md", &paragraph).contains("line 1: it is a paragraph of 200 words"));
+    let mixed = "Intro one.\n\nIntro two.\n\nIntro three.\n\n- Be kind.\n";
+    assert!(refused("a.md", mixed).contains("line 1: it is text with 1 list items in it"));
+    let list = "# Rules\n\n- The response is kind to the person\nwho asks, and to others.\n- The response is brief.\n";
+    let texts: Vec<String> = texts_of("a.md", list).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(
+        texts,
+        ["The response is kind to the person who asks, and to others.", "The response is brief."]
+    );
 }
