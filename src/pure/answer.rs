@@ -191,7 +191,7 @@ impl Answer {
             Outcome::Truncated if self.text.trim().is_empty() && self.reasoning.is_some() => {
                 "`max_tokens` was used up by reasoning before the answer began; raise `max_tokens`".into()
             }
-            Outcome::Truncated => "the answer was cut at `max_tokens`; raise it".into(),
+            Outcome::Truncated => "the answer was cut at `max_tokens`".into(),
             Outcome::Filtered => "the provider's filter stepped in".into(),
             Outcome::Refused => "the provider declined in its refusal field".into(),
             Outcome::Empty if self.reasoning.is_some() => "there is reasoning, and no answer after it".into(),

@@ -111,7 +111,7 @@ impl Found {
             let value = assert.get("value");
             match (kind, value) {
                 ("llm-rubric" | "model-graded-closedqa" | "g-eval", Some(Value::String(rubric))) => {
-                    self.add(rubric)
+                    self.add(rubric);
                 }
                 ("llm-rubric" | "g-eval", Some(Value::Array(rubrics))) => {
                     rubrics.iter().filter_map(Value::as_str).for_each(|rubric| self.add(rubric));
