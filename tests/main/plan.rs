@@ -136,3 +136,54 @@ fn bounds_know_what_labels_take() {
     check("chain", "prompts.txt", &["label.source=chain", "method.schedule=each", "sim.no_logprobs=true"]);
     check("confirm", "prompts.txt", &["gates.confirm=true"]);
 }
+
+/// What an edit costs, before it is paid: the calls that are asked for certain, and the most that can follow.
+#[test]
+fn a_replay_of_the_journal_says_what_an_edit_asks() {
+    let scratch = Scratch::new();
+    prompts(&scratch, 25);
+    let principle =
+        |id: &str, text: &str| format!("[[principle]]\nid = \"{id}\"\ntext = \"The response {text}.\"\n");
+    let constitution = |kind: &str| {
+        let all = [principle("kind", kind), principle("brief", "is short"), principle("true", "is true")];
+        format!("[constitution]\nid = \"own\"\n{}", all.concat())
+    };
+    for (out, more) in [
+        ("calm", ["sim.violations=0.0", "sim.false_alarms=0.0"]),
+        ("lively", ["sim.violations=0.4", "sim.seed=2"]),
+    ] {
+        scratch.write("own.toml", constitution("is kind"));
+        let given = [
+            "--constitution",
+            "own.toml",
+            "--model",
+            "sim",
+            "--prompts",
+            "prompts.txt",
+            "--out",
+            out,
+            "--json",
+        ];
+        let given = [&given[..], &["--set", more[0], "--set", more[1], "--set", "method.examine=0"]].concat();
+        let run = || scratch.run(&[&["run", "--no-export"][..], &given].concat()).summary();
+        let plan = || json(&scratch.run(&[&["plan"][..], &given].concat()).code(0).out)["replay"].clone();
+        assert_eq!(plan(), Value::Null, "there is no journal yet");
+        run();
+        let finished = plan();
+        assert_eq!((&finished["done"], &finished["then_at_most"]), (&25.into(), &0.into()), "{finished}");
+        scratch.write("own.toml", constitution("is kind to everybody"));
+        let planned = plan();
+        let missing = planned["missing"]["critic"].as_u64().expect("critiques");
+        assert!(
+            missing >= 25 && planned["missing"].as_object().is_some_and(|roles| roles.len() == 1),
+            "{planned}"
+        );
+        let asked = run()["calls"]["asked"].as_u64().expect("a count");
+        let most = missing + planned["then_at_most"].as_u64().expect("a count");
+        assert!((missing..=most).contains(&asked), "{asked} asked: {planned}");
+        if out == "calm" {
+            assert_eq!(asked, missing, "nothing follows where nothing objects");
+        }
+        assert_eq!(plan()["done"], 25);
+    }
+}

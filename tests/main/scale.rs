@@ -266,21 +266,29 @@ fn the_scheduler_says_which_shard_it_is() {
 fn a_second_process_is_told_who_has_the_run_or_waits_for_it() {
     let scratch = Scratch::new();
     files(&scratch, 30);
-    let sim = Sim::start(&scratch, &["--latency-ms", "10"]);
+    let sim = Sim::start(&scratch, &["--latency-ms", "40"]);
     let args = run(&sim, "r", &["--concurrency", "4", "--shard", "0/1"]);
     let mut first = started(&scratch, &args);
     until(&sim, &mut first, 10);
     let told = scratch.run(&args).code(4).err;
     assert!(told.contains(&format!("process {}", first.id())) && told.contains("--wait"), "{told}");
-    let mut second = started(&scratch, &[&args[..], &["--wait"]].concat());
-    let at = requests(&sim);
-    until(&sim, &mut first, at + 10);
-    assert!(second.try_wait().expect("a child").is_none(), "it does not wait");
+    // Its output goes into a file, which says when it waits: the first process is stopped then and not before.
+    let told = scratch.path("second.out");
+    let mut second = scratch
+        .command(&[&args[..], &["--wait"]].concat())
+        .stdout(std::fs::File::create(&told).expect("a file"))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    while !std::fs::read_to_string(&told).expect("its output").contains("\"event\":\"waiting\"") {
+        assert!(second.try_wait().expect("a child").is_none(), "it does not wait");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     signal(&first, "-TERM");
     ended(first).code(130);
-    let done = ended(second);
-    assert!(done.out.contains("\"event\":\"waiting\""), "{}", done.out);
-    let summary = done.code(1).summary();
+    assert_eq!(second.wait().expect("an end").code(), Some(1));
+    let told = std::fs::read_to_string(&told).expect("its output");
+    let summary: Value = serde_json::from_str(told.lines().last().unwrap_or_default()).expect("a summary");
     assert_eq!(summary["unfinished"], 0, "{summary}");
     assert_eq!(sim.stats()["repeats"], 0, "something was asked twice");
 }

@@ -298,6 +298,9 @@ fn recipe(model: &ResolvedModel, found: &Found) -> String {
     if found.no_temperature {
         lines.push_str("temperature = -1\n");
     }
+    if found.folds_system {
+        lines.push_str("system = \"fold\"\n");
+    }
     lines
 }
 

@@ -3,7 +3,7 @@
 //! The arithmetic is in [`crate::pure::reports::cost_estimate`]; this file reads the prompts, asks the probe and tells the result.
 
 use super::Failure;
-use super::failure::journal_failure;
+use super::failure::{journal_failure, stopped};
 use super::journaled_work::{JournaledWork, WorkMemo};
 use super::progress::duration;
 use super::settings::RecipeArgs;
@@ -17,7 +17,7 @@ use crate::pure::recipe::{Budget, Concurrency, Limits, Models};
 use crate::pure::reports::cost_estimate::{Interval, Used, UsedByRole, bounds, examination, predict, total};
 use crate::pure::text::short_count;
 use crate::runtime::dataset::prompts::{RepeatFilter, Row};
-use crate::runtime::engine::{CallMeter, at_hand};
+use crate::runtime::engine::{self, CallMeter, Replayed, at_hand};
 use crate::runtime::journal::{FILE, OutlineRow, Reader};
 use crate::runtime::project::RunDir;
 use crate::runtime::project::models;
@@ -69,8 +69,23 @@ struct Plan {
     /// What the probe found out about time; absent where it asked nothing.
     pace: Option<Pace>,
     journal: Free,
+    /// What the run asks now, by a replay of its journal; absent where there is none.
+    replay: Option<AskedNow>,
     /// Each part of the budget that the recipe sets.
     budget: Vec<Outlook>,
+}
+
+/// What prompts ask before anything new is known, and what may follow.
+#[derive(Debug, Default, Serialize)]
+struct AskedNow {
+    /// Prompts that ask nothing.
+    done: u64,
+    /// Calls answered from the journal on the way.
+    known: u64,
+    /// Calls that the journal lacks, by role: the run asks them, whatever they answer.
+    missing: BTreeMap<&'static str, u64>,
+    /// Calls that may follow from their answers, at most.
+    then_at_most: u64,
 }
 
 /// Whether a part of the budget is enough.
@@ -128,6 +143,7 @@ struct Counted {
     low: UsedByRole,
     high: UsedByRole,
     drawn: BTreeMap<(u64, String), Prompt>,
+    replay: AskedNow,
 }
 
 /// Runs the command.
@@ -137,7 +153,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let named = args.out.clone().or_else(|| project.recipe.out.clone());
     let dir = RunDir::new(named.unwrap_or_else(|| format!("runs/{}", project.constitution.id)));
     let context = as_examined(project.context(&models)?, &dir);
-    let counted = read(&project, &context, args.probe)?;
+    let replay = journal_of(&dir)?.map(engine::Replay::new);
+    let mut counted = read(&project, &context, args.probe, replay.as_ref())?;
     let journal = free(&dir, &project.fingerprint(&models, context.settings.verdict))?;
     let drawn: Vec<Prompt> = counted.drawn.values().cloned().collect();
     let (probed, pace) = if drawn.is_empty() {
@@ -147,6 +164,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let mut plan = reckon(&project.recipe.models, &project.recipe.limits, &counted, &probed, pace, journal);
     plan.budget = outlook(&plan, &project.recipe.whole_budget());
+    plan.replay = replay.map(|_| std::mem::take(&mut counted.replay));
     let text = if args.json {
         let line = serde_json::to_string(&plan).map_err(|error| Failure::usage(error.to_string()))?;
         line + "\n"
@@ -158,9 +176,15 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// Reads every prompt once: counts, adds up bounds, and draws those with the smallest hashes.
-fn read(project: &Project, context: &MethodContext, probe: usize) -> Result<Counted, Failure> {
+fn read(
+    project: &Project,
+    context: &MethodContext,
+    probe: usize,
+    replay: Option<&engine::Replay>,
+) -> Result<Counted, Failure> {
     let (low, high) = examination(context).map_err(|error| Failure::usage(error.to_string()))?;
-    let mut counted = Counted { prompts: 0, rejects: 0, low, high, drawn: BTreeMap::new() };
+    let mut counted =
+        Counted { prompts: 0, rejects: 0, low, high, drawn: BTreeMap::new(), replay: AskedNow::default() };
     let mut repeats = RepeatFilter::default();
     for row in crate::runtime::project::open_prompts(&project.recipe)? {
         let Row::Prompt { prompt, .. } = row else {
@@ -178,6 +202,10 @@ fn read(project: &Project, context: &MethodContext, probe: usize) -> Result<Coun
             counted.low[role] += least[role];
             counted.high[role] += most[role];
         }
+        if let Some(replay) = replay {
+            let replayed = replay.replay(context, &prompt).map_err(|stop| stopped(&stop))?;
+            counted.replay.add(&replayed, total(&most).calls);
+        }
         counted.drawn.insert((rank, prompt.id.0.clone()), prompt);
         if counted.drawn.len() > probe {
             counted.drawn.pop_last();
@@ -186,12 +214,34 @@ fn read(project: &Project, context: &MethodContext, probe: usize) -> Result<Coun
     Ok(counted)
 }
 
+impl AskedNow {
+    fn add(&mut self, replayed: &Replayed, most: f64) {
+        let (known, missing): (u64, u64) =
+            (replayed.known.iter().map(|(_, n)| n).sum(), replayed.missing.iter().map(|(_, n)| n).sum());
+        self.known += known;
+        for (role, calls) in replayed.missing.iter().filter(|(_, calls)| **calls > 0) {
+            *self.missing.entry(role.as_str()).or_default() += calls;
+        }
+        if replayed.is_done {
+            self.done += 1;
+        } else {
+            let most: u64 = format!("{most:.0}").parse().unwrap_or(u64::MAX);
+            self.then_at_most = self.then_at_most.saturating_add(most.saturating_sub(known + missing));
+        }
+    }
+}
+
+/// The journal of the run, if there is one.
+fn journal_of(dir: &RunDir) -> Result<Option<Reader>, Failure> {
+    if !dir.path.join(FILE).exists() {
+        return Ok(None);
+    }
+    Reader::open(&dir.path).map(Some).map_err(|error| journal_failure(&error))
+}
+
 /// What the journal holds of this run, if there is one.
 fn free(dir: &RunDir, plan: &str) -> Result<Free, Failure> {
-    if !dir.path.join(FILE).exists() {
-        return Ok(Free::default());
-    }
-    let reader = Reader::open(&dir.path).map_err(|error| journal_failure(&error))?;
+    let Some(reader) = journal_of(dir)? else { return Ok(Free::default()) };
     let answers = reader.counts().map_err(|error| journal_failure(&error))?.answers;
     let mut free = Free { answers, ..Free::default() };
     if reader.plan() != plan {
@@ -292,6 +342,7 @@ fn reckon(
         roles,
         total,
         journal,
+        replay: None,
         budget: Vec::new(),
     }
 }
@@ -350,6 +401,24 @@ fn seconds(limits: &Limits, total: &Tokens, pace: Option<Pace>) -> Option<Interv
         likely: likely.map(|((calls, prompt), completion)| slowest(calls, prompt + completion)[0]),
         high,
     })
+}
+
+/// What is asked now, within 80 columns.
+fn told_of_replay(replay: &AskedNow) -> String {
+    let AskedNow { done, known, missing, then_at_most } = replay;
+    let all: u64 = missing.values().sum();
+    let mut out = format!(
+        "replay   {done} prompts ask nothing; {} answers of the journal are used\n",
+        short_count(*known)
+    );
+    if all > 0 {
+        let by_role: Vec<String> = missing.iter().map(|(role, calls)| format!("{role} {calls}")).collect();
+        let _ = writeln!(out, "         {all} calls are asked for certain: {}", by_role.join(", "));
+    }
+    if *then_at_most > 0 {
+        let _ = writeln!(out, "         their answers may ask {} more, at most", short_count(*then_at_most));
+    }
+    out
 }
 
 /// A number of things for people.
@@ -412,6 +481,9 @@ fn told(plan: &Plan) -> String {
         short_count(prompt + completion),
         short_count(answers)
     );
+    if let Some(replay) = &plan.replay {
+        out.push_str(&told_of_replay(replay));
+    }
     for Outlook { what, most, enough } in &plan.budget {
         let most = match *what {
             "money" => format!("{most:.2}"),

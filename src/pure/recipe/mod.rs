@@ -26,7 +26,8 @@ pub use header::HeaderSource;
 pub use label::{Label, LabelHow, LabelPairs, LabelSource};
 pub use limits::{Concurrency, Limits};
 pub use models::{
-    DEFAULT_KEY, MaxTokensField, Model, Models, OPENAI, Price, ResolvedModel, RoleModels, SIM, is_simulated,
+    DEFAULT_KEY, MaxTokensField, Model, Models, OPENAI, Price, ResolvedModel, RoleModels, SIM, SystemTurn,
+    is_simulated,
 };
 pub use read::{Reading, check_complete, read, schema};
 pub use redteam::Redteam;

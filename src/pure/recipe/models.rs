@@ -137,6 +137,10 @@ pub struct Model {
     pub send_seed: Option<bool>,
     /// The field that carries `max_tokens` in a request; newer OpenAI models take `max_completion_tokens` only.
     pub max_tokens_field: Option<MaxTokensField>,
+    /// Where a system turn goes: into a turn of its own (`keep`, the default) or before the first user turn (`fold`), for chat
+    /// templates without a system role. An endpoint that refuses a system turn is asked with `fold` from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<SystemTurn>,
     /// A PEM file of certificate authorities to trust instead of the system's.
     pub ca_bundle: Option<String>,
     /// More HTTP headers: a text, or `{ env = "NAME" }` for what belongs in the environment. They decide nothing about a
@@ -162,6 +166,17 @@ pub struct Price {
     pub cached: Option<f64>,
     /// A million tokens of answers.
     pub completion: f64,
+}
+
+/// Where a system turn goes in a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SystemTurn {
+    /// Into a turn of its own.
+    #[default]
+    Keep,
+    /// Before the first user turn, with a blank line between.
+    Fold,
 }
 
 /// How the request names its token ceiling.
@@ -194,6 +209,8 @@ pub struct ResolvedModel {
     pub send_seed: bool,
     /// How the request names its token ceiling.
     pub max_tokens_field: MaxTokensField,
+    /// Where a system turn goes.
+    pub system: SystemTurn,
     /// A PEM file of certificate authorities to trust instead of the system's.
     pub ca_bundle: Option<String>,
     /// More HTTP headers.
@@ -319,6 +336,7 @@ impl Model {
             structured: self.structured.or(base.structured),
             send_seed: self.send_seed.or(base.send_seed),
             max_tokens_field: self.max_tokens_field.or(base.max_tokens_field),
+            system: self.system.or(base.system),
             ca_bundle: self.ca_bundle.or_else(|| base.ca_bundle.clone()),
             headers: self.headers.or_else(|| base.headers.clone()),
             extra: self.extra.or_else(|| base.extra.clone()),
@@ -357,6 +375,7 @@ impl Model {
             structured: self.structured.unwrap_or(false),
             send_seed: self.send_seed.unwrap_or(true),
             max_tokens_field: self.max_tokens_field.unwrap_or_default(),
+            system: self.system.unwrap_or_default(),
             ca_bundle: self.ca_bundle,
             headers: self.headers.unwrap_or_default(),
             fallback: fallback.map(Box::new),

@@ -261,6 +261,7 @@ pub struct CallBounds {
 /// What a run does without an optional field of a request, and the recipe's line that never sends it.
 fn instead_of(field: &str) -> &'static str {
     match field {
+        "system" => "it stands before the first user turn; `system = \"fold\"` never sends it",
         "seed" => "draws of one conversation differ by chance; `send_seed = false` never sends it",
         "logprobs" => "preferences are read from votes; `label.how = \"votes\"` never asks for them",
         _ => "verdicts are read from the text; `structured = false` never asks for a schema",

@@ -176,7 +176,7 @@ impl<T: Transport> Memo<T> {
     }
 }
 
-fn read_failure(text: &str) -> Failure {
+pub(super) fn read_failure(text: &str) -> Failure {
     let unread = |_| Failure { message: text.to_owned(), ..Failure::default() };
     serde_json::from_str(text).unwrap_or_else(unread)
 }
@@ -299,7 +299,7 @@ impl<T: Transport> MemoAt<'_, T> {
 }
 
 /// Whether a record is the call's answer for good. A failure is not, unless this parser can read what earlier ones could not.
-fn settles(recorded: &Recorded, answer: &Answer) -> bool {
+pub(super) fn settles(recorded: &Recorded, answer: &Answer) -> bool {
     match &answer.outcome {
         Outcome::Complete => true,
         Outcome::Failed(_) => false,

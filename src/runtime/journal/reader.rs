@@ -5,7 +5,7 @@
 use super::encryption::{self, ReadingKey};
 use super::lock::Lock;
 use super::log_check;
-use super::packed::{is_sealed_transcript, unpack_transcript};
+use super::packed::{Packed, is_sealed_transcript, unpack_transcript};
 use super::record_sum::is_whole;
 use super::shard_answers::{self, MergedFrom};
 use super::stored::{StoredAnswer, damaged, find_answer, meta, pass};
@@ -243,6 +243,26 @@ impl Reader {
     }
 
     /// Whether a record is whole, as SQL.
+    /// The answer to a call, where this journal holds it; those of a merged run are in its shards.
+    pub fn answer(&self, key: &CallKey) -> Result<Option<StoredAnswer>, JournalError> {
+        let found = find_answer(&self.db, key).map_err(|error| self.error(&error))?;
+        found.map(|(answer, body)| self.unpacked(key, answer, body)).transpose()
+    }
+
+    fn unpacked(
+        &self,
+        key: &CallKey,
+        mut answer: StoredAnswer,
+        body: Option<Packed>,
+    ) -> Result<StoredAnswer, JournalError> {
+        if let Some(body) = body {
+            let seal = if body.is_sealed() { self.key.seal()? } else { None };
+            let text = body.text(&key.0, seal);
+            answer.body = Some(text.map_err(|detail| self.corrupt(format!("answer {key}: {detail}")))?);
+        }
+        Ok(answer)
+    }
+
     /// Hands out every answer, of every plan, in no order that means anything. One is in memory at a time.
     pub fn each_answer(&self, mut hand_out: impl FnMut(StoredAnswer)) -> Result<(), JournalError> {
         let fail = |error: rusqlite::Error| self.error(&error);
@@ -251,15 +271,9 @@ impl Reader {
         while let Some(row) = rows.next().map_err(fail)? {
             let bytes: Vec<u8> = row.get(0).map_err(fail)?;
             let key = <[u8; 32]>::try_from(bytes).map_err(|_| self.corrupt("a key of an answer".into()))?;
-            let Some((mut answer, body)) = find_answer(&self.db, &CallKey(key)).map_err(fail)? else {
-                continue;
-            };
-            if let Some(body) = body {
-                let seal = if body.is_sealed() { self.key.seal()? } else { None };
-                let text = body.text(&key, seal);
-                answer.body = Some(text.map_err(|detail| self.corrupt(format!("an answer: {detail}")))?);
+            if let Some(answer) = self.answer(&CallKey(key))? {
+                hand_out(answer);
             }
-            hand_out(answer);
         }
         Ok(())
     }

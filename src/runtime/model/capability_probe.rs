@@ -9,7 +9,7 @@ use super::{Http, wire};
 use crate::pure::answer::Answer;
 use crate::pure::call::{Call, Purpose, ResponseFormat, Role, Sampling};
 use crate::pure::prompt::{Message, PromptId, Speaker};
-use crate::pure::recipe::ResolvedModel;
+use crate::pure::recipe::{ResolvedModel, SystemTurn};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -55,6 +55,8 @@ pub struct Found {
     pub max_completion_tokens: bool,
     /// Whether it takes no temperature.
     pub no_temperature: bool,
+    /// It refuses a system turn, and takes the same before the first user turn.
+    pub folds_system: bool,
 }
 
 /// The models an endpoint serves, or why it does not say.
@@ -93,6 +95,7 @@ pub async fn probe(transport: &impl Transport, model: &ResolvedModel) -> Result<
         reasoning: plain.reasoning.is_some(),
         max_completion_tokens,
         no_temperature,
+        folds_system: asker.model.system != model.system,
     })
 }
 
@@ -148,7 +151,16 @@ impl<T: Transport> Asker<'_, T> {
             let rule = "Answer briefly, kindly and in plain words, and say so when you do not know. ";
             call.messages.insert(0, Message::new(Speaker::System, rule.repeat(120)));
         };
-        self.ask(long).await?;
+        let first = self.ask(long).await;
+        if first
+            .as_ref()
+            .is_err_and(|why| ["system", "alternate"].iter().any(|word| why.to_lowercase().contains(word)))
+        {
+            self.model.system = SystemTurn::Fold;
+            self.ask(long).await?;
+        } else {
+            first?;
+        }
         self.ask(long).await
     }
 
@@ -230,6 +242,9 @@ mod tests {
             if !self.able && asked("temperature") {
                 return refuse("'temperature' does not support this value");
             }
+            if !self.able && request.body["messages"][0]["role"] == "system" {
+                return refuse("System role not supported");
+            }
             if !self.able && asked("response_format") {
                 return refuse("no schemas here");
             }
@@ -270,6 +285,7 @@ mod tests {
             reasoning: false,
             max_completion_tokens: false,
             no_temperature: false,
+            folds_system: false,
         };
         assert_eq!(found, expected);
     }
@@ -277,9 +293,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_missing_or_refused_is_told_apart() {
         let found = find(false).await;
-        assert_eq!((found.calls, &found.logprobs, &found.usage), (9, &Ability::No, &Ability::No));
+        assert_eq!((found.calls, &found.logprobs, &found.usage), (10, &Ability::No, &Ability::No));
         assert!(matches!(&found.structured, Ability::Refused(why) if why.contains("no schemas here")));
-        assert!(found.max_completion_tokens && found.no_temperature);
+        assert!(found.max_completion_tokens && found.no_temperature && found.folds_system);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub use news::{ClientNews, ConcurrencyChange, OnNews, Outage, Retrying};
 use super::limits::{LimitChange, Limiter, Permit, Size};
 use super::presence::{GivenUp, Meaning, Miss, Presence};
 use super::raw_response::{Failure, Recorded};
-use super::retry::{Next, Trouble, TroubleKind, backoff, jitter, judge};
+use super::retry::{Next, SYSTEM_TURN, Trouble, TroubleKind, backoff, jitter, judge};
 use super::transport::{Delta, Fault, OnDelta, Request, Transport};
 use super::wire;
 use crate::pure::answer::{Answer, Usage};
@@ -288,7 +288,11 @@ impl<T: Transport> Client<T> {
                 permit.answered(Usage::default());
                 asking.go_on_without(field);
                 if asking.station().endpoint.refuses(&asking.request.model.model, field) {
-                    let cause = format!("`{field}` is refused, so it is left out");
+                    let cause = if field == SYSTEM_TURN {
+                        "a system turn is refused, so it stands before the first user turn".to_owned()
+                    } else {
+                        format!("`{field}` is refused, so it is left out")
+                    };
                     tracing::info!(model = asking.request.model.model, field, "the endpoint refuses a field");
                     (self.on_news)(ClientNews::Retry(Retrying {
                         role: asking.call.role,

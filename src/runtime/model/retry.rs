@@ -293,9 +293,25 @@ const OPTIONAL_FIELDS: [(&str, &[&str]); 3] = [
     ("response_format", &["response_format", "json_schema", "json_object", "structured output", "guided"]),
 ];
 
+/// The system turn, as [`Next::Without`] calls it: it is folded into the first user turn.
+pub(super) const SYSTEM_TURN: &str = "system";
+
+/// How servers call a system turn that the chat template of a model refuses.
+const SYSTEM_ROLE: [&str; 7] = [
+    "system role",
+    "role system",
+    "role 'system'",
+    "role \"system\"",
+    "system message",
+    "system prompt",
+    // Templates that want user and assistant in turn say so where a system turn comes first.
+    "roles must alternate",
+];
+
 /// The optional field of a request that an endpoint refuses, if that is what its error says.
 fn refused_field(status: u16, error: &WireError, request: &Request) -> Option<&'static str> {
-    const REFUSES: [&str; 16] = [
+    const REFUSES: [&str; 17] = [
+        "must alternate",
         "not permitted",
         "not supported",
         "unsupported",
@@ -318,6 +334,10 @@ fn refused_field(status: u16, error: &WireError, request: &Request) -> Option<&'
     }
     let words = format!("{} {}", error.code, error.message).to_lowercase();
     let is_refusal = REFUSES.iter().any(|refuses| words.contains(refuses));
+    let has_system = request.body["messages"][0]["role"] == "system";
+    if is_refusal && has_system && SYSTEM_ROLE.iter().any(|name| words.contains(name)) {
+        return Some(SYSTEM_TURN);
+    }
     let named = OPTIONAL_FIELDS.iter().find(|(field, names)| {
         !request.body[*field].is_null() && names.iter().any(|name| words.contains(name))
     });
@@ -341,7 +361,7 @@ fn setting_for(status: u16, words: &str) -> &'static str {
         ),
         (
             &["system role", "system message", "system prompt", "roles must alternate"],
-            "; the model's chat template refuses the conversation",
+            "; the model's chat template refuses the conversation; `system = \"fold\"` does without a system turn",
         ),
     ];
     if !matches!(status, 400 | 403 | 404 | 422 | 500 | 501) {

@@ -6,7 +6,9 @@ use crate::pure::call::{Call, CallKey};
 use crate::pure::text::printable;
 use crate::runtime::model::endpoint::shown_url;
 use crate::runtime::model::presence::GivenUp;
+use crate::runtime::model::retry::SYSTEM_TURN;
 use crate::runtime::model::transport::Request;
+use crate::runtime::model::wire::fold_system;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -78,6 +80,9 @@ impl Asking<'_> {
     /// Leaves a field out of the request. The call's key stays: it is what was asked for.
     pub(super) fn go_on_without(&mut self, field: &str) {
         if let Some(body) = self.request.body.as_object_mut() {
+            if field == SYSTEM_TURN {
+                return fold_system(body);
+            }
             body.shift_remove(field);
             if field == "logprobs" {
                 body.shift_remove("top_logprobs");

@@ -202,6 +202,34 @@ fn an_optional_field_that_is_refused_is_left_out() {
     check(400, r#"{"error":{"message":"temperature is not supported"}}"#, None);
 }
 
+/// Chat templates without a system role, in the words of servers; the same words are no refusal where no system turn was sent.
+#[test]
+fn a_system_turn_that_is_refused_is_folded() {
+    let refusals = [
+        (400, r#"{"error":{"message":"System role not supported","type":"BadRequestError"}}"#),
+        (500, r#"{"error":{"message":"Jinja Exception: System role not supported at row 1, column 40"}}"#),
+        (
+            400,
+            r#"{"object":"error","message":"Conversation roles must alternate user/assistant/user/assistant/..."}"#,
+        ),
+        (422, r#"{"detail":"Unsupported role: role 'system' is not allowed"}"#),
+        (
+            400,
+            r#"{"error":{"message":"Developer instruction is not enabled: system prompt is not supported for this model"}}"#,
+        ),
+    ];
+    for (status, body) in refusals {
+        let mut request = request();
+        let judged = |request: &Request| match judge(Ok(reply(status, body)), request) {
+            Next::Without { field, .. } => Some(field),
+            _ => None,
+        };
+        assert_ne!(judged(&request), Some("system"), "{body}");
+        request.body["messages"] = serde_json::json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]);
+        assert_eq!(judged(&request), Some("system"), "{body}");
+    }
+}
+
 #[test]
 fn a_server_that_loads_its_model_costs_time_and_no_attempt() {
     check_reply(

@@ -12,7 +12,7 @@ pub use read::{WireError, error_in, read};
 pub use stream::Assembly;
 
 use crate::pure::call::Call;
-use crate::pure::recipe::{MaxTokensField, ResolvedModel};
+use crate::pure::recipe::{MaxTokensField, ResolvedModel, SystemTurn};
 use serde_json::{Map, Value, json};
 
 /// Fields of a request that `extra` cannot change: they would change what the answer means to us.
@@ -27,6 +27,10 @@ pub fn body(call: &Call, model: &ResolvedModel) -> Value {
         "messages",
         call.messages.iter().map(|m| json!({ "role": m.role.as_str(), "content": m.content })).collect(),
     );
+    if model.system == SystemTurn::Fold {
+        fold_system(&mut body);
+    }
+    let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
     let sampling = &call.sampling;
     if let Some(temperature) = sampling.temperature {
         put("temperature", json!(temperature));
@@ -57,6 +61,20 @@ pub fn body(call: &Call, model: &ResolvedModel) -> Value {
         }
     }
     Value::Object(body)
+}
+
+/// Puts the system turn of a request before its first user turn, for chat templates that know no system role.
+pub fn fold_system(body: &mut Map<String, Value>) {
+    let Some(messages) = body.get_mut("messages").and_then(Value::as_array_mut) else { return };
+    let is = |message: &Value, role: &str| message["role"] == role;
+    if messages.len() < 2 || !is(&messages[0], "system") {
+        return;
+    }
+    let Some(at) = messages.iter().position(|message| is(message, "user")) else { return };
+    let content = |message: &Value| message["content"].as_str().unwrap_or_default().to_owned();
+    let folded = format!("{}\n\n{}", content(&messages[0]), content(&messages[at]));
+    messages[at]["content"] = folded.into();
+    messages.remove(0);
 }
 
 #[cfg(test)]

@@ -293,3 +293,24 @@ proptest! {
         let _ = error_in(&body);
     }
 }
+
+#[test]
+fn a_folded_system_turn_stands_before_the_first_user_turn() {
+    let folded = |messages: Value| {
+        let mut body = json!({ "messages": messages });
+        fold_system(body.as_object_mut().unwrap());
+        body["messages"].clone()
+    };
+    let turn = |role: &str, content: &str| json!({ "role": role, "content": content });
+    let conversation = json!([
+        turn("system", "Be brief."),
+        turn("user", "Hi"),
+        turn("assistant", "Hello"),
+        turn("user", "Why?")
+    ]);
+    let expected = json!([turn("user", "Be brief.\n\nHi"), turn("assistant", "Hello"), turn("user", "Why?")]);
+    assert_eq!(folded(conversation), expected);
+    // What has none stays, folded once or twice.
+    assert_eq!(folded(expected.clone()), expected);
+    assert_eq!(folded(json!([turn("system", "Alone.")])), json!([turn("system", "Alone.")]));
+}
