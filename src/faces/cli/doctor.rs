@@ -11,6 +11,7 @@ use crate::faces::cli::user_files::with_warnings;
 use crate::pure::call::Role;
 use crate::pure::method::is_examined;
 use crate::pure::recipe::ResolvedModel;
+use crate::pure::recipe::SystemTurn;
 use crate::pure::recipe::{Model, Models, OPENAI};
 use crate::pure::reports::examination::Examination;
 use crate::pure::text::{one_line, printable};
@@ -298,7 +299,7 @@ fn recipe(model: &ResolvedModel, found: &Found) -> String {
     if found.no_temperature {
         lines.push_str("temperature = -1\n");
     }
-    if found.folds_system {
+    if found.system == SystemTurn::Fold {
         lines.push_str("system = \"fold\"\n");
     }
     lines

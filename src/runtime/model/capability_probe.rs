@@ -55,8 +55,8 @@ pub struct Found {
     pub max_completion_tokens: bool,
     /// Whether it takes no temperature.
     pub no_temperature: bool,
-    /// It refuses a system turn, and takes the same before the first user turn.
-    pub folds_system: bool,
+    /// Where it takes a system turn.
+    pub system: SystemTurn,
 }
 
 /// The models an endpoint serves, or why it does not say.
@@ -95,7 +95,7 @@ pub async fn probe(transport: &impl Transport, model: &ResolvedModel) -> Result<
         reasoning: plain.reasoning.is_some(),
         max_completion_tokens,
         no_temperature,
-        folds_system: asker.model.system != model.system,
+        system: asker.model.system,
     })
 }
 
@@ -285,7 +285,7 @@ mod tests {
             reasoning: false,
             max_completion_tokens: false,
             no_temperature: false,
-            folds_system: false,
+            system: SystemTurn::Keep,
         };
         assert_eq!(found, expected);
     }
@@ -295,7 +295,7 @@ mod tests {
         let found = find(false).await;
         assert_eq!((found.calls, &found.logprobs, &found.usage), (10, &Ability::No, &Ability::No));
         assert!(matches!(&found.structured, Ability::Refused(why) if why.contains("no schemas here")));
-        assert!(found.max_completion_tokens && found.no_temperature && found.folds_system);
+        assert!(found.max_completion_tokens && found.no_temperature && found.system == SystemTurn::Fold);
     }
 
     #[test]
