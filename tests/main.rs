@@ -48,6 +48,8 @@ mod guard_support;
 mod hardening;
 #[path = "main/help.rs"]
 mod help;
+#[path = "main/hub.rs"]
+mod hub;
 #[path = "main/import.rs"]
 mod import;
 #[path = "main/init.rs"]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may import the rooms above it in this list, and nothing below it.
-const ROOMS: [&str; 43] = [
+const ROOMS: [&str; 45] = [
     "pure::digest",
     "pure::diagnostic",
     "pure::text",
@@ -40,6 +40,8 @@ const ROOMS: [&str; 43] = [
     "pure::audit",
     "pure::guard",
     "runtime::private_files",
+    "runtime::tls",
+    "runtime::hub",
     "runtime::http_server",
     "runtime::journal",
     "runtime::mirror",

@@ -45,7 +45,7 @@ use serde::{Deserialize, Serialize};
 pub struct Recipe {
     /// The constitution file.
     pub constitution: String,
-    /// Prompt files or directories; `-` for standard input.
+    /// Prompt files or directories; `hf://datasets/OWNER/NAME` for a dataset of the hub; `-` for standard input.
     pub prompts: Vec<String>,
     /// The run directory.
     pub out: Option<String>,

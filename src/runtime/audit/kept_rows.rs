@@ -8,6 +8,7 @@ use crate::runtime::dataset::export::files::{Hashed, Written, write_text};
 use crate::runtime::dataset::export::manifest::{MANIFEST, manifest};
 use crate::runtime::dataset::export::staging::Staging;
 use crate::runtime::dataset::readers::{Compression, Kind, RereadableSources, Source, raw_lines};
+use crate::runtime::hub;
 use parquet::column::reader::ColumnReader;
 use parquet::column::writer::ColumnWriter;
 use parquet::file::properties::WriterProperties;
@@ -102,6 +103,12 @@ fn free_name(name: &str, taken: &mut BTreeSet<String>) -> String {
     free
 }
 
+/// A file of a dataset of the hub, by the name that it was read under. It lies in the cache since then.
+fn of_hub(dataset: &str, name: &str) -> Option<Box<dyn std::io::Read + Send>> {
+    let file = hub::fetch(dataset).ok()?.into_iter().find(|file| file.name == name)?;
+    Some(Box::new(std::fs::File::open(file.path).ok()?))
+}
+
 fn write_file(
     file: &AuditedFile,
     sources: &RereadableSources,
@@ -114,6 +121,7 @@ fn write_file(
     let open = || -> std::io::Result<Box<dyn std::io::Read + Send>> {
         let stream = sources.sources().into_iter().find_map(|source| match source {
             Source::Stream { name, read } if name == file.name => Some(read),
+            Source::Hub(dataset) => of_hub(&dataset, &file.name),
             Source::Stream { .. } | Source::Path(_) => None,
         });
         stream.map_or_else(|| Ok(Box::new(std::fs::File::open(source)?) as _), Ok)

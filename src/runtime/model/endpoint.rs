@@ -11,6 +11,7 @@ use super::body_budget::{BodyBudget, BodyBytes};
 use super::transport::{Fault, OnDelta, Reply, Request, Transport};
 use super::wire::Assembly;
 use crate::pure::recipe::{HeaderSource, ResolvedModel};
+use crate::runtime::tls::{self, is_this_machine, root_cause};
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
 use bytes::Bytes;
@@ -444,7 +445,7 @@ pub(super) fn spelt_seconds(text: &str) -> Option<f64> {
 /// For `http://` no certificates are loaded: in a bare container there are none, and that must not matter. A proxy from
 /// the environment is used for other hosts, never for this machine, where a forgotten `NO_PROXY` is a common trap.
 fn http_client(url: &reqwest::Url, ca_bundle: Option<&str>) -> Result<reqwest::Client, Fault> {
-    install_tls_provider();
+    tls::install_provider();
     let mut builder = reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(15))
         .redirect(reqwest::redirect::Policy::none())
@@ -499,19 +500,6 @@ fn certificates(path: &str) -> Result<Vec<reqwest::Certificate>, Fault> {
     Ok(certificates)
 }
 
-/// Installs ring as the process's TLS provider, unless one is there: without a provider the first handshake panics.
-fn install_tls_provider() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Losing the race to another thread is as good as winning it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
-}
-
-fn is_this_machine(url: &reqwest::Url) -> bool {
-    let host = url.host_str().unwrap_or("").trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
 /// A URL as it may be shown: without user, password and query.
 pub fn shown_url(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or("");
@@ -536,18 +524,6 @@ fn fault_of(error: &reqwest::Error, shown: &str) -> Fault {
         Fault::Timeout
     } else {
         Fault::Lost(cause)
-    }
-}
-
-/// The innermost cause: the outer ones only say that a request failed, and may hold the URL.
-fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    match cause.downcast_ref::<reqwest::Error>() {
-        Some(_) => "the request failed".into(),
-        None => cause.to_string(),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::pure::constitution::{self, Constitution, built_in, built_in_names};
 use crate::pure::diagnostic::{Diagnostic, Severity, SourceFile, Sources, nearest, sort};
 use crate::pure::recipe::{self, Recipe};
 use crate::pure::template::{SMALL_NAME, Templates};
+use crate::runtime::hub;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
@@ -202,7 +203,7 @@ pub fn files_in(directory: &Path, extension: &str) -> Result<Vec<String>, String
 }
 
 /// Paths of a recipe are relative to its file. A constitution that is not there is left as it is when a built-in one
-/// is meant, and so is standard input.
+/// is meant, and so are standard input and datasets of the hub.
 fn from_its_directory(mut recipe: Recipe, path: &Path) -> Recipe {
     let folder = path.parent().unwrap_or(Path::new(""));
     let beside = |name: &str| folder.join(name).to_string_lossy().into_owned();
@@ -210,7 +211,7 @@ fn from_its_directory(mut recipe: Recipe, path: &Path) -> Recipe {
     if is_file || built_in(&recipe.constitution).is_none() {
         recipe.constitution = beside(&recipe.constitution);
     }
-    for prompts in recipe.prompts.iter_mut().filter(|name| *name != "-") {
+    for prompts in recipe.prompts.iter_mut().filter(|name| *name != "-" && !hub::is_hub_name(name)) {
         *prompts = beside(prompts);
     }
     recipe.out = recipe.out.map(|out| beside(&out));

@@ -1,5 +1,7 @@
 //! Why a file cannot be read at all, and what to do about it.
 
+use crate::runtime::hub::HubError;
+
 /// A file, or a column of it, that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
@@ -20,6 +22,9 @@ pub enum OpenError {
         /// What the system or the decoder said.
         cause: String,
     },
+    /// The hub does not give the dataset.
+    #[error(transparent)]
+    Hub(#[from] HubError),
     /// The file holds no row.
     #[error("`{file}` is empty: it holds no row")]
     Empty {
@@ -85,6 +90,7 @@ impl OpenError {
                     .into()
             }
             Self::Empty { .. } => "Put at least one prompt in it, or leave it out.".into(),
+            Self::Hub(error) => error.remedy.clone(),
             Self::WrongKind { remedy, .. } => remedy.clone(),
             Self::NothingInDirectory { .. } => {
                 "A directory is read one level deep, for .jsonl, .ndjson, .csv, .tsv, .parquet and .txt files \

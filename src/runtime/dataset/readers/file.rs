@@ -10,6 +10,7 @@ use super::source::data_files;
 use super::{Numbered, OpenError, ReadRows, Row, Settings, Source, TEXT_COLUMN};
 use crate::pure::reason::Reason;
 use crate::pure::reject::Reject;
+use crate::runtime::hub;
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write as _};
@@ -168,6 +169,12 @@ pub(super) fn open_source(
             files.push(open_stream(name, read, settings)?);
             return Ok(());
         }
+        Source::Hub(name) => {
+            for file in hub::fetch(&name)? {
+                files.push(open_named(&file.path, file.name, settings)?);
+            }
+            return Ok(());
+        }
         Source::Path(path) => path,
     };
     let name = path.display().to_string();
@@ -200,7 +207,10 @@ fn unreadable(file: &str, e: &std::io::Error) -> OpenError {
 }
 
 fn open_path(path: &Path, settings: &Settings<'_>) -> Result<File, OpenError> {
-    let name = path.display().to_string();
+    open_named(path, path.display().to_string(), settings)
+}
+
+fn open_named(path: &Path, name: String, settings: &Settings<'_>) -> Result<File, OpenError> {
     let file = fs::File::open(path).map_err(|e| unreadable(&name, &e))?;
     let length = file.metadata().map_err(|e| unreadable(&name, &e))?.len();
     let looked = look(&name, Box::new(file), Some(path), settings)?;

@@ -1,6 +1,7 @@
 //! Where rows come from: a path, or a stream that the caller hands in.
 
 use super::OpenError;
+use crate::runtime::hub;
 use std::io::{Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub enum Source {
     /// A file or a directory.
     Path(PathBuf),
+    /// A dataset of the Hugging Face hub, such as `hf://datasets/OWNER/NAME`.
+    Hub(String),
     /// A stream that can be read once.
     Stream {
         /// What to call it in messages, such as `standard input`.
@@ -22,17 +25,19 @@ impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Self::Hub(name) => f.debug_tuple("Hub").field(name).finish(),
             Self::Stream { name, .. } => f.debug_tuple("Stream").field(name).finish(),
         }
     }
 }
 
-/// The sources that a user names: paths, and `-` for standard input, which the caller opens.
+/// The sources that a user names: paths, datasets of the hub, and `-` for standard input, which the caller opens.
 pub fn sources(named: &[String], stdin: impl Fn() -> Box<dyn Read + Send>) -> Vec<Source> {
     named
         .iter()
         .map(|name| match name.as_str() {
             "-" => Source::Stream { name: "standard input".into(), read: stdin() },
+            dataset if hub::is_hub_name(dataset) => Source::Hub(dataset.into()),
             path => Source::Path(path.into()),
         })
         .collect()
@@ -46,6 +51,7 @@ pub struct RereadableSources(Vec<Rereadable>);
 #[derive(Debug)]
 enum Rereadable {
     Path(PathBuf),
+    Hub(String),
     Copy { name: String, file: Arc<Mutex<std::fs::File>> },
 }
 
@@ -60,6 +66,7 @@ impl RereadableSources {
                 Rereadable::copy(name, Box::new(file))
             }
             Source::Path(path) => Ok(Rereadable::Path(path)),
+            Source::Hub(name) => Ok(Rereadable::Hub(name)),
         };
         Ok(Self(sources.into_iter().map(rereadable).collect::<Result<_, _>>()?))
     }
@@ -68,6 +75,7 @@ impl RereadableSources {
     pub fn sources(&self) -> Vec<Source> {
         let fresh = |source: &Rereadable| match source {
             Rereadable::Path(path) => Source::Path(path.clone()),
+            Rereadable::Hub(name) => Source::Hub(name.clone()),
             Rereadable::Copy { name, file } => Source::Stream {
                 name: name.clone(),
                 read: Box::new(CopyReader { file: Arc::clone(file), position: 0 }),
