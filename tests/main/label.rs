@@ -300,3 +300,51 @@ fn what_the_dataset_leaves_out_is_told_and_adds_up() {
     let said = scratch.run(&args.into_iter().filter(|arg| *arg != "--json").collect::<Vec<_>>()).code(0).out;
     assert!(said.contains("left out of preference: 20 repeat"), "{said}");
 }
+
+/// Anybody's pairs come as they are: a response with what a template left in it, or without an end, is never chosen.
+#[test]
+fn a_response_with_an_artefact_is_never_chosen() {
+    let scratch = Scratch::new();
+    scratch.write("kind.toml", KIND);
+    let spoilt: [(&str, fn(&str) -> String); 4] = [
+        ("think-tag", |text| format!("<think>What do they want?</think>{text}")),
+        ("role-tag", |text| format!("{text}<|im_end|>")),
+        ("preamble", |text| format!("Here is the revised response:\n\n{text}")),
+        ("truncation-signs", |text| format!("```\n{text}")),
+    ];
+    let mut rows = String::new();
+    for n in 0..12 {
+        let [better, worse] = pair(n);
+        let (_, spoil) = spoilt[n % 4];
+        // Of three pairs of a kind, two have it in the better response.
+        let (a, b) = if n < 8 { (spoil(&better), worse) } else { (better, spoil(&worse)) };
+        rows += &(json!({ "prompt": format!("Question {n}?"), "response_a": a, "response_b": b })
+            .to_string()
+            + "\n");
+    }
+    scratch.write("pairs.jsonl", rows);
+    let done = scratch.run(&label("given", &["--model", "sim"])).code(1);
+    let rejects = rows_of(&done.out, "reject");
+    for (code, _) in spoilt {
+        assert_eq!(
+            rejects.iter().filter(|reject| reject["reason"] == code).count(),
+            2,
+            "{code}: {rejects:?}"
+        );
+    }
+    let kept = preferences(&scratch, "given");
+    assert_eq!(kept.len(), 4);
+    for row in kept {
+        let chosen = row["chosen"][0]["content"].as_str().expect("a text");
+        assert!(
+            !["<think>", "<|im_end|>", "revised response", "```"].iter().any(|mark| chosen.contains(mark)),
+            "{chosen}"
+        );
+    }
+}
+
+/// The events of a kind.
+fn rows_of(out: &str, event: &str) -> Vec<Value> {
+    let all = out.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    all.filter(|row| row["event"] == event).collect()
+}

@@ -3,7 +3,7 @@
 use super::row_builder::{Maker, Origin, chat_values, distinct};
 use super::schema::{Chat, Value};
 use crate::pure::digest::Parts;
-use crate::pure::gates::check_pair;
+use crate::pure::gates::{artefacts, check_pair};
 use crate::pure::pairing::{Judged, Pair, judge};
 use crate::pure::prompt::{GivenLabel, Message, Speaker};
 use crate::pure::reason::Reason;
@@ -33,9 +33,9 @@ impl<'a> Maker<'a> {
                 continue;
             }
             let objection = match (texts.get(pair.chosen), texts.get(pair.rejected)) {
-                (Some(Ok(chosen)), Some(Ok(rejected))) => {
-                    check_pair(chosen, rejected, self.context.gates).objection()
-                }
+                (Some(Ok(chosen)), Some(Ok(rejected))) => check_pair(chosen, rejected, self.context.gates)
+                    .objection()
+                    .or_else(|| if is_compared_only { self.artefact_of(chosen) } else { None }),
                 (Some(Err(reason)), _) | (_, Some(Err(reason))) => Some(reason.clone()),
                 (None, _) | (_, None) => Some(Reason::Empty),
             };
@@ -52,6 +52,11 @@ impl<'a> Maker<'a> {
             kept.extend(copies.into_iter().zip(0..));
         }
         kept
+    }
+
+    /// The first artefact of a response that no gate saw when it was made: anybody's pairs are labelled as they come.
+    fn artefact_of(&self, chosen: &str) -> Option<Reason> {
+        artefacts(chosen).into_iter().find(|code| self.context.gates.runs(code))
     }
 
     /// Whether the pair is one of those that would teach a phrase too often; which of them it is, is drawn.
