@@ -301,12 +301,15 @@ fn what_the_dataset_leaves_out_is_told_and_adds_up() {
     assert!(said.contains("left out of preference: 20 repeat"), "{said}");
 }
 
+/// Puts an artefact into a text.
+type Spoil = fn(&str) -> String;
+
 /// Anybody's pairs come as they are: a response with what a template left in it, or without an end, is never chosen.
 #[test]
 fn a_response_with_an_artefact_is_never_chosen() {
     let scratch = Scratch::new();
     scratch.write("kind.toml", KIND);
-    let spoilt: [(&str, fn(&str) -> String); 4] = [
+    let spoilt: [(&str, Spoil); 4] = [
         ("think-tag", |text| format!("<think>What do they want?</think>{text}")),
         ("role-tag", |text| format!("{text}<|im_end|>")),
         ("preamble", |text| format!("Here is the revised response:\n\n{text}")),
@@ -325,15 +328,14 @@ fn a_response_with_an_artefact_is_never_chosen() {
     scratch.write("pairs.jsonl", rows);
     let done = scratch.run(&label("given", &["--model", "sim"])).code(1);
     let rejects = rows_of(&done.out, "reject");
+    // The judge may prefer the worse one now and then, and is not followed there either.
     for (code, _) in spoilt {
-        assert_eq!(
-            rejects.iter().filter(|reject| reject["reason"] == code).count(),
-            2,
-            "{code}: {rejects:?}"
-        );
+        let count = rejects.iter().filter(|reject| reject["reason"] == code).count();
+        assert!((2..=3).contains(&count), "{code}: {rejects:?}");
     }
     let kept = preferences(&scratch, "given");
-    assert_eq!(kept.len(), 4);
+    assert_eq!(kept.len() + rejects.len(), 12);
+    assert!(kept.len() >= 2, "{rejects:?}");
     for row in kept {
         let chosen = row["chosen"][0]["content"].as_str().expect("a text");
         assert!(

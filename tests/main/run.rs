@@ -509,7 +509,8 @@ fn a_budget_of_tokens_or_money_stops_the_run_and_a_larger_one_goes_on() {
     ]);
     let told = planned.code(0).out;
     assert!(
-        told.contains("3 calls is used up before the end") && told.contains("1.00 may be enough or not"),
+        told.contains("3 calls: used up before the end")
+            && told.contains("1.00: it is not known what the run takes"),
         "{told}"
     );
     let whole = scratch.run(&run(&sim, "r", &["--set", "budget.time_s=3600"])).code(0);

@@ -225,8 +225,7 @@ impl AskedNow {
         if replayed.is_done {
             self.done += 1;
         } else {
-            let most: u64 = format!("{most:.0}").parse().unwrap_or(u64::MAX);
-            self.then_at_most = self.then_at_most.saturating_add(most.saturating_sub(known + missing));
+            self.then_at_most = self.then_at_most.saturating_add(count(most).saturating_sub(known + missing));
         }
     }
 }
@@ -423,7 +422,12 @@ fn told_of_replay(replay: &AskedNow) -> String {
 
 /// A number of things for people.
 fn whole(number: f64) -> String {
-    short_count(format!("{number:.0}").parse().unwrap_or(u64::MAX))
+    short_count(count(number))
+}
+
+/// A number of things, which arithmetic has as a fraction.
+fn count(number: f64) -> u64 {
+    format!("{number:.0}").parse().unwrap_or(u64::MAX)
 }
 
 /// The plan for people, within 80 columns.
@@ -491,12 +495,12 @@ fn told(plan: &Plan) -> String {
             what => format!("{} {what}", whole(*most)),
         };
         let says = match enough {
-            Enough::Yes => "is enough",
-            Enough::Perhaps => "may be used up before the end",
-            Enough::No => "is used up before the end",
-            Enough::Unknown => "may be enough or not: what the run takes is not known",
+            Enough::Yes => "enough",
+            Enough::Perhaps => "perhaps used up before the end",
+            Enough::No => "used up before the end",
+            Enough::Unknown => "it is not known what the run takes",
         };
-        let _ = writeln!(out, "budget   {most} {says}");
+        let _ = writeln!(out, "budget   {most}: {says}");
     }
     out
 }

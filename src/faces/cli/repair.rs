@@ -40,7 +40,9 @@ fn as_text(repaired: &Repaired) -> String {
         let _ = writeln!(text, "{:>9} {} kept, {} damaged", table.whole, table.table, table.damaged);
     }
     let aside = printable(&repaired.aside.display().to_string());
-    let _ =
-        write!(text, "the damaged journal is in `{aside}`; run the same `amend run` command again to go on");
+    let _ = write!(
+        text,
+        "the journal as it was is in `{aside}`; run the same `amend run` command again to go on"
+    );
     text
 }

@@ -239,13 +239,21 @@ fn told(finished: &Finished, made: Option<&Made>, reader: &Reader, dir: &RunDir,
         out.extend(telling.iter().map(|line| format!("  {line}\n")));
     }
     let next = match (finished.stop.is_some(), shards_beside(dir), rejects) {
-        (true, ..) => "run the same command again to go on".to_owned(),
+        (true, ..) => how_to_go_on(finished.stop.as_ref()).to_owned(),
         (false, Some(out), _) => format!("amend merge {out}, when all shards are done"),
         (false, None, 0) => format!("amend show {}", dir.path.display()),
         (false, None, _) => format!("amend show {} (--rejects tells why rows failed)", dir.path.display()),
     };
     let _ = writeln!(out, "{}", style.faint(&format!("next: {next}")));
     out
+}
+
+/// What goes on with a run that stopped. A budget of time is of one pass; any other would end the same command again.
+fn how_to_go_on(stop: Option<&Stop>) -> &'static str {
+    match stop {
+        Some(Stop::Budget(_)) => "run it again to go on; calls, tokens and money then need a larger budget",
+        _ => "run the same command again to go on",
+    }
 }
 
 /// Where the shards of the run are, if this is one of them.
@@ -272,7 +280,7 @@ pub(super) fn left_out(report: &Report) -> Vec<String> {
 fn outcome(finished: &Finished, dir: &RunDir) -> Result<ExitCode, Failure> {
     if let Some(stop) = &finished.stop {
         let failure = stopped(stop);
-        let hint = "nothing answered is lost: run the same command again to go on";
+        let hint = format!("nothing answered is lost: {}", how_to_go_on(Some(stop)));
         return Err(if failure.kind == Kind::Usage { failure } else { failure.hint(hint) });
     }
     let reader = Reader::open(&dir.path).map_err(|error| journal_failure(&error))?;

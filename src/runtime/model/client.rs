@@ -197,10 +197,9 @@ impl<T: Transport> Client<T> {
     /// cache, and when an endpoint comes or goes, no other prompt moves.
     fn stations(&self, call: &Call, model: &ResolvedModel) -> Vec<Station> {
         let station = |url: Option<&str>| {
-            let url = url.map(str::to_owned);
-            let endpoint = self.endpoint(&ResolvedModel { base_url: url.clone(), ..model.clone() });
+            let endpoint = self.endpoint(url, &model.api_key_env);
             let (line, presence) = (endpoint.line(call), endpoint.presence(&model.model));
-            Station { url, endpoint, line, presence }
+            Station { url: url.map(str::to_owned), endpoint, line, presence }
         };
         let mut urls = model.base_urls();
         if urls.len() < 2 {
@@ -434,8 +433,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// The limits of a new endpoint, which tell and log how many calls they allow.
-    fn limiter(&self, model: &ResolvedModel) -> Limiter {
-        let url = model.base_url.as_deref();
+    fn limiter(&self, url: Option<&str>) -> Limiter {
         let name = url.map_or_else(|| SIM.to_owned(), super::endpoint::shown_url);
         let (on_news, grown) = (Arc::clone(&self.on_news), Arc::clone(&self.grown));
         let on_limit = Box::new(move |LimitChange { calls, before, reason }| {
@@ -473,12 +471,12 @@ impl<T: Transport> Client<T> {
         self.grown.notified().await;
     }
 
-    fn endpoint(&self, model: &ResolvedModel) -> Arc<Endpoint> {
-        let name = (model.base_url.clone().unwrap_or_else(|| SIM.into()), model.api_key_env.clone());
+    fn endpoint(&self, url: Option<&str>, api_key_env: &str) -> Arc<Endpoint> {
+        let name = (url.unwrap_or(SIM).to_owned(), api_key_env.to_owned());
         let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             Arc::new(Endpoint {
-                limiter: self.limiter(model),
+                limiter: self.limiter(url),
                 presences: Mutex::default(),
                 has_replied: AtomicBool::new(false),
                 lines: Mutex::default(),

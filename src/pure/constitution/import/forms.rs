@@ -35,8 +35,15 @@ const REVISION_KEYS: &[&str] = &["revision_request", "revisionRequest", "revisio
 /// Finds out the form and reads it. `ending` is that of the file's name, in lower case.
 pub(super) fn read(source: &str, ending: &str) -> Result<Read, ImportError> {
     let source = source.trim_start_matches('\u{feff}');
-    if matches!(ending, "yaml" | "yml") {
-        return of_data(yaml::parse(source)?);
+    match ending {
+        "yaml" | "yml" => return of_data(yaml::parse(source)?),
+        "toml" => {
+            let what =
+                "it is TOML; a constitution of amend needs no import: `amend check` says whether this is one";
+            return Err(ImportError::UnknownForm(what.into()));
+        }
+        "jsonl" | "ndjson" => return of_data(json_lines(source)?),
+        _ => {}
     }
     let (bare, comments) = without_comments(source);
     if !bare.trim_start().starts_with(['{', '[']) {
@@ -58,6 +65,15 @@ pub(super) fn read(source: &str, ending: &str) -> Result<Read, ImportError> {
         first.comments.splice(0..0, comments);
     }
     Ok((form, drafts, notes))
+}
+
+/// JSON Lines as one list.
+fn json_lines(source: &str) -> Result<Value, ImportError> {
+    let lines = source.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let row = |(n, line): (usize, &str)| {
+        serde_json::from_str(line).map_err(|error| ImportError::BadJson(format!("line {}: {error}", n + 1)))
+    };
+    lines.map(row).collect::<Result<_, _>>().map(Value::Array)
 }
 
 fn of_text(source: &str, ending: &str) -> Result<Read, ImportError> {

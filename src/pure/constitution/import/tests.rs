@@ -225,6 +225,10 @@ fn lists_of_principles_in_yaml_and_json() {
     ] {
         assert_eq!(texts_of(file, source), expected, "{source}");
     }
+    let lines = "{\"id\": \"kind\", \"text\": \"The response is kind.\"}\n\n{\"id\": \"brief\", \"text\": \"The response is brief.\"}\n";
+    assert_eq!(texts_of("a.jsonl", lines), expected);
+    assert!(refused("a.jsonl", "{}\n{\n").contains("line 2: "));
+    assert!(refused("c.toml", "[constitution]\nid = \"c\"\n").contains("`amend check` says whether"));
     let told = refused("a.yaml", "rules:\n  - The response is kind.\n - x\n");
     assert!(told.starts_with("it is not YAML: ") && told.contains("line 3"), "{told}");
     let keys =
@@ -244,7 +248,11 @@ fn policies_of_nemo_guardrails_and_rubrics_of_promptfoo() {
     // A folded text puts its bullets into one line.
     assert_eq!(texts_of("prompts.yml", &nemo.replace("content: |", "content: >")), expected);
     let done = import("prompts.yml", nemo, None).expect("imports");
-    assert!(done.notes.join(" ").contains("1 lines of `self_check_input` are left out"), "{:?}", done.notes);
+    assert!(
+        done.notes.join(" ").contains("the policy of `self_check_input` (1) is left out"),
+        "{:?}",
+        done.notes
+    );
     let promptfoo = "providers: [openai:gpt-4o]\ndefaultTest:\n  assert:\n    - type: llm-rubric\n      value: is polite\ntests:\n\
                      \x20 - vars: {q: a}\n    assert:\n      - {type: llm-rubric, value: is polite}\n      - {type: contains, value: yes}\n\
                      redteam:\n  plugins:\n    - pii:direct\n    - id: policy\n      config:\n        policy: Never promises a refund.\n";
@@ -287,7 +295,9 @@ fn prose_is_refused_with_its_line_and_a_list_in_markdown_may_wrap() {
     let paragraph = format!("{}.\n", ["word"; 200].join(" "));
     assert!(refused("a.md", &paragraph).contains("line 1: it is a paragraph of 200 words"));
     let mixed = "Intro one.\n\nIntro two.\n\nIntro three.\n\n- Be kind.\n";
-    assert!(refused("a.md", mixed).contains("line 1: it is text with 1 list items in it"));
+    assert!(refused("a.md", mixed).contains("line 1: more of it is text than list items (1)"));
+    let section = format!("1. Scope.\n\n   {}\n\n2. Terms.\n\n   Short.\n", ["word"; 200].join(" "));
+    assert!(refused("LICENSE", &section).contains("line 1: the list item is a section of 201 words"));
     let list = "# Rules\n\n- The response is kind to the person\nwho asks, and to others.\n- The response is brief.\n";
     let texts: Vec<String> = texts_of("a.md", list).into_iter().map(|(_, text)| text).collect();
     assert_eq!(

@@ -9,6 +9,9 @@ pub(super) const TABLE: &str = "a table";
 /// Words of a line from which it is a paragraph and no single principle.
 const PARAGRAPH: usize = 80;
 
+/// Words of a list item from which it is a section and no single principle.
+const SECTION: usize = 150;
+
 /// Columns that hold a principle, in the order of preference, and those of its other parts.
 const TEXT_COLUMNS: [&str; 7] =
     ["principle", "rule", "text", "guideline", "policy", "statement", "description"];
@@ -82,22 +85,25 @@ pub(super) fn lines(source: &str) -> Result<(Vec<Draft>, Vec<String>), ImportErr
             reading.outside += 1;
             reading.comments.push(text.to_owned());
         } else if !line.is_blank() {
-            reading.item(without_mark(text));
+            reading.item(line.number, without_mark(text));
         }
         follows = !line.is_blank() && !line.is_comment() && (line.is_item() || follows);
     }
-    Ok(reading.finish())
+    reading.finish()
 }
 
 #[derive(Default)]
 struct Reading {
     drafts: Vec<Draft>,
+    /// The line in which each begins.
+    begins: Vec<usize>,
     comments: Vec<String>,
     outside: usize,
 }
 
 impl Reading {
-    fn item(&mut self, text: &str) {
+    fn item(&mut self, line: usize, text: &str) {
+        self.begins.push(line);
         let comments = std::mem::take(&mut self.comments);
         self.drafts.push(Draft { text: text.to_owned(), comments, ..Draft::default() });
     }
@@ -109,7 +115,12 @@ impl Reading {
         }
     }
 
-    fn finish(self) -> (Vec<Draft>, Vec<String>) {
+    fn finish(self) -> Result<(Vec<Draft>, Vec<String>), ImportError> {
+        for (draft, line) in self.drafts.iter().zip(&self.begins) {
+            if let words @ SECTION.. = words_in(&draft.text) {
+                return Err(prose(*line, &format!("the list item is a section of {words} words")));
+            }
+        }
         let mut notes = Vec::new();
         match self.outside {
             0 => {}
@@ -119,8 +130,12 @@ impl Reading {
         if !self.comments.is_empty() {
             notes.push("the comment at the end of the file, after the last principle, is left out".into());
         }
-        (self.drafts, notes)
+        Ok((self.drafts, notes))
     }
+}
+
+fn words_in(text: &str) -> usize {
+    text.split_whitespace().count()
 }
 
 /// Refuses what is no list of principles: a sentence over several lines, or paragraphs.
@@ -128,12 +143,11 @@ fn refuse_prose(all: &[Line<'_>], told: &[Line<'_>], items: usize, is_list: bool
     if is_list {
         return Ok(());
     }
-    let words = |line: &Line<'_>| line.trimmed().split_whitespace().count();
     if items > 0 {
         let first = told.iter().find(|line| !line.is_item()).map_or(1, |line| line.number);
         return Err(prose(
             first,
-            &format!("it is text with {items} list items in it, and no list of principles"),
+            &format!("more of it is text than list items ({items}), so it is not a list of principles"),
         ));
     }
     let wraps = |pair: &[Line<'_>]| {
@@ -146,8 +160,8 @@ fn refuse_prose(all: &[Line<'_>], told: &[Line<'_>], items: usize, is_list: bool
     if let Some(pair) = all.windows(2).find(|pair| wraps(pair)) {
         return Err(prose(pair[0].number, "a sentence goes on in the next line"));
     }
-    match told.iter().find(|line| words(line) > PARAGRAPH) {
-        Some(line) => Err(prose(line.number, &format!("it is a paragraph of {} words", words(line)))),
+    match told.iter().find(|line| words_in(line.text) > PARAGRAPH) {
+        Some(line) => Err(prose(line.number, &format!("it is a paragraph of {} words", words_in(line.text)))),
         None => Ok(()),
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn nemo(file: &Map<String, Value>) -> Option<(Vec<Draft>, Vec<String>
             );
         } else if !bullets.is_empty() {
             notes.push(format!(
-                "{} lines of `{task}` are left out: they are about what the user says, and a principle is about the response",
+                "the policy of `{task}` ({}) is left out: it is about what the user says, and a principle is about the response",
                 bullets.len()
             ));
         }

@@ -30,6 +30,7 @@ pub(super) struct Asking<'a> {
     /// Time in attempts and in waits between them. Time in the queue is not the call's fault.
     pub(super) spent: Duration,
 }
+
 impl Asking<'_> {
     /// The station where the call is.
     pub(super) fn station(&self) -> &Station {

@@ -19,6 +19,7 @@ pub(super) struct Endpoint {
     /// Optional fields of a request that a model refused, by the model's name.
     pub(super) refused: Mutex<BTreeSet<(String, &'static str)>>,
 }
+
 /// An endpoint as a call meets it.
 #[derive(Clone)]
 pub(super) struct Station {
@@ -27,6 +28,7 @@ pub(super) struct Station {
     pub(super) line: Arc<Line>,
     pub(super) presence: Arc<Presence>,
 }
+
 impl Endpoint {
     /// Notes that a model refuses a field; whether that is news.
     pub(super) fn refuses(&self, model: &str, field: &'static str) -> bool {

@@ -1,6 +1,6 @@
 //! Several endpoints of one model, on virtual time: a prompt keeps its place, what is away is left out and taken back.
 
-use super::tests::{call, model};
+use super::tests::{call, hears_outages, model};
 use super::*;
 use crate::runtime::model::Reply;
 use futures::StreamExt as _;
@@ -61,13 +61,7 @@ async fn ask_all(prompts: u64, outage_s: f64, fails: Vec<(&'static str, f64, f64
     let began = Instant::now();
     let transport = Replicas { began, fails, asked: Mutex::default() };
     let limits = Limits { outage_s, concurrency: Concurrency::Fixed(32), ..Limits::default() };
-    let news = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&news);
-    let on_news: OnNews = Arc::new(move |told| {
-        if let ClientNews::Outage(outage) = told {
-            heard.lock().unwrap().push(outage);
-        }
-    });
+    let (on_news, news) = hears_outages();
     let client = Arc::new(Client::new(transport, limits, on_news));
     let model = Arc::new(ResolvedModel { replicas: URLS.map(str::to_owned).to_vec(), ..model() });
     let calls = futures::stream::iter(0..2 * prompts).map(|n| {

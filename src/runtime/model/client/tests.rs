@@ -222,6 +222,18 @@ impl Transport for Away {
     }
 }
 
+/// Hears of outages, and keeps what it heard.
+pub(super) fn hears_outages() -> (OnNews, Arc<Mutex<Vec<Outage>>>) {
+    let news = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&news);
+    let on_news: OnNews = Arc::new(move |told| {
+        if let ClientNews::Outage(outage) = told {
+            heard.lock().unwrap().push(outage);
+        }
+    });
+    (on_news, news)
+}
+
 /// Asks 4,000 calls, 32 at a time, of an endpoint that goes away; gives the seconds that takes, the calls that missed it,
 /// the news, and how the calls ended.
 async fn through_an_outage(
@@ -232,13 +244,7 @@ async fn through_an_outage(
     let began = Instant::now();
     let transport = Away { from: 3.0, until: 3.0 + lasts, how, began, missed: AtomicUsize::new(0) };
     let limits = Limits { outage_s, concurrency: Concurrency::Fixed(32), ..Limits::default() };
-    let news = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&news);
-    let on_news: OnNews = Arc::new(move |told| {
-        if let ClientNews::Outage(outage) = told {
-            heard.lock().unwrap().push(outage);
-        }
-    });
+    let (on_news, news) = hears_outages();
     let client = Arc::new(Client::new(transport, limits, on_news));
     let calls = futures::stream::iter(0..4_000_u64).map(|n| {
         let client = Arc::clone(&client);
