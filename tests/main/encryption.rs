@@ -152,3 +152,27 @@ fn a_severe_answer_that_broke_a_model_stands_in_no_file_of_an_encrypted_red_team
     let finds = std::fs::read_to_string(scratch.path("sealed/finds.jsonl")).expect("finds");
     assert!(finds.lines().count() > 0 && finds.contains("response_sha256"), "{finds}");
 }
+
+#[test]
+fn shards_and_mirrors_of_an_encrypted_run_stay_so_and_need_its_key() {
+    let scratch = scratch();
+    run(&scratch, None, &to("plain")).code(0);
+    for shard in ["0/2", "1/2"] {
+        run(&scratch, Some(KEY), &[&to("parts")[..], &["--shard", shard, "--mirror", "mirror"]].concat())
+            .code(0);
+    }
+    let told = run(&scratch, None, &["merge", "parts"]).code(2);
+    assert!(told.err.contains("is encrypted, and AMEND_JOURNAL_KEY is not set"), "{}", told.err);
+    run(&scratch, Some(KEY), &["merge", "parts"]).code(0);
+    let read = |run: &str| {
+        std::fs::read(scratch.path(&format!("{run}/dataset/jsonl/sft_train.jsonl"))).expect("rows")
+    };
+    assert_eq!(read("plain"), read("parts"));
+    // A node is lost: another one goes on from the mirror, with the key and not without.
+    std::fs::remove_dir_all(scratch.path("parts")).expect("lost");
+    let again = [&to("parts")[..], &["--shard", "0/2", "--mirror", "mirror"]].concat();
+    assert!(run(&scratch, Some(KEY), &again).code(0).out.contains("0 calls asked"));
+    let elsewhere = [&to("elsewhere")[..], &["--shard", "0/2", "--mirror", "mirror"]].concat();
+    let told = run(&scratch, Some(OTHER), &elsewhere).code(2);
+    assert!(told.err.contains("another key"), "{}", told.err);
+}

@@ -412,10 +412,11 @@ fn told_of_replay(replay: &AskedNow) -> String {
     );
     if all > 0 {
         let by_role: Vec<String> = missing.iter().map(|(role, calls)| format!("{role} {calls}")).collect();
-        let _ = writeln!(out, "         {all} calls are asked for certain: {}", by_role.join(", "));
+        let _ = writeln!(out, "         {all} calls are asked in any case: {}", by_role.join(", "));
     }
     if *then_at_most > 0 {
-        let _ = writeln!(out, "         their answers may ask {} more, at most", short_count(*then_at_most));
+        let _ =
+            writeln!(out, "         their answers may lead to {} more, at most", short_count(*then_at_most));
     }
     out
 }

@@ -7,6 +7,8 @@ use crate::pure::prompt::Speaker;
 use crate::pure::recipe::Recipe;
 use crate::pure::text::printable;
 
+const FORM: &str = "name a `finds.jsonl` of `amend redteam`";
+
 /// Ids that are named where an id fits none.
 const NAMED: usize = 8;
 
@@ -15,11 +17,10 @@ const NAMED: usize = 8;
 pub(super) fn turns_of(place: &str) -> Result<Vec<String>, Failure> {
     let (file, id) = place.rsplit_once('#').unwrap_or((place, ""));
     let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::usage(format!("cannot read `{}`: {error}", printable(file))))?;
+        .map_err(|error| Failure::usage(format!("cannot read `{}`: {error}", printable(file))).hint(FORM))?;
     let read = |(n, line): (usize, &str)| {
         serde_json::from_str::<Find>(line).map_err(|error| {
-            Failure::usage(format!("{}:{}: this is not a find: {error}", printable(file), n + 1))
-                .hint("name a `finds.jsonl` of `amend redteam`")
+            Failure::usage(format!("{}:{}: this is not a find: {error}", printable(file), n + 1)).hint(FORM)
         })
     };
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
