@@ -324,6 +324,7 @@ fn a_folder_that_is_no_run_is_not_written_into() {
 
 /// So many prompts that a run of them goes on for seconds after its first requests: on a machine that does much else, what is
 /// done to the run meanwhile may come late.
+/// At 40 ms a call and four at a time they take ten seconds and more: a machine that stops for a while does not end the run first.
 const MANY: usize = 200;
 
 /// Runs until the sim has had so many requests; the run goes on meanwhile.
@@ -343,7 +344,7 @@ fn a_signal_finishes_the_calls_in_flight_and_tells_what_is_left() {
     for signal in ["-INT", "-TERM", "-HUP"] {
         let scratch = Scratch::new();
         files(&scratch, MANY);
-        let sim = Sim::start(&scratch, &["--latency-ms", "8"]);
+        let sim = Sim::start(&scratch, &["--latency-ms", "40"]);
         let args = run(&sim, "r", &["--concurrency", "4"]);
         let child = begun(&scratch, &sim, &args, 40);
         let kill = Command::new("kill").args([signal, &child.id().to_string()]).status();
@@ -370,7 +371,7 @@ fn a_journal_that_is_moved_or_whose_lock_is_replaced_stops_the_run() {
     for (file, told) in [("journal.db", "journal.db"), ("journal.lock", "journal.lock")] {
         let scratch = Scratch::new();
         files(&scratch, MANY);
-        let sim = Sim::start(&scratch, &["--latency-ms", "8"]);
+        let sim = Sim::start(&scratch, &["--latency-ms", "40"]);
         let args = run(&sim, "r", &["--concurrency", "4"]);
         let child = begun(&scratch, &sim, &args, 20);
         let path = scratch.path("r").join(file);
