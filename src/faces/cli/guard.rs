@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             .hint("give `--token-env NAME`, and put a token that clients must bring into that variable")
             .hint("or listen on 127.0.0.1, behind something that knows its clients"));
     }
-    let policy = Policy::new(project.context(&models)?);
+    let policy = policy(&project, &models)?;
     let upstream = upstream(&project.recipe, &models)?;
     let summary = Summary::of(&project, &models, &policy, &upstream);
     let setup = setup(&project.recipe, policy, upstream, token)?;
@@ -127,6 +127,11 @@ fn resolve(recipe: &Recipe) -> Result<RoleModels, Failure> {
         models.of_mut(*role).send_seed = false;
     }
     Ok(models)
+}
+
+/// The constitution in force, with its rules ready.
+fn policy(project: &Project, models: &RoleModels) -> Result<Policy, Failure> {
+    Policy::new(project.context(models)?).map_err(Failure::usage)
 }
 
 /// The way to the model that is guarded.
@@ -173,10 +178,12 @@ fn setup(
     token: Option<SecretString>,
 ) -> Result<GuardSetup, Failure> {
     let audit = recipe.guard.audit.path.as_ref().map(|path| {
-        AuditLog::open(Path::new(path)).map_err(|error| {
-            Failure::disk(format!("cannot write the audit `{}`: {error}", printable(path)))
-                .hint("name another file with `--audit`")
-        })
+        AuditLog::open(Path::new(path), recipe.guard.audit.rotate_mib.saturating_mul(1 << 20)).map_err(
+            |error| {
+                Failure::disk(format!("cannot write the audit `{}`: {error}", printable(path)))
+                    .hint("name another file with `--audit`")
+            },
+        )
     });
     Ok(GuardSetup {
         settings: recipe.guard.clone(),
@@ -307,7 +314,7 @@ async fn serve(
 
 /// Reads the constitution again. One that cannot be read leaves the old one in force.
 fn reload(args: &Args, models: &RoleModels, handle: &GuardHandle) {
-    let read = args.as_recipe().open_project().and_then(|project| Ok(Policy::new(project.context(models)?)));
+    let read = args.as_recipe().open_project().and_then(|project| policy(&project, models));
     match read {
         Ok(policy) => {
             let text = format!("now guards by `{}`\n", printable(&policy.name));

@@ -41,6 +41,7 @@ fn side(id: &str, text: &str, compare: &str) -> Principle {
         exceptions: Vec::new(),
         examples: Vec::new(),
         tests: Vec::new(),
+        rules: Vec::new(),
         allow: Vec::new(),
     }
 }

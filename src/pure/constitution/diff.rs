@@ -61,6 +61,13 @@ fn fields(old: &Principle, new: &Principle) -> Vec<Field> {
     let tests = |p: &Principle| {
         p.tests.iter().map(|t| format!("{}\n{}", t.prompt, t.response)).collect::<Vec<_>>().join("\n\n")
     };
+    let rules = |p: &Principle| {
+        let shown = p.rules.iter().map(|rule| {
+            let pattern = rule.pattern.as_deref().unwrap_or_default();
+            format!("{} {pattern} in {}", rule.words.join(", "), rule.place.as_str())
+        });
+        shown.collect::<Vec<_>>().join("\n")
+    };
     let row = |name, old: String, new: String, asks| Field { name, old, new, asks };
     [
         row("text", old.text.clone(), new.text.clone(), true),
@@ -76,6 +83,7 @@ fn fields(old: &Principle, new: &Principle) -> Vec<Field> {
         row("exceptions", list(&old.exceptions), list(&new.exceptions), true),
         row("example", examples(old), examples(new), true),
         row("test", tests(old), tests(new), false),
+        row("rule", rules(old), rules(new), false),
     ]
     .into_iter()
     .filter(|field| field.old != field.new)
@@ -102,6 +110,7 @@ mod tests {
             exceptions: Vec::new(),
             examples: Vec::new(),
             tests: Vec::new(),
+            rules: Vec::new(),
             allow: Vec::new(),
         }
     }

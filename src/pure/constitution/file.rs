@@ -2,8 +2,8 @@
 //! one to the other. Every field has a default here, so that a file with mistakes can be read to its end; what must
 //! be there is checked by `read`, and named by the JSON schema.
 
-use super::Expect;
 use super::style::{Breaks, Day, Policy, RefusalClass, RuleGate};
+use super::{Expect, RulePlace};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -84,6 +84,8 @@ pub(super) struct PrincipleEntry {
     pub(super) example: Vec<ExampleEntry>,
     /// Its own tests, run by `amend test`.
     pub(super) test: Vec<TestEntry>,
+    /// What shows without a model that it is violated. `amend guard` looks for it first.
+    pub(super) rule: Vec<PrincipleRuleEntry>,
     /// Codes of warnings that are accepted about this principle.
     pub(super) allow: Vec<String>,
 }
@@ -114,6 +116,20 @@ pub(super) struct ExampleEntry {
     pub(super) verdict: Option<Expect>,
     /// The revised response, where the verdict is `violates`.
     pub(super) revision: Option<String>,
+}
+
+/// A text that holds one of these violates the principle.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "PrincipleRule")]
+pub(super) struct PrincipleRuleEntry {
+    /// Words and phrases, in any case, as whole words.
+    pub(super) words: Vec<String>,
+    /// A regular expression that has a longest match.
+    pub(super) pattern: Option<String>,
+    /// Where it is looked for.
+    #[serde(rename = "in")]
+    pub(super) place: RulePlace,
 }
 
 /// A case that the principle must judge rightly.

@@ -1,6 +1,7 @@
 //! What a constitution means, after reading.
 
 use super::language;
+use super::principle_rule::PrincipleRule;
 use super::style::Styles;
 use crate::pure::digest::Parts;
 use crate::pure::prompt::Prompt;
@@ -58,6 +59,9 @@ pub struct Principle {
     pub examples: Vec<Example>,
     /// Its own tests, run by `amend test`.
     pub tests: Vec<TestCase>,
+    /// What shows without a model that it is violated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<PrincipleRule>,
     /// Words that make a check's finding about this principle acceptable (codes).
     pub allow: Vec<String>,
 }
@@ -166,6 +170,11 @@ impl Principle {
                 .with(example.verdict.as_str());
             parts = with_option(parts, example.revision.as_deref());
         }
+        // Without rules the hash is what it was before there were any.
+        for rule in &self.rules {
+            parts = with_list(parts.with("rule"), rule.words.iter().map(String::as_str));
+            parts = with_option(parts, rule.pattern.as_deref()).with(rule.place.as_str());
+        }
         parts.hex()
     }
 
@@ -217,6 +226,7 @@ mod tests {
             exceptions: vec![],
             examples: vec![],
             tests: vec![],
+            rules: vec![],
             allow: vec![],
         }
     }

@@ -5,12 +5,12 @@
 //! is an error. Pure: `load` brings the text of the files that are named.
 
 use super::built_in::{built_in, built_in_names, is_built_in_path};
-use super::file::{ExampleEntry, File, PrincipleEntry, TestEntry};
+use super::file::{ExampleEntry, File, PrincipleEntry, PrincipleRuleEntry, TestEntry};
 use super::read_styles::PlacedStyles;
 use super::style_checks;
 use super::validate::check_values;
 use super::variables::{Variables, fill, texts_of};
-use super::{Constitution, Example, Principle, TestCase, When};
+use super::{Constitution, Example, Principle, PrincipleRule, TestCase, When};
 use crate::pure::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
 use crate::pure::toml_file::{self, Located, Node};
 use crate::pure::transcript::Verdict;
@@ -340,6 +340,11 @@ fn meaning(entry: &PrincipleEntry) -> Principle {
     let test = |t: &TestEntry| {
         Some(TestCase { prompt: text(&t.prompt), response: text(&t.response), expect: t.expect? })
     };
+    let rule = |rule: &PrincipleRuleEntry| PrincipleRule {
+        words: rule.words.iter().map(|words| text(words)).collect(),
+        pattern: rule.pattern.clone(),
+        place: rule.place,
+    };
     Principle {
         id: text(&entry.id),
         text: text(&entry.text),
@@ -354,6 +359,7 @@ fn meaning(entry: &PrincipleEntry) -> Principle {
         exceptions: entry.exceptions.iter().map(|exception| text(exception)).collect(),
         examples: entry.example.iter().map(example).collect(),
         tests: entry.test.iter().filter_map(test).collect(),
+        rules: entry.rule.iter().map(rule).collect(),
         allow: entry.allow.clone(),
     }
 }

@@ -1,9 +1,10 @@
 //! Checks the values of a constitution file: what its structs cannot say.
 
-use super::file::{ExampleEntry, File, PrincipleEntry, TestEntry};
+use super::file::{ExampleEntry, File, PrincipleEntry, PrincipleRuleEntry, TestEntry};
 use super::{Expect, language};
 use crate::pure::diagnostic::{Diagnostic, Slip, SourceFile, is_known, nearest_code};
 use crate::pure::taxonomy::Taxonomy;
+use crate::pure::text::live_match::{LiveMatcher, Span, longest_match};
 use crate::pure::toml_file::{Located, Node};
 
 /// A text longer than this, in characters, is no rule but a document.
@@ -81,6 +82,9 @@ impl Check<'_> {
         for (n, test) in entry.test.iter().enumerate() {
             self.test(test, node.key("test").nth(n));
         }
+        for (n, rule) in entry.rule.iter().enumerate() {
+            self.rule_of_principle(rule, node.key("rule").nth(n));
+        }
     }
 
     fn example(&mut self, entry: &ExampleEntry, node: &Node) {
@@ -98,6 +102,28 @@ impl Check<'_> {
         self.required("prompt", &entry.prompt, node);
         self.required("response", &entry.response, node);
         self.present("expect", node);
+    }
+
+    fn rule_of_principle(&mut self, entry: &PrincipleRuleEntry, node: &Node) {
+        let has_words = entry.words.iter().any(|words| !words.trim().is_empty());
+        if !has_words && entry.pattern.is_none() {
+            self.error("missing-key", node, "a rule needs `words`, or a `pattern`");
+        }
+        let pattern = entry.pattern.as_deref();
+        let spans = entry.words.iter().map(|words| Span::Words(words)).chain(pattern.map(Span::Pattern));
+        let is_read = pattern.is_none_or(|pattern| match longest_match(pattern) {
+            Ok(_) => true,
+            Err(why) => {
+                self.error("bad-value", node.key("pattern"), format!("`pattern` cannot be used: {why}"));
+                false
+            }
+        });
+        if is_read
+            && has_words | pattern.is_some()
+            && let Err(why) = LiveMatcher::new(&spans.collect::<Vec<_>>())
+        {
+            self.error("bad-value", node, format!("this rule cannot be used: {why}"));
+        }
     }
 
     pub(super) fn id(&mut self, id: &str, node: &Node) {

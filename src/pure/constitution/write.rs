@@ -1,7 +1,7 @@
 //! A [`Constitution`] as a file again: what a run directory keeps, with everything it extended folded in. Pure.
 
 use super::style::{Breaks, Proposition, Resource, Rule, Style, Styles};
-use super::{Constitution, Example, Principle, TestCase, When};
+use super::{Constitution, Example, Principle, PrincipleRule, TestCase, When};
 use crate::pure::transcript::Verdict;
 use toml::{Table, Value};
 
@@ -57,6 +57,7 @@ fn principle(principle: &Principle) -> Table {
         exceptions,
         examples,
         tests,
+        rules,
         allow,
     } = principle;
     let mut table = Table::new();
@@ -88,6 +89,18 @@ fn principle(principle: &Principle) -> Table {
     if !tests.is_empty() {
         table.insert("test".into(), list(tests.iter().map(test).collect()));
     }
+    if !rules.is_empty() {
+        table.insert("rule".into(), list(rules.iter().map(rule).collect()));
+    }
+    table
+}
+
+fn rule(rule: &PrincipleRule) -> Table {
+    let PrincipleRule { words, pattern, place } = rule;
+    let mut table = Table::new();
+    put_list(&mut table, "words", words);
+    put(&mut table, "pattern", pattern.as_deref().unwrap_or(""));
+    put(&mut table, "in", place.as_str());
     table
 }
 

@@ -29,16 +29,18 @@ const ENVELOPE: [&str; 16] = [
 ];
 
 /// Fields of a choice that carry none.
-const CHOICE: [&str; 8] = [
+const CHOICE: [&str; 7] = [
     "index",
     "finish_reason",
     "native_finish_reason",
     "stop_reason",
     "matched_stop",
-    "logprobs",
     "content_filter_results",
     "token_ids",
 ];
+
+/// Hears a text of an answer: the number of its choice, its field, the text.
+pub type Heard<'a> = dyn FnMut(u64, &str, &str) + 'a;
 
 /// What an answer says so far, of all its choices.
 #[derive(Debug, Default, Clone)]
@@ -58,6 +60,12 @@ struct Choice {
 impl AnswerText {
     /// Takes a chunk of a stream, or a whole body; both are read alike.
     pub fn take(&mut self, data: &[u8]) -> Result<(), String> {
+        self.take_heard(data, &mut |_, _, _| {})
+    }
+
+    /// The same, and every text of it is heard with its choice and field. Tokens of log-probabilities are heard too: they say a
+    /// second time what the answer says.
+    pub fn take_heard(&mut self, data: &[u8], heard: &mut Heard<'_>) -> Result<(), String> {
         let body: Value =
             serde_json::from_slice(data).map_err(|_| "a piece of the answer is not JSON".to_owned())?;
         let Value::Object(body) = body else { return Err("a piece of the answer is no object".into()) };
@@ -68,17 +76,17 @@ impl AnswerText {
             match name.as_str() {
                 "choices" => {
                     for (at, choice) in value.as_array().into_iter().flatten().enumerate() {
-                        self.choice(at as u64, choice);
+                        self.choice(at as u64, choice, heard);
                     }
                 }
                 name if ENVELOPE.contains(&name) => {}
-                name => self.other(0, name, value),
+                name => self.other(0, name, value, heard),
             }
         }
         Ok(())
     }
 
-    fn choice(&mut self, at: u64, choice: &Value) {
+    fn choice(&mut self, at: u64, choice: &Value, heard: &mut Heard<'_>) {
         let index = choice.get("index").and_then(Value::as_u64).unwrap_or(at);
         self.choices.entry(index).or_default();
         for (name, value) in choice.as_object().into_iter().flatten() {
@@ -87,6 +95,7 @@ impl AnswerText {
                     for (field, value) in value.as_object().into_iter().flatten() {
                         match (field.as_str(), value) {
                             ("content", Value::String(text)) => {
+                                heard(index, field, text);
                                 self.chars += text.chars().count();
                                 self.choices.entry(index).or_default().content.push_str(text);
                             }
@@ -94,24 +103,26 @@ impl AnswerText {
                             ("tool_calls", Value::Array(calls)) => {
                                 for (at, call) in calls.iter().enumerate() {
                                     let at = call.get("index").and_then(Value::as_u64).unwrap_or(at as u64);
-                                    self.other(index, &format!("tool call {at}"), call);
+                                    self.other(index, &format!("tool call {at}"), call, heard);
                                 }
                             }
-                            (field, value) => self.other(index, field, value),
+                            (field, value) => self.other(index, field, value, heard),
                         }
                     }
                 }
                 "finish_reason" => self.finish_reasons += usize::from(value.is_string()),
+                "logprobs" => tokens(value, &mut |token| heard(index, "logprobs", token)),
                 name if CHOICE.contains(&name) => {}
-                name => self.other(index, name, value),
+                name => self.other(index, name, value, heard),
             }
         }
     }
 
-    fn other(&mut self, index: u64, field: &str, value: &Value) {
+    fn other(&mut self, index: u64, field: &str, value: &Value, heard: &mut Heard<'_>) {
         let Self { choices, chars, .. } = self;
         collect(value, &mut |text| {
             if !text.is_empty() {
+                heard(index, field, text);
                 *chars += text.chars().count();
                 let choice = choices.entry(index).or_default();
                 choice.others.entry(field.to_owned()).or_default().push_str(text);
@@ -169,6 +180,17 @@ impl AnswerText {
 
 /// Fields of a message or a delta, or below them, that carry none.
 const MESSAGE: [&str; 4] = ["role", "id", "type", "index"];
+
+/// The tokens of a choice's log-probabilities; alternatives to them are no text of the answer.
+fn tokens(logprobs: &Value, found: &mut impl FnMut(&str)) {
+    for list in ["content", "refusal"] {
+        for token in logprobs.get(list).and_then(Value::as_array).into_iter().flatten() {
+            if let Some(token) = token.get("token").and_then(Value::as_str) {
+                found(token);
+            }
+        }
+    }
+}
 
 /// Every text inside a value, but those of fields that carry none.
 pub(super) fn collect(value: &Value, found: &mut impl FnMut(&str)) {

@@ -6,7 +6,7 @@
 
 use super::finding::{Finding, GRAVEST, Grounds};
 use crate::pure::digest::sha256_hex;
-use crate::pure::recipe::AuditText;
+use crate::pure::recipe::{AuditText, Tier};
 use serde::Serialize;
 
 /// What a line says of a request.
@@ -46,20 +46,24 @@ pub struct CheckLine {
     /// Why there is no verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The rule that found it: its principle, and its number there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
 }
 
 impl CheckLine {
     /// The line of a check that took so long.
-    pub fn new(finding: &Finding, upto: Option<usize>, ms: u64) -> Self {
+    pub fn new(finding: &Finding, tier: Tier, upto: Option<usize>, ms: u64) -> Self {
         let grounds = finding.grounds();
         Self {
             upto,
             verdict: finding.as_str(),
-            tier: "screen",
+            tier: tier.as_str(),
             ms,
             principles: grounds.map_or_else(Vec::new, |grounds| grounds.principles.clone()),
             severity: grounds.map(|grounds| grounds.severity),
             why: grounds.and_then(|grounds| grounds.why.clone()),
+            rule: grounds.and_then(|grounds| grounds.rule.clone()),
         }
     }
 
@@ -73,6 +77,7 @@ impl CheckLine {
             principles: Vec::new(),
             severity: None,
             why: None,
+            rule: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a judge's answer comes to: whether something is violated, how grave that would be, and what a good answer does then.
 
+use super::rules::RuleHit;
 use crate::pure::constitution::{Constitution, Principle};
 use crate::pure::method::GuardReading;
 use crate::pure::taxonomy::{Hazard, Taxonomy};
@@ -24,6 +25,8 @@ pub struct Grounds {
     pub policy: String,
     /// Why the judge could not say, for operators.
     pub why: Option<String>,
+    /// The rule that found it, for operators: its principle and its number there.
+    pub rule: Option<String>,
 }
 
 /// What a check came to.
@@ -75,6 +78,12 @@ pub fn finding(
             Finding::Undecided(Grounds { severity, why: Some(why.to_owned()), ..Grounds::default() })
         }
     }
+}
+
+/// What a rule of a principle found.
+pub fn ruled(hit: &RuleHit, constitution: &Constitution, taxonomy: &Taxonomy) -> Grounds {
+    let found = grounds(std::slice::from_ref(&hit.principle), constitution, taxonomy);
+    Grounds { rule: Some(hit.to_string()), ..found }
 }
 
 fn grounds(ids: &[String], constitution: &Constitution, taxonomy: &Taxonomy) -> Grounds {

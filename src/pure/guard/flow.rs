@@ -16,7 +16,7 @@ pub use events::{Decision, Input, Piece, Step};
 
 use super::finding::{Finding, GRAVE, Grounds};
 use super::schedule::{CheckSchedule, tokens_of};
-use crate::pure::recipe::{GuardMode, GuardOutput, Hold, OnViolation, UndecidedInput, UndecidedOutput};
+use crate::pure::recipe::{GuardMode, GuardOutput, Hold, OnViolation, Tier, UndecidedInput, UndecidedOutput};
 use std::collections::VecDeque;
 
 /// What a flow goes by.
@@ -30,6 +30,13 @@ pub struct FlowSettings {
     pub undecided: UndecidedInput,
     /// How the answer is judged.
     pub output: GuardOutput,
+}
+
+impl FlowSettings {
+    /// Whether a model judges the answer; else rules alone do.
+    fn asks_judge(&self) -> bool {
+        self.output.tiers.contains(&Tier::Screen)
+    }
 }
 
 /// Where it stands between its beginning and its end.
@@ -64,6 +71,11 @@ pub struct Flow {
     schedule: CheckSchedule,
     held: VecDeque<Piece>,
     held_bytes: usize,
+    /// Pieces that are held no more, and those that rules let go.
+    gone: usize,
+    clear: usize,
+    /// What a rule found in the answer.
+    forbidden: Option<Grounds>,
     /// Characters that came, that a check has reached, that left.
     came: usize,
     checked: usize,
@@ -90,6 +102,9 @@ impl Flow {
             schedule,
             held: VecDeque::new(),
             held_bytes: 0,
+            gone: 0,
+            clear: 0,
+            forbidden: None,
             came: 0,
             checked: 0,
             released: 0,
@@ -154,8 +169,13 @@ impl Flow {
         match input {
             Input::Screened { finding, steerable } => self.screened(finding, steerable, steps),
             Input::Piece(piece) => self.piece(piece, steps),
+            Input::Forbidden(grounds) => {
+                self.forbidden.get_or_insert(grounds);
+                self.go_on(steps);
+            }
             Input::Ended => {
                 self.upstream = Upstream::Ended;
+                self.clear = usize::MAX;
                 self.go_on(steps);
             }
             // A request that is declined is declined, however the upstream is.
@@ -222,7 +242,7 @@ impl Flow {
     }
 
     fn piece(&mut self, piece: Piece, steps: &mut Vec<Step>) {
-        self.came = piece.upto;
+        (self.came, self.clear) = (piece.upto, piece.clear);
         self.held_bytes += piece.bytes.len();
         self.held.push_back(piece);
         self.go_on(steps);
@@ -238,6 +258,12 @@ impl Flow {
     fn go_on(&mut self, steps: &mut Vec<Step>) {
         if self.state != State::Held {
             return;
+        }
+        if self.forbidden.is_some() {
+            return self.forbid(steps);
+        }
+        if !self.settings.asks_judge() {
+            self.checked = self.came;
         }
         if self.hold == Hold::None {
             self.release_upto(usize::MAX, steps);
@@ -260,6 +286,21 @@ impl Flow {
             self.schedule.checked_at(tokens_of(self.came));
             self.checking = Some(self.came);
             steps.push(Step::Check);
+        }
+    }
+
+    /// A rule found a forbidden span, of which nothing has left. What is held in full may still be revised when it is whole.
+    fn forbid(&mut self, steps: &mut Vec<Step>) {
+        let revises = self.settings.output.on_violation == OnViolation::Revise && !self.has_released;
+        if revises && self.hold == Hold::Full && !self.has_ended() {
+            return;
+        }
+        let Some(grounds) = self.forbidden.take() else { return };
+        if revises && self.has_ended() {
+            self.state = State::Revising;
+            steps.push(Step::Revise(grounds));
+        } else {
+            self.object(grounds, Decision::Replaced, steps);
         }
     }
 
@@ -313,8 +354,9 @@ impl Flow {
     }
 
     fn release_upto(&mut self, upto: usize, steps: &mut Vec<Step>) {
-        while self.held.front().is_some_and(|piece| piece.upto <= upto) {
+        while self.held.front().is_some_and(|piece| piece.upto <= upto && self.gone < self.clear) {
             let Some(piece) = self.held.pop_front() else { return };
+            self.gone += 1;
             self.held_bytes -= piece.bytes.len();
             self.released = piece.upto;
             self.has_released = true;
@@ -324,7 +366,8 @@ impl Flow {
 
     fn forget_answer(&mut self) {
         self.held.clear();
-        (self.held_bytes, self.came) = (0, 0);
+        (self.held_bytes, self.came, self.gone, self.clear) = (0, 0, 0, 0);
+        self.forbidden = None;
         self.upstream = Upstream::Coming;
     }
 

@@ -85,6 +85,7 @@ fn play(played: &Played, mode: GuardMode, screened: &Finding) -> Outcome {
             inputs.push_back(Input::Piece(Piece {
                 bytes: Bytes::from(format!("<{sent}>")),
                 upto: upto * CHARS,
+                clear: usize::MAX,
             }));
         } else if !ended {
             ended = true;
@@ -194,12 +195,12 @@ proptest! {
 
     /// Whatever comes in whatever order, it ends once and nothing follows.
     #[test]
-    fn it_ends_once_whatever_happens(inputs in prop::collection::vec(0_usize..9, 0..60), hold in 0_usize..4, shadow in any::<bool>()) {
+    fn it_ends_once_whatever_happens(inputs in prop::collection::vec(0_usize..10, 0..60), hold in 0_usize..4, shadow in any::<bool>()) {
         let hold = [Hold::Auto, Hold::Full, Hold::Geometric, Hold::None][hold];
         let mode = if shadow { GuardMode::Shadow } else { GuardMode::Enforce };
         let mut flow = Flow::new(settings(mode, &output(hold, OnViolation::Revise), true));
         let mut ends = 0;
-        let mut screened = false;
+        let (mut screened, mut is_forbidden) = (false, false);
         for (n, kind) in inputs.into_iter().enumerate() {
             let grounds = Grounds { severity: 3, ..Grounds::default() };
             let input = match kind {
@@ -211,11 +212,15 @@ proptest! {
                 5 => Input::Checked(Finding::Undecided(grounds)),
                 6 => Input::Revised(None),
                 7 => Input::Gone,
-                _ => Input::Piece(Piece { bytes: Bytes::from_static(b"x"), upto: n }),
+                8 => Input::Forbidden(grounds),
+                _ => Input::Piece(Piece { bytes: Bytes::from_static(b"x"), upto: n, clear: usize::MAX }),
             };
             screened |= matches!(input, Input::Screened { .. });
             let steps = flow.take(input);
             prop_assert!(ends == 0 || steps.is_empty());
+            is_forbidden |= kind == 8 && mode == GuardMode::Enforce && ends == 0;
+            let leaves = steps.iter().any(|step| matches!(step, Step::Release(_)));
+            prop_assert!(!(is_forbidden && leaves) || steps.contains(&Step::End(Decision::Revised)));
             if !screened && mode == GuardMode::Enforce {
                 let leaves = steps.iter().any(|step| matches!(step, Step::Release(_)));
                 prop_assert!(!leaves || steps.contains(&Step::End(Decision::Revised)));
@@ -248,7 +253,7 @@ fn a_request_is_screened_before_anything_leaves() {
         let settings =
             FlowSettings { undecided, ..settings(GuardMode::Enforce, &GuardOutput::default(), true) };
         let mut flow = Flow::new(settings);
-        let piece = Piece { bytes: Bytes::from_static(b"x"), upto: 30 * CHARS };
+        let piece = Piece { bytes: Bytes::from_static(b"x"), upto: 30 * CHARS, clear: usize::MAX };
         assert_eq!(flow.take(Input::Piece(piece)), [], "nothing leaves");
         assert_eq!(flow.take(Input::Screened { finding, steerable: false }), steps);
         assert_eq!(flow.hold, hold);
@@ -271,7 +276,11 @@ fn a_judge_that_says_nothing_is_never_fine_from_severity_3_on() {
         let output = GuardOutput { undecided, ..GuardOutput::default() };
         let mut flow = Flow::new(settings(GuardMode::Enforce, &output, false));
         flow.take(Input::Screened { finding: Finding::Conforms, steerable: false });
-        flow.take(Input::Piece(Piece { bytes: Bytes::from_static(b"x"), upto: 30 * CHARS }));
+        flow.take(Input::Piece(Piece {
+            bytes: Bytes::from_static(b"x"),
+            upto: 30 * CHARS,
+            clear: usize::MAX,
+        }));
         assert_eq!(flow.take(Input::Ended), [Step::Check]);
         let grounds = Grounds { severity, ..Grounds::default() };
         let steps = flow.take(Input::Checked(Finding::Undecided(grounds)));
@@ -286,12 +295,15 @@ fn a_judge_that_says_nothing_is_never_fine_from_severity_3_on() {
 fn what_is_steered_is_asked_anew_and_held_in_full() {
     let mut flow =
         Flow::new(settings(GuardMode::Enforce, &output(Hold::Geometric, OnViolation::Replace), true));
-    flow.take(Input::Piece(Piece { bytes: Bytes::from_static(b"old"), upto: 9 }));
+    flow.take(Input::Piece(Piece { bytes: Bytes::from_static(b"old"), upto: 9, clear: usize::MAX }));
     flow.take(Input::Failed);
     let finding = Finding::Violates(Grounds::default());
     assert_eq!(flow.take(Input::Screened { finding, steerable: true }), [Step::Cancel, Step::Steer]);
     let fresh = Bytes::from_static(b"new");
-    assert_eq!(flow.take(Input::Piece(Piece { bytes: fresh.clone(), upto: 500 * CHARS })), []);
+    assert_eq!(
+        flow.take(Input::Piece(Piece { bytes: fresh.clone(), upto: 500 * CHARS, clear: usize::MAX })),
+        []
+    );
     assert_eq!(flow.take(Input::Ended), [Step::Check]);
     let steps = flow.take(Input::Checked(Finding::Conforms));
     assert_eq!(steps, [Step::Release(fresh), Step::End(Decision::Answered)]);
@@ -302,7 +314,11 @@ fn what_does_not_fit_is_stopped_and_never_clipped() {
     let output = GuardOutput { max_held_kib: 1, hold: Hold::Full, ..GuardOutput::default() };
     let mut flow = Flow::new(settings(GuardMode::Enforce, &output, true));
     flow.take(Input::Screened { finding: Finding::Conforms, steerable: false });
-    let steps = flow.take(Input::Piece(Piece { bytes: Bytes::from(vec![b'x'; 1_025]), upto: 257 }));
+    let steps = flow.take(Input::Piece(Piece {
+        bytes: Bytes::from(vec![b'x'; 1_025]),
+        upto: 257,
+        clear: usize::MAX,
+    }));
     assert_eq!(steps.last(), Some(&Step::End(Decision::CouldNotJudge)));
     assert!(!steps.iter().any(|step| matches!(step, Step::Release(_))));
 }
@@ -314,7 +330,14 @@ fn added_ms(hold: Hold, tokens: usize, screening: u64, judge: u64) -> (u64, u64)
     let mut flow = Flow::new(settings(GuardMode::Enforce, &output(hold, OnViolation::Replace), true));
     let mut due: Vec<(u64, Input)> = (1..=tokens)
         .map(|token| {
-            (at(token), Input::Piece(Piece { bytes: Bytes::from_static(b"x"), upto: token * CHARS }))
+            (
+                at(token),
+                Input::Piece(Piece {
+                    bytes: Bytes::from_static(b"x"),
+                    upto: token * CHARS,
+                    clear: usize::MAX,
+                }),
+            )
         })
         .collect();
     due.push((at(tokens), Input::Ended));

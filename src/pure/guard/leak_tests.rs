@@ -4,7 +4,9 @@
 use super::finding::{Finding, Grounds};
 use super::flow::{Decision, Flow, FlowSettings, Input, Step};
 use super::reader::AnswerReader;
-use crate::pure::recipe::{GuardMode, GuardOutput, Hold, OnViolation, UndecidedInput};
+use super::rules::GuardRules;
+use crate::pure::constitution::{PrincipleRule, read_built_in};
+use crate::pure::recipe::{GuardMode, GuardOutput, Hold, OnViolation, Tier, UndecidedInput};
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -19,13 +21,17 @@ fn delta(place: usize, text: &str) -> Value {
         1 => json!({ "tool_calls": [{ "index": 0, "function": { "arguments": text } }] }),
         2 => json!({ "reasoning_content": text }),
         3 => json!({ "refusal": text }),
+        // Log-probabilities of a text that does not come, or not yet.
+        5 => json!({ "said": text }),
         _ => json!({ "a_field_of_next_year": [text] }),
     }
 }
 
 fn event(index: u64, delta: &Value) -> String {
-    let logprobs =
-        delta.get("content").map(|text| json!({ "content": [{ "token": text, "logprob": -0.1 }] }));
+    let mut delta = delta.clone();
+    let only_said = delta.as_object_mut().and_then(|delta| delta.remove("said"));
+    let said = delta.get("content").cloned().or(only_said);
+    let logprobs = said.map(|text| json!({ "content": [{ "token": text, "logprob": -0.1 }] }));
     let choice = json!({ "index": index, "delta": delta, "logprobs": logprobs, "finish_reason": null });
     format!("data: {}\n\n", json!({ "id": "c", "choices": [choice] }))
 }
@@ -37,13 +43,41 @@ fn joined(bytes: &[u8]) -> String {
     reader.text().shown()
 }
 
+/// What looks for the word.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    /// A judge that answers some pieces later.
+    Judge { delay: usize },
+    /// A rule of the constitution.
+    Rules,
+}
+
+/// A constitution's rules that forbid the word.
+fn rules() -> GuardRules {
+    let mut constitution = read_built_in("support-desk").unwrap();
+    let rule = PrincipleRule { pattern: Some(WORD.into()), ..PrincipleRule::default() };
+    constitution.principles[0].rules.push(rule);
+    GuardRules::new(&constitution).unwrap()
+}
+
 /// Plays a stream in pieces of bytes; a check comes back some pieces later. Gives what left, and how it ended.
-fn play(stream: &[u8], cuts: &[usize], hold: Hold, delay: usize) -> (Vec<u8>, Option<Decision>) {
-    let output = GuardOutput { hold, on_violation: OnViolation::Replace, ..GuardOutput::default() };
+fn play(stream: &[u8], cuts: &[usize], hold: Hold, by: By) -> (Vec<u8>, Option<Decision>) {
+    let tiers = match by {
+        By::Judge { .. } => vec![Tier::Screen],
+        By::Rules => vec![Tier::Rules],
+    };
+    let output = GuardOutput { hold, tiers, on_violation: OnViolation::Replace, ..GuardOutput::default() };
     let mode = GuardMode::Enforce;
     let mut flow =
         Flow::new(FlowSettings { mode, streams: true, undecided: UndecidedInput::FullHold, output });
     let mut reader = AnswerReader::new(true, usize::MAX, false);
+    let delay = match by {
+        By::Judge { delay } => delay,
+        By::Rules => {
+            reader = reader.watched(rules().watch());
+            0
+        }
+    };
     let mut cuts: Vec<usize> =
         cuts.iter().map(|cut| (*cut).min(stream.len())).chain([0, stream.len()]).collect();
     cuts.sort_unstable();
@@ -64,9 +98,11 @@ fn play(stream: &[u8], cuts: &[usize], hold: Hold, delay: usize) -> (Vec<u8>, Op
             } else if let Some(piece) = pieces.pop_front() {
                 let read = reader.push(&Bytes::copy_from_slice(piece)).expect("a stream that can be read");
                 inputs.extend(read.into_iter().map(Input::Piece));
+                inputs.extend(reader.hit().map(|_| Input::Forbidden(Grounds::default())));
             } else if !has_ended {
                 has_ended = true;
                 inputs.extend(reader.finish().expect("a whole stream").into_iter().map(Input::Piece));
+                inputs.extend(reader.hit().map(|_| Input::Forbidden(Grounds::default())));
                 inputs.push_back(Input::Ended);
             }
             continue;
@@ -81,6 +117,94 @@ fn play(stream: &[u8], cuts: &[usize], hold: Hold, delay: usize) -> (Vec<u8>, Op
         }
     }
     (left, decision)
+}
+
+/// A stream with the word planted in some of its fields, each cut in pieces of a letter or more.
+fn planted() -> impl Strategy<Value = (Vec<u8>, bool)> {
+    let piece = (0_u64..3, 0_usize..6, prop_oneof![6 => "[a-zéF]{1,12} ", 1 => "F{1,2}O", 1 => "FORB"]);
+    let word = (0_usize..60, 0_u64..3, 0_usize..6, prop::collection::vec(1_usize..9, 0..4));
+    (prop::collection::vec(piece, 1..60), prop::option::of(word)).prop_map(|(pieces, word)| {
+        let mut events: Vec<String> =
+            pieces.iter().map(|(index, place, text)| event(*index, &delta(*place, text))).collect();
+        if let Some((at, index, place, mut cuts)) = word {
+            cuts.extend([0, WORD.len()]);
+            cuts.sort_unstable();
+            cuts.dedup();
+            let parts =
+                cuts.windows(2).map(|pair| event(index, &delta(place, WORD.get(pair[0]..pair[1]).unwrap())));
+            let at = at.min(events.len());
+            // Parts stand apart: pieces of other fields and choices come between them.
+            for (n, part) in parts.enumerate() {
+                let elsewhere = event((index + 1) % 3, &delta(place, "between "));
+                events.splice(
+                    (at + 2 * n).min(events.len())..(at + 2 * n).min(events.len()),
+                    [part, elsewhere],
+                );
+            }
+        }
+        events.push("data: [DONE]\n\n".into());
+        let stream = events.concat().into_bytes();
+        let holds = joined(&stream).contains(WORD) || said_in_logprobs(&stream).contains(WORD);
+        (stream, holds)
+    })
+}
+
+/// What log-probabilities say of a stream, by choice.
+fn said_in_logprobs(stream: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stream);
+    let mut said: std::collections::BTreeMap<u64, String> = std::collections::BTreeMap::new();
+    for data in text.lines().filter_map(|line| line.strip_prefix("data: ")) {
+        let Ok(chunk) = serde_json::from_str::<Value>(data) else { continue };
+        let token = &chunk["choices"][0]["logprobs"]["content"][0]["token"];
+        let index = chunk["choices"][0]["index"].as_u64().unwrap_or_default();
+        said.entry(index).or_default().push_str(token.as_str().unwrap_or_default());
+    }
+    said.into_values().collect::<Vec<_>>().join("\n")
+}
+
+/// No byte of the word leaves by rules, and a clean stream leaves whole.
+fn rules_keep_the_word(stream: &[u8], holds: bool, cuts: &[usize], hold: Hold) -> Result<(), TestCaseError> {
+    let (left, decision) = play(stream, cuts, hold, By::Rules);
+    if !holds {
+        prop_assert_eq!(&left, &stream);
+        prop_assert_eq!(decision, Some(Decision::Answered));
+        return Ok(());
+    }
+    prop_assert!([Some(Decision::Replaced), Some(Decision::Stopped)].contains(&decision));
+    prop_assert!(stream.starts_with(&left), "what left is the beginning of the stream");
+    prop_assert!(hold != Hold::Full || left.is_empty());
+    // What left and any end of the word do not make the word: none of its beginning has left.
+    let rest = &stream[left.len()..];
+    prop_assert!(joined(rest).contains(WORD) || said_in_logprobs(rest).contains(WORD));
+    Ok(())
+}
+
+const HOLDS: [Hold; 4] = [Hold::Auto, Hold::Full, Hold::Geometric, Hold::None];
+
+#[test]
+#[ignore = "slow: 100,000 streams"]
+fn slow_no_byte_of_a_forbidden_span_leaves() {
+    let config = ProptestConfig { cases: 100_000, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let cuts = prop::collection::vec(0_usize..20_000, 0..60);
+    runner
+        .run(&(planted(), cuts, 0_usize..4), |((stream, holds), cuts, hold)| {
+            rules_keep_the_word(&stream, holds, &cuts, HOLDS[hold])
+        })
+        .unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn no_byte_of_a_forbidden_span_leaves(
+        (stream, holds) in planted(),
+        cuts in prop::collection::vec(0_usize..20_000, 0..60),
+        hold in 0_usize..4,
+    ) {
+        rules_keep_the_word(&stream, holds, &cuts, HOLDS[hold])?;
+    }
 }
 
 proptest! {
@@ -105,7 +229,7 @@ proptest! {
         events.push("data: [DONE]\n\n".into());
         let stream = events.concat().into_bytes();
         let hold = if geometric { Hold::Geometric } else { Hold::Full };
-        let (left, decision) = play(&stream, &cuts, hold, delay);
+        let (left, decision) = play(&stream, &cuts, hold, By::Judge { delay });
         if at.is_none() {
             prop_assert_eq!(&left, &stream);
             prop_assert_eq!(decision, Some(Decision::Answered));

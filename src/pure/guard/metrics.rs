@@ -111,6 +111,17 @@ struct Histogram {
     sum: f64,
 }
 
+/// What a check is counted under.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckLabels<'a> {
+    /// `input` or `output`.
+    pub stage: &'a str,
+    /// What decided.
+    pub tier: &'a str,
+    /// Whether the guard acts.
+    pub mode: &'a str,
+}
+
 /// Everything that is counted.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
@@ -137,9 +148,10 @@ impl Metrics {
     }
 
     /// Counts a check.
-    pub fn checked(&mut self, stage: &str, mode: &str, finding: &Finding, seconds: f64) {
-        self.count(Counter::Checks, &[stage, "screen", finding.as_str(), mode]);
-        self.took(Seconds::Check, &[stage, "screen"], seconds);
+    pub fn checked(&mut self, labels: &CheckLabels<'_>, finding: &Finding, seconds: f64) {
+        let CheckLabels { stage, tier, mode } = labels;
+        self.count(Counter::Checks, &[stage, tier, finding.as_str(), mode]);
+        self.took(Seconds::Check, &[stage, tier], seconds);
         if let Finding::Violates(grounds) = finding {
             for principle in &grounds.principles {
                 self.count(Counter::Violations, &[principle]);
@@ -223,7 +235,8 @@ mod tests {
         let mut metrics = Metrics::default();
         metrics.count(Counter::Requests, &["answered", "chat"]);
         metrics.count(Counter::Requests, &["answered", "chat"]);
-        metrics.checked("input", "enforce", &Finding::Conforms, 0.2);
+        let labels = CheckLabels { stage: "input", tier: "screen", mode: "enforce" };
+        metrics.checked(&labels, &Finding::Conforms, 0.2);
         let text = metrics.render("a \"quoted\" name", 3, 9);
         for line in [
             "amend_guard_requests_total{decision=\"answered\",route=\"chat\"} 2",

@@ -10,6 +10,7 @@ pub mod finding;
 pub mod flow;
 pub mod metrics;
 pub mod reader;
+pub mod rules;
 pub mod schedule;
 pub mod sse;
 pub mod styled;

@@ -5,6 +5,7 @@
 
 use super::answer_text::AnswerText;
 use super::flow::Piece;
+use super::rules::{AnswerWatch, RuleHit};
 use super::sse::{SseEvent, SseReader};
 use bytes::{Bytes, BytesMut};
 
@@ -13,6 +14,9 @@ use bytes::{Bytes, BytesMut};
 pub struct AnswerReader {
     form: Form,
     text: AnswerText,
+    watch: AnswerWatch,
+    /// Pieces so far.
+    pieces: usize,
     /// Most bytes of one event, or of a body that is not streamed.
     most: usize,
     looks_on: bool,
@@ -30,7 +34,19 @@ impl AnswerReader {
     /// A reader of a stream of events, or of one JSON body.
     pub fn new(is_stream: bool, most: usize, looks_on: bool) -> Self {
         let form = if is_stream { Form::Events(SseReader::default()) } else { Form::Whole(BytesMut::new()) };
-        Self { form, text: AnswerText::default(), most, looks_on, is_done: false, is_unread: false }
+        let (text, watch) = (AnswerText::default(), AnswerWatch::default());
+        Self { form, text, watch, pieces: 0, most, looks_on, is_done: false, is_unread: false }
+    }
+
+    /// With rules that look out over the answer.
+    #[must_use]
+    pub fn watched(self, watch: AnswerWatch) -> Self {
+        Self { watch, ..self }
+    }
+
+    /// The rule that the answer breaks.
+    pub fn hit(&self) -> Option<&RuleHit> {
+        self.watch.hit()
     }
 
     /// What the answer says so far.
@@ -61,7 +77,8 @@ impl AnswerReader {
                 body.extend_from_slice(bytes);
                 // The flow sees how long it is, and stops it; it never leaves, so nothing need be read of it.
                 let is_too_long = body.len() > self.most;
-                Ok(is_too_long.then(|| Piece { bytes: body.split().freeze(), upto: 0 }).into_iter().collect())
+                let too_long = is_too_long.then(|| Piece { bytes: body.split().freeze(), upto: 0, clear: 0 });
+                Ok(too_long.into_iter().collect())
             }
             Form::Events(reader) => {
                 let events = reader.push(bytes);
@@ -70,7 +87,7 @@ impl AnswerReader {
         };
         if self.looks_on {
             self.is_unread |= read.is_err();
-            return Ok(vec![Piece { bytes: bytes.clone(), upto: self.text.chars() }]);
+            return Ok(vec![Piece { bytes: bytes.clone(), upto: self.text.chars(), clear: usize::MAX }]);
         }
         read
     }
@@ -82,19 +99,25 @@ impl AnswerReader {
                 let left = std::mem::take(reader).finish();
                 let read = self.events(left.into_iter().collect());
                 read.and_then(|pieces| {
+                    self.watch.finish();
                     let is_whole = self.is_done || self.text.has_finished();
                     if is_whole { Ok(pieces) } else { Err("the stream ended before the answer did".into()) }
                 })
             }
             Form::Whole(body) => {
                 let body = body.clone().freeze();
-                let read = self.text.take(&body);
-                read.map(|()| vec![Piece { bytes: body, upto: self.text.chars() }])
+                let Self { text, watch, .. } = self;
+                let read =
+                    text.take_heard(&body, &mut |choice, field, said| watch.take(choice, field, said, 0));
+                watch.finish();
+                // It is one piece: all of it may leave, or nothing.
+                let clear = if watch.hit().is_some() { 0 } else { usize::MAX };
+                read.map(|()| vec![Piece { bytes: body, upto: text.chars(), clear }])
             }
         };
         if self.looks_on {
             self.is_unread |= read.is_err();
-            return Ok(vec![Piece { bytes: Bytes::new(), upto: self.text.chars() }]);
+            return Ok(vec![Piece { bytes: Bytes::new(), upto: self.text.chars(), clear: usize::MAX }]);
         }
         read
     }
@@ -106,9 +129,16 @@ impl AnswerReader {
                 Some(b"[DONE]") => self.is_done = true,
                 // An event without data says nothing to a client of this form.
                 Some(b"") | None => {}
-                Some(data) => self.text.take(data)?,
+                Some(data) => {
+                    let Self { text, watch, pieces, .. } = self;
+                    text.take_heard(data, &mut |choice, field, said| {
+                        watch.take(choice, field, said, *pieces);
+                    })?;
+                }
             }
-            pieces.push(Piece { bytes: raw, upto: self.text.chars() });
+            self.pieces += 1;
+            let clear = self.watch.open_since().unwrap_or(self.pieces);
+            pieces.push(Piece { bytes: raw, upto: self.text.chars(), clear });
         }
         Ok(pieces)
     }

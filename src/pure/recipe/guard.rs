@@ -139,13 +139,21 @@ pub enum AuditText {
 }
 
 /// The audit: one JSON object on every line.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Audit {
     /// The file that lines are appended to; none is written when absent.
     pub path: Option<String>,
     /// What is kept of requests and answers.
     pub text: AuditText,
+    /// MiB after which a new file is begun. The old one is kept beside it, under the time of its last line.
+    pub rotate_mib: u64,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { path: None, text: AuditText::Hash, rotate_mib: 256 }
+    }
 }
 
 /// What becomes of a request that could not be judged.
@@ -161,10 +169,30 @@ pub enum UndecidedInput {
     Closed,
 }
 
+/// What judges, the cheapest first. The first that finds a violation decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum Tier {
+    /// The rules of the constitution's principles, without a model.
+    Rules,
+    /// The judge, which sees all principles at once.
+    Screen,
+}
+
+impl Tier {
+    /// The tier's name.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
 /// `[guard.input]`: how requests are judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GuardInput {
+    /// What judges a request.
+    pub tiers: Vec<Tier>,
     /// Milliseconds that the judge has for a request; what is later is undecided.
     pub budget_ms: u64,
     /// What becomes of a request that could not be judged.
@@ -175,7 +203,8 @@ pub struct GuardInput {
 
 impl Default for GuardInput {
     fn default() -> Self {
-        Self { budget_ms: 2_000, undecided: UndecidedInput::FullHold, max_body_kib: 4_096 }
+        let tiers = vec![Tier::Rules, Tier::Screen];
+        Self { tiers, budget_ms: 2_000, undecided: UndecidedInput::FullHold, max_body_kib: 4_096 }
     }
 }
 
@@ -226,6 +255,8 @@ pub enum OnViolation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GuardOutput {
+    /// What judges an answer.
+    pub tiers: Vec<Tier>,
     /// How long the text of a streamed answer is held back.
     pub hold: Hold,
     /// Tokens before the first check of a stream; a token is counted as four characters.
@@ -247,6 +278,7 @@ pub struct GuardOutput {
 impl Default for GuardOutput {
     fn default() -> Self {
         Self {
+            tiers: vec![Tier::Rules, Tier::Screen],
             hold: Hold::Auto,
             first_tokens: 24,
             grow: 2.0,

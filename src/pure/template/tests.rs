@@ -20,6 +20,7 @@ pub(super) fn principle(id: &str) -> Principle {
         exceptions: Vec::new(),
         examples: Vec::new(),
         tests: Vec::new(),
+        rules: Vec::new(),
         allow: Vec::new(),
     }
 }

@@ -4,6 +4,7 @@
 //! no chance: the same text gives the same result on every machine.
 
 pub mod language;
+pub mod live_match;
 pub mod loose_json;
 mod markup;
 pub mod minhash;

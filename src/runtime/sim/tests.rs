@@ -32,6 +32,7 @@ fn principle(id: &str) -> Principle {
         exceptions: vec!["Fiction.".into()],
         examples: Vec::new(),
         tests: Vec::new(),
+        rules: Vec::new(),
         allow: Vec::new(),
     }
 }

@@ -6,7 +6,7 @@
 mod replies;
 
 use super::incoming::Incoming;
-use super::judge::{Judge, judged};
+use super::judge::{Judge, Judged, judged};
 use super::outlet::{Outlet, passing};
 use super::record::Record;
 use super::shared::{Policy, Shared};
@@ -15,10 +15,11 @@ use crate::pure::guard::chat_request::with_hint;
 use crate::pure::guard::finding::{Finding, Grounds, is_all_within};
 use crate::pure::guard::flow::{Decision, Flow, FlowSettings, Input, Piece, Step};
 use crate::pure::guard::reader::AnswerReader;
+use crate::pure::guard::rules::AnswerWatch;
 use crate::pure::guard::schedule::tokens_of;
 use crate::pure::guard::styled::{self, HINT};
 use crate::pure::method::{GuardQuestion, revise_answer};
-use crate::pure::recipe::Hold;
+use crate::pure::recipe::{Hold, Tier};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures::FutureExt as _;
@@ -36,10 +37,10 @@ const ERROR_LIMIT: usize = 1 << 20;
 
 /// What the judge did.
 enum Worked {
-    Screened(Finding, Duration),
-    Checked(Finding, usize, Duration),
-    /// A revision, and what the judge found of it; `None` where there is none.
-    Revised(Option<(String, Finding, Duration)>),
+    Screened(Judged),
+    Checked(Judged, usize),
+    /// A revision, and what was found of it; `None` where there is none.
+    Revised(Option<(String, Judged)>),
 }
 
 /// What happened.
@@ -63,6 +64,8 @@ struct Exchange {
     error: Option<Vec<u8>>,
     work: Option<BoxFuture<'static, Worked>>,
     record: Record,
+    /// Whether it is told that a rule found something in the answer.
+    is_forbidden: bool,
     /// Whether the client has a part of an answer that does not go on.
     is_broken: bool,
     is_over: bool,
@@ -89,6 +92,7 @@ pub(super) async fn exchange(shared: Arc<Shared>, incoming: Incoming, outlet: Ou
         error: None,
         work: None,
         record: Record::default(),
+        is_forbidden: false,
         is_broken: false,
         is_over: false,
         shared,
@@ -160,10 +164,8 @@ impl Exchange {
         let (shared, policy) = (Arc::clone(&self.shared), Arc::clone(&self.policy));
         let incoming = Arc::clone(&self.incoming);
         async move {
-            let budget = shared.settings.input.budget_ms;
             let turns = &incoming.chat.turns;
-            let (finding, took) = judged(&shared, &policy, turns, GuardQuestion::Request, budget).await;
-            Worked::Screened(finding, took)
+            Worked::Screened(judged(&shared, &policy, turns, GuardQuestion::Request).await)
         }
         .boxed()
     }
@@ -173,10 +175,8 @@ impl Exchange {
         let incoming = Arc::clone(&self.incoming);
         let (shown, upto) = (self.reader.text().shown(), self.reader.text().tokens());
         async move {
-            let budget = shared.settings.output.budget_ms;
             let question = GuardQuestion::Answer(&shown);
-            let (finding, took) = judged(&shared, &policy, &incoming.chat.turns, question, budget).await;
-            Worked::Checked(finding, upto, took)
+            Worked::Checked(judged(&shared, &policy, &incoming.chat.turns, question).await, upto)
         }
         .boxed()
     }
@@ -194,31 +194,30 @@ impl Exchange {
             let Ok(Ok(Some(text))) = timeout(shared.patience, revised).await else {
                 return Worked::Revised(None);
             };
-            let budget = shared.settings.output.budget_ms;
-            let question = GuardQuestion::Answer(&text);
-            let (finding, took) = judged(&shared, &policy, turns, question, budget).await;
-            Worked::Revised(Some((text, finding, took)))
+            let judged = judged(&shared, &policy, turns, GuardQuestion::Answer(&text)).await;
+            Worked::Revised(Some((text, judged)))
         }
         .boxed()
     }
 
     fn worked(&mut self, worked: Worked) -> Input {
         match worked {
-            Worked::Screened(finding, took) => {
+            Worked::Screened(judged) => {
+                self.record.screened(&judged);
+                let finding = judged.finding;
                 let constitution = &self.policy.context.constitution;
                 let wide = &self.shared.settings.steer.hazards;
                 let steerable =
                     finding.grounds().is_some_and(|grounds| is_all_within(grounds, wide, constitution));
-                self.record.screened(&finding, took);
                 Input::Screened { finding, steerable }
             }
-            Worked::Checked(finding, upto, took) => {
-                self.record.checked(&finding, upto, took);
-                Input::Checked(finding)
+            Worked::Checked(judged, upto) => {
+                self.record.checked(&judged, upto);
+                Input::Checked(judged.finding)
             }
-            Worked::Revised(Some((text, finding, took))) => {
-                self.record.checked(&finding, tokens_of(text.chars().count()), took);
-                Input::Revised((finding == Finding::Conforms).then(|| self.revised(&text)))
+            Worked::Revised(Some((text, judged))) => {
+                self.record.checked(&judged, tokens_of(text.chars().count()));
+                Input::Revised((judged.finding == Finding::Conforms).then(|| self.revised(&text)))
             }
             Worked::Revised(None) => Input::Revised(None),
         }
@@ -253,7 +252,9 @@ impl Exchange {
                 // Where nothing is held back, a body is only gathered to be read.
                 let gathers = self.shared.settings.output.hold == Hold::None;
                 let most = if gathers { GATHERED } else { self.most_held() };
-                self.reader = AnswerReader::new(is_stream, most, self.shared.is_shadow());
+                let watches = self.shared.settings.output.tiers.contains(&Tier::Rules);
+                let watch = if watches { self.policy.rules.watch() } else { AnswerWatch::default() };
+                self.reader = AnswerReader::new(is_stream, most, self.shared.is_shadow()).watched(watch);
                 self.error = (!status.is_success()).then(Vec::new);
                 (self.status, self.headers) = (status, passing(&headers));
                 Vec::new()
@@ -266,7 +267,7 @@ impl Exchange {
                     return Vec::new();
                 }
                 match self.reader.push(&bytes) {
-                    Ok(found) => pieces(found),
+                    Ok(found) => pieces(found).into_iter().chain(self.forbidden()).collect(),
                     Err(why) => failed(self, why),
                 }
             }
@@ -279,15 +280,34 @@ impl Exchange {
                 }
                 match self.reader.finish() {
                     Ok(found) => {
-                        let mut inputs = pieces(found);
-                        inputs.push(Input::Ended);
-                        inputs
+                        let ends = self.forbidden().into_iter().chain([Input::Ended]);
+                        pieces(found).into_iter().chain(ends).collect()
                     }
                     Err(why) => failed(self, why),
                 }
             }
             Some(FromUpstream::Failed(why)) => failed(self, why),
             None => failed(self, "the upstream gave nothing".into()),
+        }
+    }
+
+    /// What a rule found in the answer, told once.
+    fn forbidden(&mut self) -> Option<Input> {
+        let hit = self.reader.hit().filter(|_| !self.is_forbidden)?;
+        let judged = self.policy.ruled(hit);
+        self.is_forbidden = true;
+        judged.count(&self.shared, "output");
+        self.record.checked(&judged, self.reader.text().tokens());
+        judged.finding.grounds().cloned().map(Input::Forbidden)
+    }
+
+    /// Writes down that the rules looked at the answer, where no other check did.
+    fn note_rules(&mut self) {
+        let tiers = &self.shared.settings.output.tiers;
+        if tiers == &[Tier::Rules] && !self.record.has_checks() {
+            let judged = Judged { finding: Finding::Conforms, tier: Tier::Rules, took: Duration::ZERO };
+            judged.count(&self.shared, "output");
+            self.record.checked(&judged, self.reader.text().tokens());
         }
     }
 
@@ -333,6 +353,9 @@ impl Exchange {
                     self.outlet.finish();
                 }
                 Step::End(decision) => {
+                    if decision == Decision::Answered {
+                        self.note_rules();
+                    }
                     // Written down first: whoever sees the end of an answer finds it in the audit.
                     self.is_over = true;
                     self.settle(decision);
@@ -349,6 +372,7 @@ impl Exchange {
         let body =
             with_hint(&self.incoming.body, HINT).map_or_else(|| self.incoming.body.clone(), Bytes::from);
         self.reader = AnswerReader::new(false, 0, false);
+        self.is_forbidden = false;
         self.error = None;
         let authorization = self.incoming.authorization.clone();
         self.upstream = Some(upstream::ask(Arc::clone(&self.shared), body, authorization));

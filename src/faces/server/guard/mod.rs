@@ -4,7 +4,9 @@
 //! [`Flow`](crate::pure::guard::flow::Flow). Nothing here reads the environment or the clock, knows a flag, or prints.
 
 mod audit_log;
+mod books;
 mod exchange;
+mod guardrail;
 mod incoming;
 mod judge;
 mod moderation;

@@ -3,10 +3,10 @@
 //! Categories are the hazards that the constitution names. A text is judged as a request of a user. A score is 1 where a principle
 //! is violated, 0.5 where the judge is unsure, and 0 otherwise: it is a verdict and no probability.
 
-use super::judge::judged;
+use super::books::{Books, Closing};
+use super::judge::{Judged, judged};
 use super::outlet::{plain, told};
 use super::shared::{Policy, Shared};
-use crate::pure::guard::audit::{CheckLine, Done, OutputLine, Received, hazard_and_style};
 use crate::pure::guard::finding::Finding;
 use crate::pure::guard::flow::Decision;
 use crate::pure::guard::metrics::Counter;
@@ -14,7 +14,6 @@ use crate::pure::method::{GuardQuestion, GuardTurn};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
-use std::time::Duration;
 
 /// The route, for the audit and the counts.
 const ROUTE: &str = "moderations";
@@ -33,77 +32,34 @@ pub(super) async fn moderate(shared: &Shared, body: &[u8]) -> Response {
     };
     let id = shared.next_id();
     let policy = shared.policy();
-    let books = Books { shared, policy: &policy, id: &id };
-    if !books.received() {
-        shared.count(Counter::TurnedAway, &["audit"]);
-        let words = "The guard cannot write its audit, so it takes no requests on.";
-        return told(StatusCode::SERVICE_UNAVAILABLE, words, "audit_failed");
+    let books = Books { shared, policy: &policy, id: &id, route: ROUTE };
+    if let Some(response) = books.open() {
+        return response;
     }
+    let close = |input: Option<&Judged>, decision: Decision| {
+        books.close(Closing { decision, would: None, input, checks: &[] });
+    };
     let mut results = Vec::new();
-    let mut worst = (Finding::Conforms, Duration::ZERO);
+    let mut worst = None::<Judged>;
     for text in texts {
         let turn = GuardTurn { role: "user".into(), content: text };
-        let budget = shared.settings.output.budget_ms;
-        let (finding, took) = judged(shared, &policy, &[turn], GuardQuestion::Request, budget).await;
-        let has_verdict = finding.grounds().is_none_or(|grounds| grounds.why.is_none());
+        let judged = judged(shared, &policy, &[turn], GuardQuestion::Request).await;
+        let has_verdict = judged.finding.grounds().is_none_or(|grounds| grounds.why.is_none());
         if !has_verdict {
-            books.done(&finding, took, Decision::CouldNotJudge);
+            close(Some(&judged), Decision::CouldNotJudge);
             let words = "The judge gave no verdict. Please try again in a moment.";
             return told(StatusCode::SERVICE_UNAVAILABLE, words, "could_not_judge");
         }
-        results.push(result(&policy, &finding));
-        if worst.0 == Finding::Conforms || matches!(finding, Finding::Violates(_)) {
-            worst = (finding, took);
+        results.push(result(&policy, &judged.finding));
+        let is_worse = worst.as_ref().is_none_or(|worst| worst.finding == Finding::Conforms);
+        if is_worse || matches!(judged.finding, Finding::Violates(_)) {
+            worst = Some(judged);
         }
     }
-    books.done(&worst.0, worst.1, Decision::Answered);
+    close(worst.as_ref(), Decision::Answered);
     let body =
         json!({ "id": format!("modr-{id}"), "model": policy.context.constitution.id, "results": results });
     plain(StatusCode::OK, "application/json", body.to_string())
-}
-
-/// What is counted and written down of one request.
-struct Books<'a> {
-    shared: &'a Shared,
-    policy: &'a Policy,
-    id: &'a str,
-}
-
-impl Books<'_> {
-    fn received(&self) -> bool {
-        let Self { shared, policy, id } = self;
-        let model = &policy.context.constitution.id;
-        let at = shared.now();
-        shared.write_audit(&Received { event: "received", id, at: &at, route: ROUTE, model, stream: false })
-    }
-
-    /// The finding is that of the text that is worst.
-    fn done(&self, finding: &Finding, took: Duration, decision: Decision) {
-        let Self { shared, policy, id } = self;
-        shared.count(Counter::Requests, &[decision.as_str(), ROUTE]);
-        let (hazard, style) = hazard_and_style(finding.grounds());
-        shared.write_audit(&Done {
-            event: "done",
-            id,
-            at: &shared.now(),
-            route: ROUTE,
-            model: &policy.context.constitution.id,
-            stream: false,
-            mode: shared.settings.mode.as_str(),
-            constitution: &policy.name,
-            sha256: &policy.sha256,
-            unscanned: &[],
-            input: CheckLine::new(finding, None, u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
-            output: OutputLine { verdict: Some("not-scanned"), ..OutputLine::default() },
-            decision: decision.as_str(),
-            would: None,
-            hazard,
-            style,
-            why: None,
-            request: None,
-            answer: None,
-        });
-    }
 }
 
 fn texts_in(body: &[u8]) -> Option<Vec<String>> {

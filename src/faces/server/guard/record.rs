@@ -1,6 +1,7 @@
 //! What is remembered of a request until it is over, then counted and written down: once.
 
 use super::incoming::Incoming;
+use super::judge::Judged;
 use super::shared::{Policy, Shared};
 use crate::pure::gates::read_refusal;
 use crate::pure::guard::answer_text::AnswerText;
@@ -36,16 +37,23 @@ pub(super) struct Ending {
 }
 
 impl Record {
-    pub(super) fn screened(&mut self, finding: &Finding, took: Duration) {
+    pub(super) fn screened(&mut self, judged: &Judged) {
+        let finding = &judged.finding;
         self.note(finding);
         self.is_undecided[0] = matches!(finding, Finding::Undecided(_));
-        self.input = Some(CheckLine::new(finding, None, millis(took)));
+        self.input = Some(judged.line());
     }
 
-    pub(super) fn checked(&mut self, finding: &Finding, upto: usize, took: Duration) {
+    pub(super) fn checked(&mut self, judged: &Judged, upto: usize) {
+        let Judged { finding, tier, took } = judged;
         self.note(finding);
         self.is_undecided[1] |= matches!(finding, Finding::Undecided(_));
-        self.checks.push(CheckLine::new(finding, Some(upto), millis(took)));
+        self.checks.push(CheckLine::new(finding, *tier, Some(upto), millis(*took)));
+    }
+
+    /// Whether a check of the answer is written down.
+    pub(super) fn has_checks(&self) -> bool {
+        !self.checks.is_empty()
     }
 
     fn note(&mut self, finding: &Finding) {

@@ -1,6 +1,7 @@
 //! The routes of a guard: what is guarded, what passes by name, and a refusal for everything else.
 
 use super::exchange::exchange;
+use super::guardrail::guardrail;
 use super::incoming::Incoming;
 use super::moderation::moderate;
 use super::outlet::{outlet, passing, plain, told};
@@ -27,12 +28,15 @@ type Guard = State<Arc<Shared>>;
 
 /// The header that carries the token where `Authorization` belongs to the upstream.
 const TOKEN: &str = "x-amend-token";
+/// The header in which gateways bring their key to a guardrail.
+const API_KEY: &str = "x-api-key";
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     let open = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
     Router::new()
         .route("/v1/chat/completions", post(chat))
         .route("/v1/moderations", post(moderations))
+        .route("/beta/litellm_basic_guardrail_api", post(gateway))
         .route("/v1/models", get(models))
         .route("/metrics", get(metrics))
         .fallback(other)
@@ -48,7 +52,7 @@ async fn only_with_token(State(shared): Guard, request: Request, next: Next) -> 
     let headers = request.headers();
     let bearer =
         headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let own = headers.get(TOKEN).and_then(|value| value.to_str().ok());
+    let own = headers.get(TOKEN).or_else(|| headers.get(API_KEY)).and_then(|value| value.to_str().ok());
     let brought = if shared.settings.upstream.pass_key { own } else { own.or(bearer) };
     // Hashes are compared, so that the time it takes tells nothing of the token.
     let hash = |text: &str| Parts::new("guard token").with(text).bytes();
@@ -137,6 +141,13 @@ async fn chat(State(shared): Guard, headers: HeaderMap, body: Body) -> Response 
 async fn moderations(State(shared): Guard, body: Body) -> Response {
     match whole(&shared, body).await {
         Ok(body) => moderate(&shared, &body).await,
+        Err(response) => response,
+    }
+}
+
+async fn gateway(State(shared): Guard, body: Body) -> Response {
+    match whole(&shared, body).await {
+        Ok(body) => guardrail(&shared, &body).await,
         Err(response) => response,
     }
 }

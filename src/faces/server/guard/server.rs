@@ -55,9 +55,8 @@ impl GuardServer {
     pub async fn try_judge(&self) -> Result<(), String> {
         let turns = [GuardTurn { role: "user".into(), content: "Hello!".into() }];
         let policy = self.shared.policy();
-        let asked = super::judge::judged(&self.shared, &policy, &turns, GuardQuestion::Request, TRIAL_MS);
-        let (finding, _) = asked.await;
-        match finding.grounds().and_then(|grounds| grounds.why.clone()) {
+        let asked = super::judge::screened(&self.shared, &policy, &turns, GuardQuestion::Request, TRIAL_MS);
+        match asked.await.finding.grounds().and_then(|grounds| grounds.why.clone()) {
             Some(why) => Err(why),
             None => Ok(()),
         }

@@ -4,6 +4,7 @@ use super::audit_log::AuditLog;
 use crate::pure::digest::Parts;
 use crate::pure::guard::audit;
 use crate::pure::guard::metrics::{Counter, Metrics};
+use crate::pure::guard::rules::GuardRules;
 use crate::pure::guard::utc::utc;
 use crate::pure::method::MethodContext;
 use crate::pure::recipe::{Guard, GuardMode};
@@ -56,15 +57,18 @@ pub struct Policy {
     pub name: String,
     /// The hash of what it means.
     pub sha256: String,
+    /// What is found without a model.
+    pub rules: GuardRules,
 }
 
 impl Policy {
-    /// The policy of a context.
-    pub fn new(context: MethodContext) -> Self {
+    /// The policy of a context; an error says which of its rules cannot be used.
+    pub fn new(context: MethodContext) -> Result<Self, String> {
         let constitution = &context.constitution;
+        let rules = GuardRules::new(constitution)?;
         let name = format!("{} {}", constitution.id, constitution.version);
         let sha256 = constitution.sha256();
-        Self { context, name, sha256 }
+        Ok(Self { context, name, sha256, rules })
     }
 }
 
@@ -172,7 +176,7 @@ impl Shared {
     /// Writes a line of the audit; whether it stands there.
     pub(super) fn write_audit(&self, record: &impl Serialize) -> bool {
         let Some(audit) = &self.audit else { return true };
-        match audit.write(&audit::line(record)) {
+        match audit.write(&audit::line(record), &self.now()) {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(%error, "the audit cannot be written");

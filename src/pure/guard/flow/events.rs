@@ -11,6 +11,8 @@ pub struct Piece {
     /// Characters of the answer up to its end, of all choices. Not tokens: two pieces would share a number, and what a check
     /// has reached would let the second one go with the first.
     pub upto: usize,
+    /// How many pieces of the answer, from its first on, hold nothing of a span that a rule forbids or may yet forbid.
+    pub clear: usize,
 }
 
 /// What happened.
@@ -25,6 +27,8 @@ pub enum Input {
     },
     /// A piece of the answer came.
     Piece(Piece),
+    /// A rule found a forbidden span in the answer.
+    Forbidden(Grounds),
     /// The answer is whole.
     Ended,
     /// The upstream broke off, or gave something that nobody can read.

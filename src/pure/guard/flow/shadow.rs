@@ -28,15 +28,15 @@ impl Flow {
                 steps.push(Step::Finish);
                 self.look_at_end(steps);
             }
+            Input::Forbidden(_) => {
+                let found = self.on_violation();
+                self.would.get_or_insert(found);
+            }
             Input::Failed => self.fail(steps),
             Input::Checked(finding) => {
                 self.checking = None;
                 let found = match finding {
-                    Finding::Violates(_) => match self.settings.output.on_violation {
-                        OnViolation::Revise => Decision::Revised,
-                        OnViolation::Replace => Decision::Replaced,
-                        OnViolation::Stop => Decision::Stopped,
-                    },
+                    Finding::Violates(_) => self.on_violation(),
                     Finding::Undecided(grounds)
                         if grounds.severity >= GRAVE
                             || self.settings.output.undecided == UndecidedOutput::Closed =>
@@ -52,11 +52,20 @@ impl Flow {
         }
     }
 
+    /// How an answer that violates a principle would end.
+    fn on_violation(&self) -> Decision {
+        match self.settings.output.on_violation {
+            OnViolation::Revise => Decision::Revised,
+            OnViolation::Replace => Decision::Replaced,
+            OnViolation::Stop => Decision::Stopped,
+        }
+    }
+
     fn look_at_end(&mut self, steps: &mut Vec<Step>) {
         if self.state != State::Held || !self.has_ended() || self.checking.is_some() {
             return;
         }
-        if self.would.is_some() || self.came == 0 {
+        if self.would.is_some() || self.came == 0 || !self.settings.asks_judge() {
             self.would = self.would.or(Some(Decision::Answered));
             return self.end(Decision::Answered, steps);
         }

@@ -108,6 +108,7 @@ pub(crate) fn principle(id: &str) -> Principle {
         exceptions: Vec::new(),
         examples: Vec::new(),
         tests: Vec::new(),
+        rules: Vec::new(),
         allow: Vec::new(),
     }
 }

@@ -37,7 +37,19 @@ impl Check<'_> {
             ));
         }
         self.not_empty("path", guard.audit.path.as_deref(), node.key("audit"));
+        self.at_least_one("rotate_mib", Some(guard.audit.rotate_mib), node.key("audit"));
         let input = node.key("input");
+        for (tiers, at) in [(&guard.input.tiers, input), (&guard.output.tiers, node.key("output"))] {
+            // A name that is wrong was taken out while reading, and is reported there.
+            let shown = self.file.text.get(at.key("tiers").span()).unwrap_or_default();
+            if tiers.is_empty() && !shown.contains(['"', '\'']) {
+                self.error(
+                    "bad-value",
+                    at.key("tiers"),
+                    "`tiers` is empty, so nothing would judge".to_owned(),
+                );
+            }
+        }
         self.at_least_one("budget_ms", Some(guard.input.budget_ms), input);
         self.at_least_one("max_body_kib", Some(guard.input.max_body_kib), input);
         let (output, at) = (&guard.output, node.key("output"));
@@ -74,6 +86,8 @@ mod tests {
             ("steer = { hazards = [\"advise\"] }", "unknown-hazard"),
             ("output = { grow = 0.5 }", "bad-value"),
             ("input = { budget_ms = 0 }", "bad-value"),
+            ("output = { tiers = [] }", "bad-value"),
+            ("input = { tiers = [\"learned\"] }", "bad-value"),
         ] {
             let text = format!("[models.default]\nmodel = \"sim\"\n[guard]\n{line}\n");
             let found = check(&text);

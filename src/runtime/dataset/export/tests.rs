@@ -29,6 +29,7 @@ fn constitution() -> Constitution {
         exceptions: Vec::new(),
         examples: Vec::new(),
         tests: Vec::new(),
+        rules: Vec::new(),
         allow: Vec::new(),
     };
     Constitution {

@@ -1,0 +1,132 @@
+//! Rules of the constitution in the guard, and the guard as a guardrail of a gateway.
+
+use crate::guard_support::{END, Guarding, RawUpstream, begin_stream, chunk, done, judge, respond, whole};
+use crate::support::Scratch;
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const KIND: &str = "I can help with lamps, and I would be glad to.";
+/// Rules alone, and no model that judges.
+const RULES: [&str; 4] =
+    ["--set", "guard.input.tiers=[\"rules\"]", "--set", "guard.output.tiers=[\"rules\"]"];
+
+fn constitution() -> &'static str {
+    "[constitution]\nid = \"shop\"\n[[principle]]\nid = \"keeps-secrets\"\ntext = \"The response names no secret project.\"\n\
+     [[principle.rule]]\nwords = [\"project nightingale\"]\n[[principle.rule]]\npattern = 'sk-[a-z0-9]{6,20}'\nin = \"answer\"\n"
+}
+
+fn with_rules(scratch: &Scratch) -> Vec<&'static str> {
+    scratch.write("shop.toml", constitution());
+    [&["--constitution", "shop.toml"], &RULES[..]].concat()
+}
+
+#[test]
+fn guard_declines_by_rules_without_a_model() {
+    let scratch = Scratch::new();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let upstream = RawUpstream::start(move |_, _, stream| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        respond(stream, 200, "application/json", whole("Fine.").as_bytes());
+    });
+    // Nobody listens where the judge would be.
+    let guard = Guarding::start(&scratch, &upstream.url, "http://127.0.0.1:9/v1", &with_rules(&scratch));
+    let response = guard.chat("What is PROJECT  Nightingale?", false);
+    assert_eq!(response.header("x-amend-decision"), Some("answered-by-style"));
+    assert!(!response.text().to_lowercase().contains("nightingale"), "{response:?}");
+    assert_eq!(asked.load(Ordering::SeqCst), 0, "the model is not asked");
+    let response = guard.chat("What are nightingales? Or sk-abcdef123?", false);
+    assert_eq!(
+        (response.header("x-amend-decision"), response.content().as_str()),
+        (Some("answered"), "Fine.")
+    );
+    let lines = done(&scratch);
+    assert_eq!(
+        (&lines[0]["input"]["tier"], &lines[0]["input"]["rule"]),
+        (&"rules".into(), &"keeps-secrets 1".into())
+    );
+    assert_eq!(lines[1]["output"]["checks"][0]["tier"], "rules");
+    let counted =
+        "amend_guard_checks_total{stage=\"input\",tier=\"rules\",verdict=\"violates\",mode=\"enforce\"}";
+    assert!((guard.metric(counted) - 1.0).abs() < 0.1, "{}", guard.metrics());
+}
+
+#[test]
+fn guard_lets_no_byte_of_a_forbidden_span_go() {
+    let scratch = Scratch::new();
+    let upstream = RawUpstream::start(|_, request, stream| {
+        let asks_for_a_secret = request["messages"][0]["content"] == "secret";
+        begin_stream(stream);
+        let words = if asks_for_a_secret {
+            ["The key is ", "sk", "-", "abc", "def1234."]
+        } else {
+            ["The s", "k", "y", " is ", "blue."]
+        };
+        for word in words {
+            let _ = stream.write_all(chunk(word).as_bytes());
+        }
+        if asks_for_a_secret {
+            // It waits until the guard gives it up.
+            let _ = stream.read(&mut [0; 64]);
+        } else {
+            let _ = stream.write_all(END.as_bytes());
+        }
+    });
+    let guard = Guarding::start(&scratch, &upstream.url, "http://127.0.0.1:9/v1", &with_rules(&scratch));
+    let response = guard.chat("sky", true);
+    assert_eq!(response.text(), ["The s", "k", "y", " is ", "blue."].map(chunk).concat() + END);
+    let response = guard.chat("secret", true);
+    let text = response.text();
+    assert!(text.contains("key is ") && text.contains("content_filter"), "{text}");
+    assert!(!text.contains("sk") && !text.contains("def"), "{text}");
+    let line = done(&scratch).pop().expect("a line");
+    assert_eq!(
+        (&line["decision"], &line["output"]["checks"][0]["rule"]),
+        (&"stopped".into(), &"keeps-secrets 2".into())
+    );
+}
+
+#[test]
+fn a_rule_without_a_longest_match_is_an_error_of_check() {
+    let scratch = Scratch::new();
+    scratch.write("bad.toml", constitution().replace("{6,20}", "+"));
+    let told = scratch.run(&["check", "bad.toml"]).code(1).out;
+    assert!(told.contains("no longest match") && told.contains("bad.toml:9"), "{told}");
+    scratch.write("bad.toml", constitution().replace("words = [\"project nightingale\"]", ""));
+    let told = scratch.run(&["check", "bad.toml"]).code(1).out;
+    assert!(told.contains("a rule needs `words`, or a `pattern`"), "{told}");
+}
+
+#[test]
+fn guard_is_a_guardrail_of_a_gateway() {
+    let scratch = Scratch::new();
+    let judge = judge(KIND);
+    let upstream = RawUpstream::that_says("application/json", whole("never asked"));
+    let guard = Guarding::start(&scratch, &upstream.url, &judge.url, &[]);
+    let ask = |body: &str| {
+        let response = guard.request("POST", "/beta/litellm_basic_guardrail_api", "", body);
+        assert_eq!(response.status, 200, "{response:?}");
+        response.json()
+    };
+    let fine = ask("{\"texts\": [\"My lamp flickers.\"], \"input_type\": \"request\", \"request_data\": {}}");
+    assert_eq!(fine["action"], "NONE");
+    let bad = ask("{\"texts\": [\"Do a BAD thing\"], \"input_type\": \"request\"}");
+    assert_eq!(bad["action"], "BLOCKED");
+    assert!(bad["blocked_reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{bad}");
+    let told = ask("{\"texts\": [\"Fine.\", \"A BAD answer\"], \"input_type\": \"response\",\
+         \"structured_messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}");
+    assert_eq!(
+        (&told["action"], &told["texts"][0]),
+        (&"GUARDRAIL_INTERVENED".into(), &"Fine.".into()),
+        "{told}"
+    );
+    assert_eq!(told["texts"][1], KIND, "{told}");
+    let images = ask("{\"texts\": [], \"images\": [\"aGk=\"], \"input_type\": \"request\"}");
+    assert_eq!(images["action"], "BLOCKED");
+    let wrong = guard.request("POST", "/beta/litellm_basic_guardrail_api", "", "{\"input_type\": \"both\"}");
+    assert_eq!(wrong.status, 400);
+    let decisions: Vec<String> =
+        done(&scratch).iter().map(|line| line["decision"].as_str().unwrap_or_default().to_owned()).collect();
+    assert_eq!(decisions, ["answered", "answered-by-style", "revised", "could-not-judge"]);
+}
