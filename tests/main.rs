@@ -42,6 +42,8 @@ mod gates;
 mod golden;
 #[path = "main/guard.rs"]
 mod guard;
+#[path = "main/guard_faults.rs"]
+mod guard_faults;
 #[path = "main/guard_rules.rs"]
 mod guard_rules;
 #[path = "main/guard_support.rs"]
