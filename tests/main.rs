@@ -48,6 +48,8 @@ mod guard_faults;
 mod guard_rules;
 #[path = "main/guard_support.rs"]
 mod guard_support;
+#[path = "main/guard_tls.rs"]
+mod guard_tls;
 #[path = "main/hardening.rs"]
 mod hardening;
 #[path = "main/help.rs"]

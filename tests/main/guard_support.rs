@@ -135,7 +135,7 @@ pub(crate) fn judge(revision: &'static str) -> ScriptedEndpoint {
 #[derive(Debug)]
 pub(crate) struct Guarding {
     pub(crate) child: Child,
-    address: String,
+    pub(crate) address: String,
     pub(crate) stderr: BufReader<ChildStderr>,
 }
 
@@ -165,7 +165,8 @@ impl Guarding {
         let mut out = BufReader::new(child.stdout.take().expect("its stdout"));
         let mut stderr = BufReader::new(child.stderr.take().expect("its stderr"));
         out.read_line(&mut line).expect("its first line");
-        let Some(address) = line.trim().strip_prefix("listening on http://") else {
+        let told_at = line.trim().strip_prefix("listening on http");
+        let Some((_, address)) = told_at.and_then(|at| at.split_once("://")) else {
             let mut told = String::new();
             let _ = stderr.read_to_string(&mut told);
             panic!("the guard said {line:?} and {told}");

@@ -9,6 +9,7 @@ use crate::faces::server::guard::{AuditLog, Clock, GuardHandle, GuardServer, Gua
 use crate::pure::call::Role;
 use crate::pure::recipe::{GuardMode, Recipe, ResolvedModel, RoleModels, is_simulated};
 use crate::pure::text::printable;
+use crate::runtime::http_server::{Bounds, ServerTls};
 use crate::runtime::model::{Http, PlainEndpoint};
 use crate::runtime::project::{Project, models};
 use secrecy::SecretString;
@@ -52,6 +53,12 @@ pub(super) struct Args {
     /// The environment variable that holds the token which clients must bring
     #[arg(long, value_name = "NAME", help_heading = "Service")]
     token_env: Option<String>,
+    /// Serve over TLS, with this certificate in PEM form; SIGHUP reads it again
+    #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = "Service")]
+    tls_cert: Option<PathBuf>,
+    /// The key of the certificate, in PEM form
+    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "Service")]
+    tls_key: Option<PathBuf>,
     /// Do not serve: check the settings, and ask each endpoint one question
     #[arg(long, help_heading = "Service")]
     check: bool,
@@ -89,12 +96,22 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             .hint("give `--token-env NAME`, and put a token that clients must bring into that variable")
             .hint("or listen on 127.0.0.1, behind something that knows its clients"));
     }
+    let tls = tls(args)?;
+    if tls.is_none() && !is_this_machine(&args.listen) {
+        let text = "warning: tokens and texts come over the network in the clear; give `--tls-cert` and `--tls-key`, or let only \
+                    a proxy of yours reach it\n";
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
     let policy = policy(&project, &models)?;
     let upstream = upstream(&project.recipe, &models)?;
     let summary = Summary::of(&project, &models, &policy, &upstream);
     let setup = setup(&project.recipe, policy, upstream, token)?;
     super::runtime()?.block_on(async {
-        if args.check { check(setup, &summary).await } else { serve(args, setup, &models, &summary).await }
+        if args.check {
+            check(setup, &summary).await
+        } else {
+            serve(args, setup, &models, &summary, tls).await
+        }
     })
 }
 
@@ -160,6 +177,13 @@ fn token(args: &Args) -> Result<Option<SecretString>, Failure> {
         None => Err(Failure::usage(format!("`--token-env {name}`: the variable `{name}` is not set"))
             .hint("put a token of your own into it, such as one of `openssl rand -hex 32`")),
     }
+}
+
+/// The certificate, where it is served over TLS.
+fn tls(args: &Args) -> Result<Option<Arc<ServerTls>>, Failure> {
+    let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) else { return Ok(None) };
+    let read = ServerTls::read(certificate, key).map_err(|why| Failure::usage(printable(&why)));
+    read.map(|tls| Some(Arc::new(tls)))
 }
 
 /// Whether an address can be reached from this machine only.
@@ -281,6 +305,7 @@ async fn serve(
     setup: GuardSetup,
     models: &RoleModels,
     summary: &Summary,
+    tls: Option<Arc<ServerTls>>,
 ) -> Result<ExitCode, Failure> {
     let (listener, address) = GuardServer::listen(&args.listen).await.map_err(|error| {
         Failure::usage(format!("cannot listen on {}: {error}", printable(&args.listen)))
@@ -293,11 +318,16 @@ async fn serve(
     summary.tell();
     // Scripts wait for this line, so it must not stay in a buffer.
     let mut out = stdout();
-    let _ = writeln!(out, "listening on http://{address}/v1").and_then(|()| out.flush());
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let _ = writeln!(out, "listening on {scheme}://{address}/v1").and_then(|()| out.flush());
+    let bounds = Bounds { tls: tls.clone(), grace: super::signals::GRACE, ..Bounds::default() };
     let reloads = async {
         loop {
             hangups.next().await;
             reload(args, models, &handle);
+            if let Some(Err(why)) = tls.as_ref().map(|tls| tls.reload()) {
+                Failure::usage(printable(&why)).hint("the old certificate stays in use").print();
+            }
         }
     };
     let twice = async {
@@ -305,7 +335,7 @@ async fn serve(
         asked_to_end().await;
     };
     tokio::select! {
-        () = server.run(listener, super::signals::GRACE, asked_to_end()) => {}
+        () = server.run(listener, bounds, asked_to_end()) => {}
         () = twice => {}
         () = reloads => {}
     }

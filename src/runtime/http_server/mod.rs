@@ -1,20 +1,27 @@
 //! Serves a router over HTTP/1 with bounds that strangers cannot pass: the time a request's head may take, and the number of
 //! connections. What is asked and answered is for the router to say.
 
+mod tls;
+
+pub use tls::ServerTls;
+
 use axum::Router;
-use futures::FutureExt as _;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// What a server bears.
-#[derive(Debug, Clone, Copy)]
+/// What a server bears, and how it is reached.
+#[derive(Debug, Clone)]
 pub struct Bounds {
+    /// Its certificate; without one it speaks plain HTTP.
+    pub tls: Option<Arc<ServerTls>>,
     /// How long a client may take for the head of a request, on a new connection or one that was kept open.
     pub head: Duration,
     /// Connections at once; more wait until one is closed.
@@ -25,7 +32,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { head: Duration::from_secs(30), connections: 16_384, grace: Duration::from_secs(2) }
+        Self { tls: None, head: Duration::from_secs(30), connections: 16_384, grace: Duration::from_secs(2) }
     }
 }
 
@@ -51,15 +58,34 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: 
         };
         // Small pieces of a stream must not wait for each other.
         let _ = socket.set_nodelay(true);
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(bounds.head)
-            .serve_connection(TokioIo::new(socket), TowerToHyperService::new(router.clone()));
-        // A client that breaks off is not the server's failure.
-        connections.spawn(graceful.watch(connection).map(drop));
+        let (router, watcher, head) = (router.clone(), graceful.watcher(), bounds.head);
+        let acceptor = bounds.tls.as_ref().map(|tls| tls.acceptor());
+        connections.spawn(async move {
+            // A client that breaks off, or speaks something else, is not the server's failure.
+            match acceptor {
+                None => drop(watcher.watch(connection(socket, router, head)).await),
+                Some(acceptor) => {
+                    if let Ok(Ok(socket)) = timeout(head, acceptor.accept(socket)).await {
+                        drop(watcher.watch(connection(socket, router, head)).await);
+                    }
+                }
+            }
+        });
     }
     drop(listener);
     let _ = timeout(bounds.grace, graceful.shutdown()).await;
+}
+
+/// One connection, whose next head may take so long.
+fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: S,
+    router: Router,
+    head: Duration,
+) -> http1::Connection<TokioIo<S>, TowerToHyperService<Router>> {
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head)
+        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(router))
 }
 
 #[cfg(test)]

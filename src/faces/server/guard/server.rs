@@ -62,15 +62,15 @@ impl GuardServer {
         }
     }
 
-    /// Serves until `stop` is ready. What is in flight then has `grace` to end.
-    pub async fn run(self, listener: TcpListener, grace: Duration, stop: impl Future<Output = ()>) {
+    /// Serves until `stop` is ready. What is in flight then has the grace of these bounds to end.
+    pub async fn run(self, listener: TcpListener, bounds: Bounds, stop: impl Future<Output = ()>) {
         let Self { shared } = self;
         let router = router(Arc::clone(&shared));
         let draining = async {
             stop.await;
             shared.is_draining.store(true, Ordering::Relaxed);
         };
-        serve(listener, router, Bounds { grace, ..Bounds::default() }, draining).await;
+        serve(listener, router, bounds, draining).await;
         // Checks beside answers that have left, as in shadow, outlive their connections.
         shared.tasks.close();
         if timeout(CHECKS, shared.tasks.wait()).await.is_err() {
