@@ -1,6 +1,8 @@
 //! Rules of the constitution in the guard, and the guard as a guardrail of a gateway.
 
-use crate::guard_support::{END, Guarding, RawUpstream, begin_stream, chunk, done, judge, respond, whole};
+use crate::guard_support::{
+    END, Guarding, RawUpstream, begin_stream, chat_body, chunk, done, judge, respond, whole,
+};
 use crate::support::Scratch;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
@@ -129,4 +131,48 @@ fn guard_is_a_guardrail_of_a_gateway() {
     let decisions: Vec<String> =
         done(&scratch).iter().map(|line| line["decision"].as_str().unwrap_or_default().to_owned()).collect();
     assert_eq!(decisions, ["answered", "answered-by-style", "revised", "could-not-judge"]);
+}
+
+#[test]
+fn each_application_is_judged_by_its_own_constitution() {
+    let scratch = Scratch::new();
+    scratch.write("shop.toml", constitution());
+    scratch.write("other.toml", constitution().replace("project nightingale", "project robin"));
+    let apps = "guard.app=[{ name = \"shop\", token_env = \"SHOP_TOKEN\" }, \
+                { name = \"other\", token_env = \"OTHER_TOKEN\", constitution = \"other.toml\" }]";
+    let upstream = RawUpstream::that_says("application/json", whole("Fine."));
+    let more = [&["--constitution", "shop.toml", "--set", apps], &RULES[..]].concat();
+    let tokens = [("SHOP_TOKEN", "one"), ("OTHER_TOKEN", "two")];
+    let guard = Guarding::start_with(&scratch, &upstream.url, "http://127.0.0.1:9/v1", &more, &tokens);
+    let ask = |token: &str, text: &str| {
+        let header = format!("authorization: Bearer {token}\r\n");
+        let response = guard.request("POST", "/v1/chat/completions", &header, &chat_body(text, false));
+        (response.status, response.header("x-amend-decision").map(str::to_owned))
+    };
+    let declined = (200, Some("answered-by-style".to_owned()));
+    let answered = (200, Some("answered".to_owned()));
+    assert_eq!(ask("one", "What is project nightingale?"), declined);
+    assert_eq!(ask("two", "What is project nightingale?"), answered);
+    assert_eq!(ask("one", "What is project robin?"), answered);
+    assert_eq!(ask("two", "What is project robin?"), declined);
+    assert_eq!(ask("three", "Hello"), (401, None), "only applications may ask");
+    let apps: Vec<String> =
+        done(&scratch).iter().map(|line| line["app"].as_str().unwrap_or_default().to_owned()).collect();
+    assert_eq!(apps, ["shop", "other", "shop", "other"]);
+    drop(guard);
+    let told = scratch
+        .run(&[
+            "guard",
+            "--model",
+            "m",
+            "--base-url",
+            "http://127.0.0.1:9/v1",
+            "--constitution",
+            "shop.toml",
+            "--set",
+            "guard.app=[{ name = \"shop\", token_env = \"UNSET_TOKEN\" }]",
+        ])
+        .code(2)
+        .err;
+    assert!(told.contains("the variable `UNSET_TOKEN` is not set"), "{told}");
 }

@@ -4,10 +4,13 @@ use super::Failure;
 use super::failure::Kind;
 use super::settings::RecipeArgs;
 use super::signals::{Hangups, asked_to_end};
+use super::user_files::with_warnings;
 use crate::faces::cli::stdout::stdout;
-use crate::faces::server::guard::{AuditLog, Clock, GuardHandle, GuardServer, GuardSetup, Policy};
+use crate::faces::server::guard::{
+    AuditLog, Clock, GuardClient, GuardHandle, GuardServer, GuardSetup, Policy,
+};
 use crate::pure::call::Role;
-use crate::pure::recipe::{GuardMode, Recipe, ResolvedModel, RoleModels, is_simulated};
+use crate::pure::recipe::{Guard, GuardMode, Recipe, ResolvedModel, RoleModels, is_simulated};
 use crate::pure::text::printable;
 use crate::runtime::http_server::{Bounds, ServerTls};
 use crate::runtime::model::{Http, PlainEndpoint};
@@ -83,7 +86,6 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let project = args.as_recipe().open_project()?;
     let models = resolve(&project.recipe)?;
-    let token = token(args)?;
     if args.listen.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
         return Err(Failure::usage(format!(
             "`--listen {}` is no address with a port",
@@ -91,9 +93,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         ))
         .hint("such as `--listen 127.0.0.1:8080`"));
     }
-    if token.is_none() && !is_this_machine(&args.listen) {
+    let apps = &project.recipe.guard.app;
+    if args.token_env.is_none() && apps.is_empty() && !is_this_machine(&args.listen) {
         return Err(Failure::usage(format!("`--listen {}` can be reached by others", args.listen))
             .hint("give `--token-env NAME`, and put a token that clients must bring into that variable")
+            .hint("or name applications under `[[guard.app]]`, each with a token of its own")
             .hint("or listen on 127.0.0.1, behind something that knows its clients"));
     }
     let tls = tls(args)?;
@@ -102,10 +106,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
                     a proxy of yours reach it\n";
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
-    let policy = policy(&project, &models)?;
+    let policies = policies(args, &project, &models)?;
     let upstream = upstream(&project.recipe, &models)?;
-    let summary = Summary::of(&project, &models, &policy, &upstream);
-    let setup = setup(&project.recipe, policy, upstream, token)?;
+    let summary = Summary::of(&project.recipe, &models, &policies, &upstream);
+    let setup = setup(args, &project.recipe, policies, upstream)?;
     super::runtime()?.block_on(async {
         if args.check {
             check(setup, &summary).await
@@ -146,9 +150,35 @@ fn resolve(recipe: &Recipe) -> Result<RoleModels, Failure> {
     Ok(models)
 }
 
-/// The constitution in force, with its rules ready.
-fn policy(project: &Project, models: &RoleModels) -> Result<Policy, Failure> {
-    Policy::new(project.context(models)?).map_err(Failure::usage)
+/// The constitution of each client, with its rules ready: that of whoever brings `--token-env`'s token, or nobody's, then those of
+/// the applications.
+fn policies(args: &Args, project: &Project, models: &RoleModels) -> Result<Vec<Policy>, Failure> {
+    let policy = |project: &Project| Policy::new(project.context(models)?).map_err(Failure::usage);
+    let mut found = Vec::new();
+    if args.token_env.is_some() || project.recipe.guard.app.is_empty() {
+        found.push(policy(project)?);
+    }
+    for app in &project.recipe.guard.app {
+        let mut recipe = project.recipe.clone();
+        recipe.constitution = app.constitution.clone().unwrap_or(recipe.constitution);
+        let own = with_warnings(|files| Project::open(recipe, files))?;
+        found.push(Policy { app: Some(app.name.clone()), ..policy(&own)? });
+    }
+    Ok(found)
+}
+
+/// Who may ask: the clients whose policies these are, with their tokens.
+fn clients(args: &Args, recipe: &Recipe, policies: Vec<Policy>) -> Result<Vec<GuardClient>, Failure> {
+    let of_flag = args.token_env.as_ref().map(|name| token("--token-env", name)).transpose()?;
+    let mut tokens = Vec::new();
+    if of_flag.is_some() || recipe.guard.app.is_empty() {
+        tokens.push(of_flag);
+    }
+    for app in &recipe.guard.app {
+        tokens.push(Some(token("guard.app.token_env", &app.token_env)?));
+    }
+    let client = |(token, policy)| GuardClient { token, policy };
+    Ok(tokens.into_iter().zip(policies).map(client).collect())
 }
 
 /// The way to the model that is guarded.
@@ -170,11 +200,10 @@ fn upstream(recipe: &Recipe, models: &RoleModels) -> Result<PlainEndpoint, Failu
     Http::new(models::keys()).plain(&model).map_err(|fault| Failure::usage(fault.to_string()))
 }
 
-fn token(args: &Args) -> Result<Option<SecretString>, Failure> {
-    let Some(name) = &args.token_env else { return Ok(None) };
+fn token(told_by: &str, name: &str) -> Result<SecretString, Failure> {
     match models::environment_variable(name) {
-        Some(token) => Ok(Some(SecretString::from(token))),
-        None => Err(Failure::usage(format!("`--token-env {name}`: the variable `{name}` is not set"))
+        Some(token) => Ok(SecretString::from(token)),
+        None => Err(Failure::usage(format!("`{told_by} {name}`: the variable `{name}` is not set"))
             .hint("put a token of your own into it, such as one of `openssl rand -hex 32`")),
     }
 }
@@ -196,10 +225,10 @@ fn is_this_machine(address: &str) -> bool {
 }
 
 fn setup(
+    args: &Args,
     recipe: &Recipe,
-    policy: Policy,
+    policies: Vec<Policy>,
     upstream: PlainEndpoint,
-    token: Option<SecretString>,
 ) -> Result<GuardSetup, Failure> {
     let audit = recipe.guard.audit.path.as_ref().map(|path| {
         AuditLog::open(Path::new(path), recipe.guard.audit.rotate_mib.saturating_mul(1 << 20)).map_err(
@@ -211,11 +240,10 @@ fn setup(
     });
     Ok(GuardSetup {
         settings: recipe.guard.clone(),
-        policy,
+        clients: clients(args, recipe, policies)?,
         transports: models::transports(&recipe.sim)?,
         upstream,
         patience: Duration::try_from_secs_f64(recipe.limits.timeout_s).unwrap_or(Duration::from_secs(120)),
-        token,
         audit: audit.transpose()?,
         clock: clock(),
     })
@@ -232,29 +260,37 @@ struct Summary {
     upstream: String,
     judge: String,
     is_simulated: bool,
-    policy: String,
-    principles: usize,
+    policies: Vec<String>,
     mode: GuardMode,
 }
 
+/// A policy in a few words.
+fn shown(policy: &Policy) -> String {
+    let Policy { app, name, context, .. } = policy;
+    let principles = context.constitution.principles.len();
+    match app {
+        Some(app) => format!("`{}` for `{}` ({principles} principles)", printable(name), printable(app)),
+        None => format!("`{}` ({principles} principles)", printable(name)),
+    }
+}
+
 impl Summary {
-    fn of(project: &Project, models: &RoleModels, policy: &Policy, upstream: &PlainEndpoint) -> Self {
+    fn of(recipe: &Recipe, models: &RoleModels, policies: &[Policy], upstream: &PlainEndpoint) -> Self {
         let judge = models.of(Role::Critic);
         Self {
             upstream: upstream.shown(),
             judge: judge.model.clone(),
             is_simulated: is_simulated(&judge.model),
-            policy: policy.name.clone(),
-            principles: project.constitution.principles.len(),
-            mode: project.recipe.guard.mode,
+            policies: policies.iter().map(shown).collect(),
+            mode: recipe.guard.mode,
         }
     }
 
     fn tell(&self) {
-        let Self { upstream, judge, policy, principles, mode, .. } = self;
+        let Self { upstream, judge, policies, mode, .. } = self;
         let mut text = format!(
-            "guards {upstream} by `{}` ({principles} principles), judged by `{}`, mode {}\n",
-            printable(policy),
+            "guards {upstream} by {}, judged by `{}`, mode {}\n",
+            policies.join(", "),
             printable(judge),
             mode.as_str()
         );
@@ -311,6 +347,7 @@ async fn serve(
         Failure::usage(format!("cannot listen on {}: {error}", printable(&args.listen)))
             .hint("`--listen 127.0.0.1:0` picks a free port")
     })?;
+    let settings = setup.settings.clone();
     let server = GuardServer::new(setup);
     let handle = server.handle();
     // Listened for before anybody is told that the guard serves: until then a hangup ends the process.
@@ -324,7 +361,7 @@ async fn serve(
     let reloads = async {
         loop {
             hangups.next().await;
-            reload(args, models, &handle);
+            reload(args, &settings, models, &handle);
             if let Some(Err(why)) = tls.as_ref().map(|tls| tls.reload()) {
                 Failure::usage(printable(&why)).hint("the old certificate stays in use").print();
             }
@@ -343,12 +380,23 @@ async fn serve(
 }
 
 /// Reads the constitution again. One that cannot be read leaves the old one in force.
-fn reload(args: &Args, models: &RoleModels, handle: &GuardHandle) {
-    let read = args.as_recipe().open_project().and_then(|project| policy(&project, models));
+fn reload(args: &Args, settings: &Guard, models: &RoleModels, handle: &GuardHandle) {
+    let read = args.as_recipe().open_project().and_then(|project| {
+        let policies = policies(args, &project, models)?;
+        // Tokens are read when the guard starts: another list of applications would be another list of tokens.
+        let apps = |guard: &Guard| guard.app.iter().map(|app| app.name.clone()).collect::<Vec<_>>();
+        if apps(&project.recipe.guard) == apps(settings) {
+            Ok(policies)
+        } else {
+            Err(Failure::usage("the applications under `[[guard.app]]` are others")
+                .hint("start the guard again"))
+        }
+    });
     match read {
-        Ok(policy) => {
-            let text = format!("now guards by `{}`\n", printable(&policy.name));
-            handle.replace_policy(policy);
+        Ok(policies) => {
+            let names: Vec<String> = policies.iter().map(shown).collect();
+            let text = format!("now guards by {}\n", names.join(", "));
+            handle.replace_policies(policies);
             let _ = std::io::stderr().write_all(text.as_bytes());
         }
         Err(failure) => {

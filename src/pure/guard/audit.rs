@@ -18,6 +18,9 @@ pub struct Received<'a> {
     pub id: &'a str,
     /// When, in UTC.
     pub at: &'a str,
+    /// The application whose token was brought, where it has a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<&'a str>,
     /// Which route.
     pub route: &'a str,
     /// The model that was asked for.
@@ -129,6 +132,9 @@ pub struct Done<'a> {
     pub id: &'a str,
     /// When, in UTC.
     pub at: &'a str,
+    /// The application whose token was brought, where it has a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<&'a str>,
     /// Which route.
     pub route: &'a str,
     /// The model that was asked for.

@@ -21,10 +21,25 @@ pub struct Guard {
     pub unscannable: Unscannable,
     /// The audit.
     pub audit: Audit,
+    /// Applications with a token of their own, each under a constitution of its own.
+    pub app: Vec<GuardApp>,
     /// How requests are judged.
     pub input: GuardInput,
     /// How answers are judged.
     pub output: GuardOutput,
+}
+
+/// An application behind the guard: who brings its token is judged by its constitution.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["name", "token_env"]))]
+pub struct GuardApp {
+    /// Its name, for the audit.
+    pub name: String,
+    /// The environment variable that holds its token.
+    pub token_env: String,
+    /// Its constitution: a file, or the name of a built-in one; the recipe's when absent.
+    pub constitution: Option<String>,
 }
 
 /// Whether the guard acts.

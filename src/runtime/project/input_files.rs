@@ -207,9 +207,12 @@ pub fn files_in(directory: &Path, extension: &str) -> Result<Vec<String>, String
 fn from_its_directory(mut recipe: Recipe, path: &Path) -> Recipe {
     let folder = path.parent().unwrap_or(Path::new(""));
     let beside = |name: &str| folder.join(name).to_string_lossy().into_owned();
-    let is_file = Path::new(&beside(&recipe.constitution)).exists();
-    if is_file || built_in(&recipe.constitution).is_none() {
-        recipe.constitution = beside(&recipe.constitution);
+    let apps = recipe.guard.app.iter_mut().filter_map(|app| app.constitution.as_mut());
+    for constitution in apps.chain([&mut recipe.constitution]) {
+        let is_file = Path::new(&beside(constitution)).exists();
+        if is_file || built_in(constitution).is_none() {
+            *constitution = beside(constitution);
+        }
     }
     for prompts in recipe.prompts.iter_mut().filter(|name| *name != "-" && !hub::is_hub_name(name)) {
         *prompts = beside(prompts);

@@ -36,7 +36,15 @@ impl Books<'_> {
         let Self { shared, policy, id, route } = self;
         let model = &policy.context.constitution.id;
         let at = shared.now();
-        if shared.write_audit(&Received { event: "received", id, at: &at, route, model, stream: false }) {
+        if shared.write_audit(&Received {
+            event: "received",
+            id,
+            at: &at,
+            app: policy.app.as_deref(),
+            route,
+            model,
+            stream: false,
+        }) {
             return None;
         }
         shared.count(Counter::TurnedAway, &["audit"]);
@@ -58,6 +66,7 @@ impl Books<'_> {
             event: "done",
             id,
             at: &shared.now(),
+            app: policy.app.as_deref(),
             route,
             model: &policy.context.constitution.id,
             stream: false,

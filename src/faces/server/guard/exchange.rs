@@ -72,8 +72,7 @@ struct Exchange {
 }
 
 /// Carries a request to its end.
-pub(super) async fn exchange(shared: Arc<Shared>, incoming: Incoming, outlet: Outlet) {
-    let policy = shared.policy();
+pub(super) async fn exchange(shared: Arc<Shared>, policy: Arc<Policy>, incoming: Incoming, outlet: Outlet) {
     let settings = FlowSettings {
         mode: shared.settings.mode,
         streams: incoming.chat.stream,

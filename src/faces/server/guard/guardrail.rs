@@ -45,7 +45,7 @@ enum Action {
 }
 
 /// Answers a gateway's question.
-pub(super) async fn guardrail(shared: &Shared, body: &[u8]) -> Response {
+pub(super) async fn guardrail(shared: &Shared, policy: &Policy, body: &[u8]) -> Response {
     let unreadable = |words: String| {
         shared.count(Counter::TurnedAway, &["unreadable"]);
         told(StatusCode::BAD_REQUEST, &words, "bad_request")
@@ -66,12 +66,11 @@ pub(super) async fn guardrail(shared: &Shared, body: &[u8]) -> Response {
         _ => return unreadable("`input_type` must be `request` or `response`.".to_owned()),
     };
     let id = shared.next_id();
-    let policy = shared.policy();
-    let books = Books { shared, policy: &policy, id: &id, route: ROUTE };
+    let books = Books { shared, policy, id: &id, route: ROUTE };
     if let Some(response) = books.open() {
         return response;
     }
-    let guardrail = Guardrail { shared, policy: &policy, books };
+    let guardrail = Guardrail { shared, policy, books };
     let has_images = question.images.as_ref().is_some_and(|images| !images.is_empty());
     let action = if has_images && shared.settings.unscannable.parts == UnscannableParts::Refuse {
         guardrail.unscannable()

@@ -19,4 +19,4 @@ mod upstream;
 
 pub use audit_log::AuditLog;
 pub use server::{GuardHandle, GuardServer};
-pub use shared::{Clock, GuardSetup, Policy};
+pub use shared::{Clock, GuardClient, GuardSetup, Policy};

@@ -24,15 +24,14 @@ const MOST: usize = 32;
 /// The category of principles that name no hazard.
 const OTHER: &str = "constitution";
 
-pub(super) async fn moderate(shared: &Shared, body: &[u8]) -> Response {
+pub(super) async fn moderate(shared: &Shared, policy: &Policy, body: &[u8]) -> Response {
     let Some(texts) = texts_in(body) else {
         shared.count(Counter::TurnedAway, &["unreadable"]);
         let words = format!("`input` must be a text, or a list of at most {MOST} texts.");
         return told(StatusCode::BAD_REQUEST, &words, "bad_request");
     };
     let id = shared.next_id();
-    let policy = shared.policy();
-    let books = Books { shared, policy: &policy, id: &id, route: ROUTE };
+    let books = Books { shared, policy, id: &id, route: ROUTE };
     if let Some(response) = books.open() {
         return response;
     }
@@ -43,14 +42,14 @@ pub(super) async fn moderate(shared: &Shared, body: &[u8]) -> Response {
     let mut worst = None::<Judged>;
     for text in texts {
         let turn = GuardTurn { role: "user".into(), content: text };
-        let judged = judged(shared, &policy, &[turn], GuardQuestion::Request).await;
+        let judged = judged(shared, policy, &[turn], GuardQuestion::Request).await;
         let has_verdict = judged.finding.grounds().is_none_or(|grounds| grounds.why.is_none());
         if !has_verdict {
             close(Some(&judged), Decision::CouldNotJudge);
             let words = "The judge gave no verdict. Please try again in a moment.";
             return told(StatusCode::SERVICE_UNAVAILABLE, words, "could_not_judge");
         }
-        results.push(result(&policy, &judged.finding));
+        results.push(result(policy, &judged.finding));
         let is_worse = worst.as_ref().is_none_or(|worst| worst.finding == Finding::Conforms);
         if is_worse || matches!(judged.finding, Finding::Violates(_)) {
             worst = Some(judged);

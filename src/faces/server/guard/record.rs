@@ -137,6 +137,7 @@ impl Record {
             event: "done",
             id: &incoming.id,
             at: &at,
+            app: policy.app.as_deref(),
             route: ROUTE,
             model: &incoming.chat.model,
             stream: incoming.chat.stream,

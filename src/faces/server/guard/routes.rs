@@ -6,25 +6,25 @@ use super::incoming::Incoming;
 use super::moderation::moderate;
 use super::outlet::{outlet, passing, plain, told};
 use super::record::ROUTE;
-use super::shared::Shared;
-use crate::pure::digest::Parts;
+use super::shared::{Policy, Shared};
 use crate::pure::guard::audit::Received;
 use crate::pure::guard::chat_request::read_request;
 use crate::pure::guard::metrics::Counter;
 use crate::pure::recipe::UnscannableParts;
 use crate::pure::text::printable;
-use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
-use secrecy::ExposeSecret as _;
+use axum::{Extension, Router};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 type Guard = State<Arc<Shared>>;
+/// What a client is judged by.
+type ByPolicy = Extension<Arc<Policy>>;
 
 /// The header that carries the token where `Authorization` belongs to the upstream.
 const TOKEN: &str = "x-amend-token";
@@ -46,26 +46,20 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-/// Turns a request without the token away before its body is read.
-async fn only_with_token(State(shared): Guard, request: Request, next: Next) -> Response {
-    let Some(token) = &shared.token else { return next.run(request).await };
+/// Turns a request without a token away before its body is read; one that has it is judged by its client's policy.
+async fn only_with_token(State(shared): Guard, mut request: Request, next: Next) -> Response {
     let headers = request.headers();
     let bearer =
         headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let own = headers.get(TOKEN).or_else(|| headers.get(API_KEY)).and_then(|value| value.to_str().ok());
     let brought = if shared.settings.upstream.pass_key { own } else { own.or(bearer) };
-    // Hashes are compared, so that the time it takes tells nothing of the token.
-    let hash = |text: &str| Parts::new("guard token").with(text).bytes();
-    if brought.is_some_and(|brought| hash(brought) == hash(token.expose_secret())) {
+    if let Some(policy) = shared.policy_for(brought) {
+        request.extensions_mut().insert(policy);
         return next.run(request).await;
     }
     shared.count(Counter::TurnedAway, &["token"]);
     let by = if shared.settings.upstream.pass_key { TOKEN } else { "Authorization: Bearer" };
-    told(
-        StatusCode::UNAUTHORIZED,
-        &format!("The guard's token is missing or wrong; send it as `{by}`."),
-        "bad_token",
-    )
+    told(StatusCode::UNAUTHORIZED, &format!("The token is missing or wrong; send it as `{by}`."), "bad_token")
 }
 
 async fn wrong_method(request: Request) -> Response {
@@ -85,7 +79,7 @@ async fn metrics(State(shared): Guard) -> Response {
     plain(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", shared.rendered_metrics())
 }
 
-async fn chat(State(shared): Guard, headers: HeaderMap, body: Body) -> Response {
+async fn chat(State(shared): Guard, Extension(policy): ByPolicy, headers: HeaderMap, body: Body) -> Response {
     let body = match whole(&shared, body).await {
         Ok(body) => body,
         Err(response) => return response,
@@ -116,6 +110,7 @@ async fn chat(State(shared): Guard, headers: HeaderMap, body: Body) -> Response 
         event: "received",
         id: &id,
         at: &shared.now(),
+        app: policy.app.as_deref(),
         route: ROUTE,
         model: &chat.model,
         stream: chat.stream,
@@ -133,21 +128,21 @@ async fn chat(State(shared): Guard, headers: HeaderMap, body: Body) -> Response 
     }
     let incoming = Incoming { id, body, chat, authorization };
     let (to_client, from_exchange) = outlet();
-    let task = exchange(Arc::clone(&shared), incoming, to_client);
+    let task = exchange(Arc::clone(&shared), policy, incoming, to_client);
     shared.tasks.spawn(task);
     from_exchange.response().await
 }
 
-async fn moderations(State(shared): Guard, body: Body) -> Response {
+async fn moderations(State(shared): Guard, Extension(policy): ByPolicy, body: Body) -> Response {
     match whole(&shared, body).await {
-        Ok(body) => moderate(&shared, &body).await,
+        Ok(body) => moderate(&shared, &policy, &body).await,
         Err(response) => response,
     }
 }
 
-async fn gateway(State(shared): Guard, body: Body) -> Response {
+async fn gateway(State(shared): Guard, Extension(policy): ByPolicy, body: Body) -> Response {
     match whole(&shared, body).await {
-        Ok(body) => guardrail(&shared, &body).await,
+        Ok(body) => guardrail(&shared, &policy, &body).await,
         Err(response) => response,
     }
 }

@@ -54,7 +54,7 @@ impl GuardServer {
     /// Asks the judge one harmless question, and says what is wrong with its answer.
     pub async fn try_judge(&self) -> Result<(), String> {
         let turns = [GuardTurn { role: "user".into(), content: "Hello!".into() }];
-        let policy = self.shared.policy();
+        let Some(policy) = self.shared.first_policy() else { return Err("nobody may ask".into()) };
         let asked = super::judge::screened(&self.shared, &policy, &turns, GuardQuestion::Request, TRIAL_MS);
         match asked.await.finding.grounds().and_then(|grounds| grounds.why.clone()) {
             Some(why) => Err(why),
@@ -81,9 +81,9 @@ impl GuardServer {
 }
 
 impl GuardHandle {
-    /// Judges by another constitution from now on. What is in flight keeps the one that it began with.
-    pub fn replace_policy(&self, policy: Policy) {
-        self.shared.replace_policy(policy);
+    /// Judges by other constitutions from now on, in the order of the clients. What is in flight keeps the one that it began with.
+    pub fn replace_policies(&self, policies: Vec<Policy>) {
+        self.shared.replace_policies(policies);
     }
 
     /// A constitution could not be read again, so the old one stays.

@@ -10,7 +10,7 @@ use crate::pure::method::MethodContext;
 use crate::pure::recipe::{Guard, GuardMode};
 use crate::runtime::model::PlainEndpoint;
 use crate::runtime::project::Transports;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,16 +26,14 @@ pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 pub struct GuardSetup {
     /// The settings of `[guard]`.
     pub settings: Guard,
-    /// The constitution, and who judges.
-    pub policy: Policy,
+    /// Who may ask, and the constitution that each is judged by.
+    pub clients: Vec<GuardClient>,
     /// The way to the judge.
     pub transports: Transports,
     /// The way to the model that is guarded.
     pub upstream: PlainEndpoint,
     /// How long the upstream may be silent.
     pub patience: Duration,
-    /// The token that clients bring, if they must.
-    pub token: Option<SecretString>,
     /// The audit, if one is written.
     pub audit: Option<AuditLog>,
     /// The time.
@@ -48,9 +46,20 @@ impl fmt::Debug for GuardSetup {
     }
 }
 
+/// Somebody who may ask.
+#[derive(Debug)]
+pub struct GuardClient {
+    /// The token that is brought; without one anybody may ask who can reach the guard.
+    pub token: Option<SecretString>,
+    /// What is judged by.
+    pub policy: Policy,
+}
+
 /// A constitution in force.
 #[derive(Debug)]
 pub struct Policy {
+    /// The application whose it is, where it has a name.
+    pub app: Option<String>,
     /// What the judge is asked with.
     pub context: MethodContext,
     /// Its id and version, for people.
@@ -68,18 +77,17 @@ impl Policy {
         let rules = GuardRules::new(constitution)?;
         let name = format!("{} {}", constitution.id, constitution.version);
         let sha256 = constitution.sha256();
-        Ok(Self { context, name, sha256, rules })
+        Ok(Self { app: None, context, name, sha256, rules })
     }
 }
 
 /// What all requests share.
 pub(super) struct Shared {
     pub(super) settings: Guard,
-    policy: RwLock<Arc<Policy>>,
+    clients: Vec<Client>,
     pub(super) transports: Transports,
     pub(super) upstream: PlainEndpoint,
     pub(super) patience: Duration,
-    pub(super) token: Option<SecretString>,
     audit: Option<AuditLog>,
     clock: Clock,
     metrics: Mutex<Metrics>,
@@ -93,6 +101,22 @@ pub(super) struct Shared {
     taken: AtomicU64,
 }
 
+/// Somebody who may ask. Hashes of tokens are compared, so that the time it takes tells nothing of a token.
+struct Client {
+    token: Option<[u8; 32]>,
+    policy: RwLock<Arc<Policy>>,
+}
+
+impl Client {
+    fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn hashed(token: &str) -> [u8; 32] {
+    Parts::new("guard token").with(token).bytes()
+}
+
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
@@ -101,15 +125,18 @@ impl fmt::Debug for Shared {
 
 impl Shared {
     pub(super) fn new(setup: GuardSetup) -> Self {
-        let GuardSetup { settings, policy, transports, upstream, patience, token, audit, clock } = setup;
+        let GuardSetup { settings, clients, transports, upstream, patience, audit, clock } = setup;
+        let client = |GuardClient { token, policy }| {
+            let token = token.map(|token| hashed(token.expose_secret()));
+            Client { token, policy: RwLock::new(Arc::new(policy)) }
+        };
         let started = clock();
         Self {
             settings,
-            policy: RwLock::new(Arc::new(policy)),
+            clients: clients.into_iter().map(client).collect(),
             transports,
             upstream,
             patience,
-            token,
             audit,
             clock,
             metrics: Mutex::default(),
@@ -122,13 +149,23 @@ impl Shared {
         }
     }
 
-    /// The policy in force. A request keeps the one that it began with.
-    pub(super) fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    /// The policy in force for whoever brings this token, if he may ask. A request keeps the one that it began with.
+    pub(super) fn policy_for(&self, token: Option<&str>) -> Option<Arc<Policy>> {
+        let brought = token.map(hashed);
+        let client = self.clients.iter().find(|client| client.token.is_none() || client.token == brought)?;
+        Some(client.policy())
     }
 
-    pub(super) fn replace_policy(&self, policy: Policy) {
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+    /// The policy of the first client.
+    pub(super) fn first_policy(&self) -> Option<Arc<Policy>> {
+        self.clients.first().map(Client::policy)
+    }
+
+    /// Puts other policies in force, in the order of the clients.
+    pub(super) fn replace_policies(&self, policies: Vec<Policy>) {
+        for (client, policy) in self.clients.iter().zip(policies) {
+            *client.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        }
     }
 
     pub(super) fn is_shadow(&self) -> bool {
@@ -170,7 +207,9 @@ impl Shared {
     pub(super) fn rendered_metrics(&self) -> String {
         let metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
         let in_flight = self.tasks.len() as u64;
-        metrics.render(&self.policy().name, in_flight, self.held.load(Ordering::Relaxed))
+        let policy = self.first_policy();
+        let name = policy.as_ref().map_or("none", |policy| &policy.name);
+        metrics.render(name, in_flight, self.held.load(Ordering::Relaxed))
     }
 
     /// Writes a line of the audit; whether it stands there.

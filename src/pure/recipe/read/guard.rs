@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::pure::diagnostic::{Diagnostic, Slip};
-use crate::pure::recipe::Guard;
+use crate::pure::recipe::{Guard, GuardApp};
 use crate::pure::taxonomy::Taxonomy;
 use crate::pure::toml_file::Node;
 
@@ -37,6 +37,22 @@ impl Check<'_> {
             ));
         }
         self.not_empty("path", guard.audit.path.as_deref(), node.key("audit"));
+        for (n, app) in guard.app.iter().enumerate() {
+            let at = node.key("app").nth(n);
+            for (key, text) in [("name", &app.name), ("token_env", &app.token_env)] {
+                if !at.has(key) {
+                    self.error("missing-key", at, format!("`{key}` is missing here"));
+                } else if text.trim().is_empty() {
+                    self.error("empty-text", at.key(key), format!("`{key}` is empty"));
+                }
+            }
+            self.not_empty("constitution", app.constitution.as_deref(), at);
+            let is_there_twice =
+                |other: &GuardApp| other.name == app.name || other.token_env == app.token_env;
+            if guard.app.iter().take(n).any(is_there_twice) {
+                self.error("bad-value", at, "two applications have this name or this token".to_owned());
+            }
+        }
         self.at_least_one("rotate_mib", Some(guard.audit.rotate_mib), node.key("audit"));
         let input = node.key("input");
         for (tiers, at) in [(&guard.input.tiers, input), (&guard.output.tiers, node.key("output"))] {
@@ -86,6 +102,8 @@ mod tests {
             ("steer = { hazards = [\"advise\"] }", "unknown-hazard"),
             ("output = { grow = 0.5 }", "bad-value"),
             ("input = { budget_ms = 0 }", "bad-value"),
+            ("app = [{ name = \"shop\" }]", "missing-key"),
+            ("app = [{ name = \"a\", token_env = \"T\" }, { name = \"b\", token_env = \"T\" }]", "bad-value"),
             ("output = { tiers = [] }", "bad-value"),
             ("input = { tiers = [\"learned\"] }", "bad-value"),
         ] {
