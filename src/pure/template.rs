@@ -259,9 +259,20 @@ impl Templates {
     }
 
     /// The user turn that asks for a verdict on every principle at once.
-    pub fn screen(&self, principles: &[&Principle], structured: bool) -> Result<String, TemplateError> {
+    pub fn screen(
+        &self,
+        principles: &[&Principle],
+        structured: bool,
+        system: &str,
+    ) -> Result<String, TemplateError> {
         let principles: Vec<_> = principles.iter().map(|p| PrincipleView::new(p)).collect();
-        self.render("screen", &json!({ "principles": principles, "structured": structured }))
+        let data = json!({ "principles": principles, "structured": structured, "system": system.trim() });
+        self.render("screen", &data)
+    }
+
+    /// The user turn that asks for a screening, after the conversation and the response.
+    pub fn screen_ask(&self) -> Result<String, TemplateError> {
+        self.render("screen_ask", &json!({}))
     }
 
     /// The system turn of a guard's check: the policy, the same whatever is judged.
@@ -562,7 +573,7 @@ const EXAMPLES: Shape = List(&Record(&[
     ("answer", Text),
 ]));
 
-static BUILT_IN: [Spec; 13] = [
+static BUILT_IN: [Spec; 14] = [
     Spec {
         name: "system",
         source: include_str!("../../prompts/system.hbs"),
@@ -592,8 +603,14 @@ static BUILT_IN: [Spec; 13] = [
     Spec {
         name: "screen",
         source: include_str!("../../prompts/screen.hbs"),
-        data: Record(&[("principles", List(&PRINCIPLE)), ("structured", Flag)]),
+        data: Record(&[("principles", List(&PRINCIPLE)), ("structured", Flag), ("system", Text)]),
         needed: &["principles.id", "principles.text"],
+    },
+    Spec {
+        name: "screen_ask",
+        source: include_str!("../../prompts/screen_ask.hbs"),
+        data: Record(&[]),
+        needed: &[],
     },
     Spec {
         name: "verdict",
@@ -677,10 +694,11 @@ static BUILT_IN: [Spec; 13] = [
 /// The name of the short templates in a recipe.
 pub const SMALL_NAME: &str = "small";
 
-static SMALL: [(&str, &str); 8] = [
+static SMALL: [(&str, &str); 9] = [
     ("critique", include_str!("../../prompts/small/critique.hbs")),
     ("verdict_choice", include_str!("../../prompts/small/verdict_choice.hbs")),
     ("screen", include_str!("../../prompts/small/screen.hbs")),
+    ("screen_ask", include_str!("../../prompts/small/screen_ask.hbs")),
     ("verdict", include_str!("../../prompts/small/verdict.hbs")),
     ("revision", include_str!("../../prompts/small/revision.hbs")),
     ("merged_revision", include_str!("../../prompts/small/merged_revision.hbs")),

@@ -89,6 +89,23 @@ impl MethodContext {
         messages
     }
 
+    /// A conversation about a response, whose system turn has all the principles: what most prompts share comes first.
+    pub(super) fn screening(
+        &self,
+        prompt: &Prompt,
+        response: &str,
+        principles: &[&Principle],
+        structured: bool,
+    ) -> Result<Vec<Message>, TemplateError> {
+        let request = self.templates.screen_ask()?;
+        let mut messages = self.about(prompt, response, request);
+        let has_system = messages.first().is_some_and(|turn| turn.role == Speaker::System);
+        let told = if has_system { messages.remove(0).content } else { String::new() };
+        let policy = self.templates.screen(principles, structured, &told)?;
+        messages.insert(0, Message::new(Speaker::System, policy));
+        Ok(messages)
+    }
+
     /// A call to the own model of the role that answers such calls.
     pub fn call(&self, prompt: &Prompt, purpose: Purpose, messages: Vec<Message>, draw: u32) -> Call {
         let role = purpose.role();

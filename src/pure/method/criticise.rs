@@ -125,8 +125,7 @@ impl<A: Ask> Asking<'_, A> {
         }
         let ids: Vec<&str> = principles.iter().map(|p| p.id.as_str()).collect();
         let format = self.cx.critic_format("screening", || screen_schema(ids.iter().copied()));
-        let request = self.cx.templates.screen(principles, format.is_some())?;
-        let messages = self.cx.about(self.prompt, response, request);
+        let messages = self.cx.screening(self.prompt, response, principles, format.is_some())?;
         let names = principles.iter().map(|principle| principle.id.clone()).collect();
         let purpose = Purpose::Screening { principles: names, occasion };
         let answered = self.answer_of_any_draw(&purpose, &messages, 0, format).await?;

@@ -407,7 +407,7 @@ impl Sizes {
             (least_revision, revision) = (tokens(request.len()), tokens(request.len()));
         }
         let screen = if cx.settings.screen && !applicable.is_empty() {
-            tokens(cx.templates.screen(&applicable, structured)?.len())
+            tokens(cx.templates.screen(&applicable, structured, "")?.len() + cx.templates.screen_ask()?.len())
         } else {
             0.0
         };

@@ -66,7 +66,7 @@ fn renderings(
         all.push(("critique", templates.critique(p, flag, CritiqueAsk::Json).unwrap()));
         all.push(("critique", templates.critique(p, flag, CritiqueAsk::Why).unwrap()));
         all.push(("verdict_choice", templates.verdict_choice(p, flag).unwrap()));
-        all.push(("screen", templates.screen(&[p], flag).unwrap()));
+        all.push(("screen", templates.screen(&[p], flag, "").unwrap()));
         all.push(("verdict", templates.verdict(p, flag).unwrap()));
         all.push(("revision", templates.revision(p, flag).unwrap()));
         all.push((

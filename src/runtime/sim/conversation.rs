@@ -49,6 +49,7 @@ pub(super) struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// Understands a request. Whatever is no review is a conversation to answer.
     pub(super) fn read(turns: &'a [Turn]) -> Self {
+        let system = turns.iter().find(|turn| !is_spoken(turn)).map_or("", |turn| turn.content.as_str());
         let turns: Vec<&Turn> = turns.iter().filter(|turn| is_spoken(turn)).collect();
         let text = turns.last().map_or("", |turn| turn.content.as_str());
         let kind = kind_of(text, turns.len() > 1);
@@ -62,7 +63,9 @@ impl<'a> Asked<'a> {
             | Kind::DirectRevision => Reviewed::before(&turns),
             Kind::Draft | Kind::Comparison | Kind::Choice => None,
         };
-        let keys = keys_of(kind, text);
+        // A screening has its principles in the system turn.
+        let names_none = kind == Kind::Screen && !text.lines().any(|line| principle_id(line).is_some());
+        let keys = keys_of(kind, if names_none { system } else { text });
         let Some(reviewed) = reviewed else {
             let kind = match kind {
                 Kind::Comparison | Kind::Choice => kind,

@@ -114,7 +114,6 @@ fn every_built_in_template_is_recognised_as_its_kind() {
             &["be-kind"],
             true,
         );
-        check(Kind::Screen, templates.screen(&[&one, &two], flag).unwrap(), &["be-kind", "be-brief"], true);
         check(Kind::VerdictChoice, templates.verdict_choice(&one, flag).unwrap(), &["be-kind"], true);
         check(Kind::Verdict, templates.verdict(&one, flag).unwrap(), &["be-kind"], true);
         check(Kind::Revision, templates.revision(&one, flag).unwrap(), &["be-kind"], true);
@@ -277,7 +276,12 @@ async fn a_critique_a_screening_and_a_verdict_agree_with_the_world_plain_and_str
     let (one, two) = (principle("be-kind"), principle("be-brief"));
     for n in 0..20 {
         let prompt = format!("Question {n}?");
-        let messages = reviewed(&sim, &prompt, templates.screen(&[&one, &two], false).unwrap()).await;
+        let messages = reviewed(
+            &sim,
+            &prompt,
+            format!("[Review: screen]\n{}", templates.screen(&[&one, &two], false, "").unwrap()),
+        )
+        .await;
         let mark = Mark::find(&messages[1].content).unwrap();
         let truth = |id: &str| verdict_of(world.seen(id, &mark)).as_str();
         let screen = say(&sim, &messages).await;
@@ -301,7 +305,11 @@ async fn a_critique_a_screening_and_a_verdict_agree_with_the_world_plain_and_str
         assert_eq!(object["verdict"], truth("be-kind"));
         assert!(object["critique"].as_str().unwrap().len() > 20);
         let schema = screen_schema(["be-kind", "be-brief"]);
-        let screen = with(templates.screen(&[&one, &two], true).unwrap(), Some(schema)).await;
+        let screen = with(
+            format!("[Review: screen]\n{}", templates.screen(&[&one, &two], true, "").unwrap()),
+            Some(schema),
+        )
+        .await;
         assert_eq!(screen, json!({ "be-kind": truth("be-kind"), "be-brief": truth("be-brief") }).to_string());
         let mut followed = messages.clone();
         followed[2] = Message::user(templates.critique(&one, true, CritiqueAsk::Line).unwrap());

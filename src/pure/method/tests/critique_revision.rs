@@ -208,7 +208,15 @@ fn earlier_turns_are_resent_byte_for_byte_and_the_principle_comes_last() {
         let critiques: Vec<Call> = model.asked().into_iter().filter(is_critique).collect();
         for call in model.asked().iter().filter(|call| call.role != Role::Generator) {
             let (about, last) = call.messages.split_at(opening.len() + 1);
-            assert_eq!(about[..opening.len()], opening[..]);
+            if matches!(call.purpose, Purpose::Screening { .. }) {
+                // The principles come first, the same for every prompt; behind them what the assistant was told.
+                let policy =
+                    cx.templates.screen(&cx.applicable(&prompt()), false, &opening[0].content).unwrap();
+                assert_eq!(about[0], Message::new(Speaker::System, policy));
+                assert_eq!(about[1..opening.len()], opening[1..]);
+            } else {
+                assert_eq!(about[..opening.len()], opening[..]);
+            }
             assert!(
                 transcript
                     .responses

@@ -3,7 +3,7 @@
 
 use crate::pure::answer::{Answer, Outcome, TokenLogprob, TopLogprob, Usage};
 use crate::pure::ask::{Ask, Stop};
-use crate::pure::call::{Call, Role};
+use crate::pure::call::{Call, Purpose, Role};
 use crate::pure::constitution::{Constitution, Principle, When};
 use crate::pure::digest::Parts;
 use crate::pure::method::MethodContext;
@@ -143,7 +143,10 @@ pub(crate) fn request(call: &Call) -> &str {
 
 /// The principles that a request names, in order; what [`Call::purpose`] says must be the same.
 pub(crate) fn named(call: &Call) -> Vec<&str> {
-    let lines = request(call).lines().filter_map(|line| line.strip_prefix("Principle ["));
+    // A screening names them in its system turn.
+    let is_screening = matches!(call.purpose, Purpose::Screening { .. });
+    let text = if is_screening { &call.messages[0].content } else { request(call) };
+    let lines = text.lines().filter_map(|line| line.strip_prefix("Principle ["));
     lines.filter_map(|rest| rest.split_once("]:")).map(|(id, _)| id).collect()
 }
 
