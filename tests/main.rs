@@ -56,6 +56,8 @@ mod hardening;
 mod help;
 #[path = "main/hub.rs"]
 mod hub;
+#[path = "main/hub_push.rs"]
+mod hub_push;
 #[path = "main/import.rs"]
 mod import;
 #[path = "main/init.rs"]
@@ -88,6 +90,8 @@ mod scale;
 mod schema;
 #[path = "main/scripted_endpoint.rs"]
 mod scripted_endpoint;
+#[path = "main/scripted_hub.rs"]
+mod scripted_hub;
 #[path = "main/shipped.rs"]
 mod shipped;
 #[path = "main/sim_world.rs"]

@@ -1,47 +1,11 @@
 //! Datasets of the hub as prompts, with the real binary against a scripted hub.
 
+use super::scripted_hub::{TOKEN, answer, serve};
 use super::support::{Done, Scratch};
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
-
-const TOKEN: &str = "hf_not_for_anybody_else";
-
-/// A request as the hub sees it.
-#[derive(Debug, Clone)]
-struct Seen {
-    path: String,
-    head: String,
-}
-
-/// A server that answers by a script, until the test's process ends. It gives its base URL and what it saw.
-fn serve(mut script: impl FnMut(&Seen) -> Vec<u8> + Send + 'static) -> (String, Arc<Mutex<Vec<Seen>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let base = format!("http://{}", listener.local_addr().expect("an address"));
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&seen);
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let lines = BufReader::new(&stream).lines().map_while(Result::ok);
-            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-            let path = head.first().and_then(|line| line.split(' ').nth(1)).unwrap_or("").to_owned();
-            let seen = Seen { path, head: head.join("\n").to_lowercase() };
-            let answer = script(&seen);
-            log.lock().expect("the log").push(seen);
-            let _ = stream.write_all(&answer);
-        }
-    });
-    (base, seen)
-}
-
-fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
-    let head =
-        format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
-    [head.as_bytes(), body].concat()
-}
+use std::sync::Arc;
 
 /// A Parquet file with a column `prompt`.
 fn parquet_file(prompts: &[&str]) -> Vec<u8> {
@@ -61,7 +25,12 @@ fn parquet_file(prompts: &[&str]) -> Vec<u8> {
 }
 
 fn run(scratch: &Scratch, hub: &str, args: &[&str]) -> Done {
-    let output = scratch.command(args).env("HF_ENDPOINT", hub).env("HF_TOKEN", TOKEN).output();
+    let output = scratch
+        .command(args)
+        .env("HF_ENDPOINT", hub)
+        .env("HF_TOKEN", TOKEN)
+        .env("AMEND_HUB_TRIES", "1")
+        .output();
     Done::of(&output.expect("the binary runs"))
 }
 
@@ -75,6 +44,7 @@ fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 #[test]
 fn a_dataset_of_the_hub_gives_prompts_and_is_downloaded_once() {
     let file = parquet_file(&["What is salt?", "How do bees find home?", "Why is the sky blue?"]);
+    let sha256 = amend::pure::digest::sha256_hex(&file);
     let (store, at_store) = serve(move |seen| {
         let is_known = seen.head.contains("if-none-match: \"one\"");
         if is_known {
@@ -106,6 +76,12 @@ fn a_dataset_of_the_hub_gives_prompts_and_is_downloaded_once() {
     assert_eq!(done.summary()["prompts"], 3, "{}", done.out);
     let again = run(&scratch, &hub, &args).code(0);
     assert_eq!(again.summary()["prompts"], 3, "{}", again.out);
+    let manifest =
+        std::fs::read_to_string(scratch.path("work/run/dataset/manifest.json")).expect("a manifest");
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
+    let read =
+        serde_json::json!([{ "name": "hf://datasets/acme/asks/default/train/0.parquet", "sha256": sha256 }]);
+    assert_eq!(manifest["prompts_from_hub"], read);
     let at_store = at_store.lock().expect("the log").clone();
     assert!(!at_store[0].head.contains("if-none-match"), "{at_store:?}");
     assert!(
@@ -157,4 +133,39 @@ fn what_the_hub_does_not_give_is_told_and_not_kept() {
         assert!(!done.err.contains(TOKEN), "{}", done.err);
     }
     assert_eq!(files_below(&scratch.path(".cache")), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn a_dataset_that_changed_on_the_hub_is_told() {
+    let mut reads = 0;
+    let (hub, _) = serve(move |seen| {
+        if seen.path == "/api/datasets/acme/asks/parquet" {
+            return answer("200 OK", "", br#"{"default":{"train":["https://h/0.parquet"]}}"#);
+        }
+        reads += 1;
+        let prompts = if reads == 1 { ["What is salt?"] } else { ["What is pepper?"] };
+        answer("200 OK", "", &parquet_file(&prompts))
+    });
+    let scratch = Scratch::new();
+    let args = [
+        "run",
+        "--constitution",
+        "minimal",
+        "--prompts",
+        "hf://datasets/acme/asks",
+        "--model",
+        "sim",
+        "--out",
+        "run",
+    ];
+    let first = run(&scratch, &hub, &args).code(0);
+    assert!(!first.err.contains("has changed on the hub"), "{}", first.err);
+    let second = run(&scratch, &hub, &args).code(0);
+    assert!(
+        second.err.contains("`hf://datasets/acme/asks/default/train/0.parquet` has changed"),
+        "{}",
+        second.err
+    );
+    let kept = std::fs::read_to_string(scratch.path("run/dataset/manifest.json")).expect("a manifest");
+    assert_eq!(kept.matches("default/train/0.parquet").count(), 2, "{kept}");
 }

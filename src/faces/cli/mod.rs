@@ -27,6 +27,7 @@ mod merge;
 mod plan;
 mod progress;
 mod prove;
+mod push;
 mod redteam;
 mod reject_reasons;
 mod repair;
@@ -43,6 +44,7 @@ mod sim;
 mod stdout;
 pub mod style;
 mod test;
+mod transfers;
 mod twins;
 pub mod user_files;
 #[cfg(test)]
@@ -87,6 +89,7 @@ enum Command {
     /// Compare every byte of a dataset with its manifest, or look at every record of a run.
     Verify(verify::Args),
     Repair(repair::Args),
+    Push(push::Args),
     Label(Box<label::Args>),
     Diff(diff::Args),
     Test(Box<test::Args>),
@@ -122,6 +125,7 @@ fn carry_out() -> ExitCode {
     if let Err(failure) = log::start(&cli.log) {
         return failure.report();
     }
+    transfers::show();
     let result = match &cli.command {
         Command::Init(args) => init::run(args),
         Command::Check(args) => check::run(args),
@@ -137,6 +141,7 @@ fn carry_out() -> ExitCode {
         Command::Merge(args) => merge::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Repair(args) => repair::run(args),
+        Command::Push(args) => push::run(args),
         Command::Label(args) => label::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Test(args) => test::run(args),

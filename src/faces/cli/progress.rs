@@ -6,6 +6,7 @@
 use super::style::Style;
 use crate::faces::cli::stdout::stdout;
 use crate::pure::reports::examination::Examination;
+use crate::pure::text::printable;
 use crate::pure::text::printable_json;
 use crate::pure::text::short_count;
 use crate::pure::transcript::Substitute;
@@ -104,6 +105,7 @@ impl Lines {
             Event::ExaminationBegan { cases } => Some(examining_line(*cases)),
             Event::Examined(examination) => Some(examined_text(examination)),
             Event::RepliesDropped { count } => Some(dropped_line(*count)),
+            Event::HubFileChanged { name } => Some(changed_line(name)),
             Event::Started { expected, journalled, .. } => {
                 self.expected = *expected;
                 (*journalled > 0).then(|| format!("going on: {journalled} answers are in the journal"))
@@ -219,6 +221,14 @@ fn dropped_line(count: u64) -> String {
         if count == 1 { ("conversation", "it a reject") } else { ("conversations", "them rejects") };
     format!(
         "{count} {conversations} ended in a reply, which was left out (`input.drop_reply = false` makes {them})"
+    )
+}
+
+fn changed_line(name: &str) -> String {
+    format!(
+        "`{}` has changed on the hub since this run read it: prompts that are there no longer stay in the run, new ones are \
+         added; `@REVISION` behind the name keeps to one commit",
+        printable(name)
     )
 }
 
@@ -340,6 +350,7 @@ impl Bar {
             Event::ExaminationBegan { cases } => self.print(&self.style.faint(&examining_line(*cases))),
             Event::Examined(examination) => self.print(&examined_text(examination)),
             Event::RepliesDropped { count } => self.print(&dropped_line(*count)),
+            Event::HubFileChanged { name } => self.print(&self.style.warn(&changed_line(name))),
             Event::Started { expected, journalled, .. } => {
                 self.drawn.set_style(template(expected.is_some()));
                 if let Some(total) = expected {

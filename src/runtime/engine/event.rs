@@ -33,6 +33,11 @@ pub enum Event {
     },
     /// What the examination of the critic came to.
     Examined(Box<Examination>),
+    /// A file of the hub has other bytes than when this run read it before: its prompts may be others.
+    HubFileChanged {
+        /// The dataset's name with the configuration, the split and the file.
+        name: String,
+    },
     /// Conversations that ended in a reply, which was left out.
     RepliesDropped {
         /// How many.

@@ -1,6 +1,6 @@
 //! The name of a dataset on the hub, read into its parts.
 
-use super::Failure;
+use super::failure::Failure;
 
 const SCHEME: &str = "hf://";
 const FORM: &str = "Write `hf://datasets/OWNER/NAME`, with `/CONFIG` or `/CONFIG/SPLIT` and `@REVISION` behind it where needed.";
@@ -56,4 +56,46 @@ impl DatasetName {
 fn is_part(part: &str) -> bool {
     let is_known = |c: char| c.is_alphanumeric() || "-_.+= ".contains(c);
     !part.is_empty() && part.chars().all(is_known) && part.chars().any(|c| c != '.')
+}
+
+/// `OWNER/NAME`: a dataset's repository on the hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepoName {
+    pub(super) owner: String,
+    pub(super) name: String,
+}
+
+impl std::fmt::Display for RepoName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.owner, self.name)
+    }
+}
+
+impl std::str::FromStr for RepoName {
+    type Err = String;
+
+    /// Reads `OWNER/NAME` or `hf://datasets/OWNER/NAME`, by the hub's own rule of names.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = text.strip_prefix(SCHEME).and_then(|path| path.strip_prefix("datasets/")).unwrap_or(text);
+        match path.split_once('/') {
+            Some((owner, name)) if may_be_named(owner) && may_be_named(name) => {
+                Ok(Self { owner: owner.to_owned(), name: name.to_owned() })
+            }
+            _ => Err("the hub's names are `OWNER/NAME`, each of at most 96 letters, digits, `-`, `_` and `.`; none \
+                      begins or ends with `-` or `.`, ends with `.git`, or has `--` or `..`"
+                .into()),
+        }
+    }
+}
+
+fn may_be_named(part: &str) -> bool {
+    let is_known = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let is_edge = |c: char| c == '-' || c == '.';
+    (1..=96).contains(&part.len())
+        && part.chars().all(is_known)
+        && !part.starts_with(is_edge)
+        && !part.ends_with(is_edge)
+        && !part.contains("--")
+        && !part.contains("..")
+        && part.rsplit_once('.').is_none_or(|(_, end)| end != "git")
 }

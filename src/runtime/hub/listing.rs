@@ -1,7 +1,7 @@
 //! Which files of a dataset are meant: from what the hub lists to one configuration and one split.
 
-use super::Failure;
 use super::dataset_name::DatasetName;
+use super::failure::Failure;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 

@@ -12,6 +12,7 @@ use crate::pure::reports::judge_report::{JudgeReport, JudgeReporter};
 use crate::pure::reports::judge_report_text;
 use crate::pure::reports::run_page::run_page;
 use crate::runtime::dataset::export::{DatasetMeta, Older, Report, Transcripts, export};
+use crate::runtime::hub::HubFile;
 use crate::runtime::journal::{JournalError, Reader};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,6 +30,8 @@ pub struct FrozenRun {
     pub constitution_text: String,
     /// What the examination of its critic came to, if there was one.
     pub examination: Option<Examination>,
+    /// The files of the hub that its prompts came from.
+    pub hub_files: Vec<HubFile>,
 }
 
 impl FrozenRun {
@@ -45,7 +48,8 @@ impl FrozenRun {
             })?;
         let constitution = files.constitution(&constitution)?;
         let examination = super::examine::kept(&dir);
-        Ok(Self { dir, recipe, constitution, constitution_text, examination })
+        let hub_files = super::hub_files::kept(&dir);
+        Ok(Self { dir, recipe, constitution, constitution_text, examination, hub_files })
     }
 
     /// Counts what the run's judgements are worth, and writes `report.json`, `report.md` and `report.html` beside its journal.
@@ -77,7 +81,7 @@ impl FrozenRun {
         out: &Path,
         older: Option<Older>,
     ) -> Result<Report, ProjectError> {
-        let Self { recipe, constitution, constitution_text, .. } = self;
+        let Self { recipe, constitution, constitution_text, hub_files, .. } = self;
         let (settings, gates) = (recipe.export.clone(), recipe.gates.clone());
         let simulated = has_simulated_role(&recipe);
         let judge = judge_report_text::figures(report);
@@ -89,6 +93,7 @@ impl FrozenRun {
             recipe,
             simulated,
             judge,
+            hub_files,
             older,
             is_partial,
             gaps,

@@ -309,8 +309,10 @@ fn describe(from: &Path, run: &RunDir) -> Result<(), ProjectError> {
     run.put(Path::new(RECIPE), &recipe)?;
     run.put(Path::new(CONSTITUTION), &constitution)?;
     run.put_templates(templates.iter().map(|(name, text)| (name.as_str(), text.as_str())))?;
-    if let Ok(examination) = std::fs::read_to_string(from.join(super::examine::EXAMINATION)) {
-        run.put(Path::new(super::examine::EXAMINATION), &examination)?;
+    for name in [super::examine::EXAMINATION, super::hub_files::HUB_FILES] {
+        if let Ok(text) = std::fs::read_to_string(from.join(name)) {
+            run.put(Path::new(name), &text)?;
+        }
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ mod error;
 mod examine;
 mod fingerprint;
 mod frozen_run;
+mod hub_files;
 mod input_files;
 mod merge;
 pub mod models;

@@ -5,7 +5,7 @@ use super::own_rows::{self, OwnRows};
 use super::preflight::preflight;
 use super::run_journal::{Beginning, RunJournal};
 use super::spent_before::{count_earlier, spending};
-use super::{Project, ProjectError, RunDir, Transports, models, shards};
+use super::{Project, ProjectError, RunDir, Transports, hub_files, models, shards};
 use crate::pure::ask::Stop;
 use crate::pure::method::MethodContext;
 use crate::pure::recipe::{LabelSource, Recipe};
@@ -59,6 +59,9 @@ impl Project {
         dir.create()?;
         let opened = RunJournal::open(self, dir, &events, &shutdown, beginning).await?;
         dir.freeze(self)?;
+        for name in hub_files::keep(dir, input.from_hub())? {
+            events.tell(Event::HubFileChanged { name }).await;
+        }
         let journal = opened.journal.clone();
         count_earlier(&spending, &dir.path)?;
         let memo = Memo::new(journal, client, models, shutdown.clone(), spending);

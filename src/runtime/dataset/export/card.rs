@@ -67,6 +67,10 @@ impl About<'_> {
         if let Some(older) = &self.meta.older {
             about.insert("splits_of_manifest_sha256".into(), json!(older.manifest_sha256));
         }
+        // A dataset on the hub may change under the same name.
+        if !self.meta.hub_files.is_empty() {
+            about.insert("prompts_from_hub".into(), json!(self.meta.hub_files));
+        }
         // Only where it is so: a dataset of a finished run has the bytes that it always had.
         if self.meta.is_partial {
             about.insert(super::manifest::PARTIAL.into(), json!(true));

@@ -15,7 +15,10 @@ use std::path::Path;
 pub(in crate::runtime) const MANIFEST: &str = "manifest.json";
 
 /// The field that says that prompts of the run were still to be worked on.
-pub(super) const PARTIAL: &str = "partial";
+pub(in crate::runtime) const PARTIAL: &str = "partial";
+
+/// The field that says whether a simulated model made any of it.
+pub(in crate::runtime) const SIMULATED: &str = "simulated";
 
 /// Whether there is a dataset of a run that was finished.
 pub(super) fn is_finished(dataset: &Path) -> bool {
@@ -114,7 +117,7 @@ pub fn verify(dir: &Path) -> Verified {
 }
 
 /// The listed files and their hashes, once the manifest's own seal holds.
-pub(super) fn files_of(dir: &Path) -> Result<BTreeMap<String, String>, String> {
+pub(in crate::runtime) fn files_of(dir: &Path) -> Result<BTreeMap<String, String>, String> {
     let text = std::fs::read_to_string(dir.join(MANIFEST)).map_err(|problem| problem.to_string())?;
     let json: Json = serde_json::from_str(&text).map_err(|problem| format!("not JSON: {problem}"))?;
     let seal = json.get("manifest_sha256").and_then(Json::as_str).ok_or("it has no `manifest_sha256`")?;

@@ -35,6 +35,7 @@ use crate::pure::mixing::{Mixed, TwoSides};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::{Export, Gates, MOST_HELD_OUT, Recipe, SoftLabels};
 use crate::pure::transcript::{Ended, Transcript};
+use crate::runtime::hub::HubFile;
 use files::write_text;
 use std::collections::BTreeMap;
 use std::io;
@@ -105,6 +106,8 @@ pub struct DatasetMeta {
     pub simulated: bool,
     /// What is known of the critic's and the judge's work, by the name of each figure; null where nothing was judged.
     pub judge: serde_json::Value,
+    /// The files of the hub that the prompts came from.
+    pub hub_files: Vec<HubFile>,
     /// A dataset whose prompts keep their splits.
     pub older: Option<Older>,
     /// Whether prompts of the run are still to be worked on.

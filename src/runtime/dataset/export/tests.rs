@@ -49,6 +49,7 @@ fn meta() -> DatasetMeta {
         constitution_text: "id = \"sample\"".into(),
         recipe: Recipe { seed: u64::MAX, out: Some("here".into()), ..Recipe::default() },
         simulated: false,
+        hub_files: Vec::new(),
         judge: serde_json::Value::Null,
         older: None,
         is_partial: false,

@@ -38,6 +38,7 @@ use super::readers::{self, File, FileRows, OpenError, Settings, Source};
 use crate::pure::prompt::Prompt;
 use crate::pure::recipe::Input;
 use crate::pure::reject::Reject;
+use crate::runtime::hub::HubFile;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -151,6 +152,15 @@ impl Reader {
             }
         };
         self.files.iter().map(of).collect()
+    }
+
+    /// The files of the hub among those that have not been begun.
+    pub fn from_hub(&self) -> Vec<HubFile> {
+        let of = |(_, file): &(Columns, File)| {
+            let sha256 = file.hub_sha256()?.to_owned();
+            Some(HubFile { name: file.name().to_owned(), sha256 })
+        };
+        self.files.iter().filter_map(of).collect()
     }
 
     fn next_read(&mut self) -> Option<Row> {

@@ -30,6 +30,8 @@ pub struct File {
     expected: Option<u64>,
     max_bytes: usize,
     origin: Origin,
+    /// The SHA-256 of a file of the hub, in hexadecimal.
+    hub_sha256: Option<String>,
 }
 
 /// A regular file is opened again when its turn comes; a stream stays open, with the rows already taken from it.
@@ -59,6 +61,11 @@ impl File {
     /// The file, as the user named it.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its SHA-256 in hexadecimal, where it is a file of the hub.
+    pub fn hub_sha256(&self) -> Option<&str> {
+        self.hub_sha256.as_deref()
     }
 
     /// What it holds.
@@ -171,7 +178,8 @@ pub(super) fn open_source(
         }
         Source::Hub(name) => {
             for file in hub::fetch(&name)? {
-                files.push(open_named(&file.path, file.name, settings)?);
+                let opened = open_named(&file.path, file.name, settings)?;
+                files.push(File { hub_sha256: Some(file.sha256), ..opened });
             }
             return Ok(());
         }
@@ -228,6 +236,7 @@ fn open_named(path: &Path, name: String, settings: &Settings<'_>) -> Result<File
         expected,
         max_bytes: settings.max_bytes,
         origin,
+        hub_sha256: None,
     })
 }
 
@@ -235,7 +244,8 @@ fn open_stream(name: String, read: Box<dyn Read + Send>, settings: &Settings<'_>
     let Looked { kind, columns, reader, first } = look(&name, read, None, settings)?;
     let expected = reader.count();
     let max_bytes = settings.max_bytes;
-    Ok(File { name, kind, columns, expected, max_bytes, origin: Origin::Stream { reader, first } })
+    let origin = Origin::Stream { reader, first };
+    Ok(File { name, kind, columns, expected, max_bytes, origin, hub_sha256: None })
 }
 
 impl Reader {
