@@ -37,8 +37,9 @@ fn show_one(transfer: &Transfer<'_>) {
 
 fn begun(direction: Direction, file: &str, bytes: Option<u64>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::stderr_with_hz(8));
-    let known = "{msg} {bar:24} {bytes}/{total_bytes} · {bytes_per_sec}";
-    let text = if bytes.is_some() { known } else { "{msg} {spinner} {bytes} · {bytes_per_sec}" };
+    // The name comes last and is cut where the line ends.
+    let known = "{bar:16} {bytes}/{total_bytes} · {bytes_per_sec} · {wide_msg}";
+    let text = if bytes.is_some() { known } else { "{spinner} {bytes} · {bytes_per_sec} · {wide_msg}" };
     let style = ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_bar());
     let doing = match direction {
         Direction::Down => "downloading",

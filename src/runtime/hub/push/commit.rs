@@ -5,6 +5,7 @@ use super::difference::Difference;
 use crate::runtime::hub::failure::Failure;
 use crate::runtime::hub::patience::Patience;
 use crate::runtime::hub::refusal::Step;
+use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value as Json, json};
@@ -17,7 +18,7 @@ pub(super) async fn commit(
     (message, description): (&str, &str),
     difference: &Difference<'_>,
 ) -> Result<String, Failure> {
-    let body = lines(message, description, difference)?;
+    let body = Bytes::from(lines(message, description, difference)?);
     let url = branch.api(&["commit", branch.name]);
     let make = || {
         let request = branch.connection.request(Method::POST, &url)?;
