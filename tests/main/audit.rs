@@ -241,3 +241,80 @@ fn hostile_rows_are_counted_and_reach_no_terminal() {
     assert_eq!(report.len(), 2, "{}", done.out);
     assert!(done.out.contains("h.jsonl:5") && done.out.contains("h.jsonl:7"), "{}", done.out);
 }
+
+/// An audit of [`labelled`](crate::label::labelled) pairs with a simulated judge.
+fn sampled(scratch: &Scratch, pairs: &str, more: &[&str]) -> Value {
+    let args =
+        ["audit", "pairs.jsonl", "--constitution", "kind.toml", "--model", "sim", "--json", "--sample"];
+    let done = scratch.run(&[&args[..], &[pairs], more].concat()).code(0);
+    serde_json::from_str::<Value>(&done.out).expect("JSON")["sample"].clone()
+}
+
+#[test]
+fn a_judge_finds_the_wrong_labels_of_a_sample_and_asks_nothing_twice() {
+    let scratch = Scratch::new();
+    crate::label::labelled(&scratch, 200, 8);
+    let all = sampled(&scratch, "1000", &[]);
+    assert_eq!(
+        (&all["pairs"], &all["wrong"]["count"], &all["wrong"]["of"]),
+        (&200.into(), &25.into(), &200.into())
+    );
+    let least: Vec<&str> =
+        all["least"].as_array().expect("a list").iter().filter_map(|entry| entry[0].as_str()).collect();
+    assert_eq!(least.len(), 20);
+    for place in &least {
+        let line: usize = place.rsplit(':').next().and_then(|line| line.parse().ok()).expect("a line");
+        assert!((line - 1).is_multiple_of(8), "{place} has a right label");
+    }
+    let sides = all["sides"].as_object().expect("sides");
+    let of = |side: &str| sides.get(side).map_or(0, |rate| rate["of"].as_u64().unwrap_or(0));
+    assert_eq!(of("neither refuses"), 200);
+    assert!(of("chosen longer") + of("rejected longer") <= 200);
+    assert_eq!(all["judge"]["flips"]["count"], 0);
+    // A part of the same pairs: every answer is there already. The same seed draws the same, another one others.
+    let part = sampled(&scratch, "40", &["--max-calls", "400"]);
+    assert_eq!((&part["pairs"], &part), (&40.into(), &sampled(&scratch, "40", &["--max-calls", "400"])));
+    assert_ne!(part["least"], sampled(&scratch, "40", &["--seed", "5"])["least"]);
+    let again = ["audit", "pairs.jsonl", "--constitution", "kind.toml", "--model", "sim", "--sample", "40"];
+    let done = scratch.run(&again).code(0);
+    assert!(done.err.contains("0 calls asked, 80 from the journal in runs/one-audit"), "{}", done.err);
+    assert!(done.out.contains("labels that a judge holds for wrong: "), "{}", done.out);
+}
+
+#[test]
+fn a_judge_that_follows_the_order_is_told_and_what_cannot_be_judged_is_left_out() {
+    let scratch = Scratch::new();
+    crate::label::labelled(&scratch, 60, 8);
+    let report = sampled(&scratch, "60", &["--set", "sim.judge=position", "--set", "sim.judge_bias=0.4"]);
+    assert!(report["judge"]["position_bias"]["mean"].as_f64().is_some_and(|bias| bias > 0.3), "{report}");
+    assert!(report["judge"]["flips"]["count"].as_u64().is_some_and(|flips| flips > 30), "{report}");
+    let mut rows = std::fs::read_to_string(scratch.path("pairs.jsonl")).expect("pairs");
+    rows += "{\"prompt\":\"Q?\",\"chosen\":\"Same.\",\"rejected\":\"Same.\"}\n{\"prompt\":\"Q?\",\"chosen\":\"\",\"rejected\":\"No.\"}\n";
+    scratch.write("pairs.jsonl", rows);
+    assert_eq!(sampled(&scratch, "100", &["--out", "audited"])["pairs"], 60);
+    scratch.run(&["verify", "audited"]).code(0);
+    for file in ["audit.md", "audit.html", "audit.json"] {
+        let text = std::fs::read_to_string(scratch.path("audited").join(file)).expect(file);
+        assert!(text.contains("neither refuses"), "{file}");
+    }
+    let alone = scratch.run(&["audit", "pairs.jsonl", "--model", "sim"]).code(2);
+    assert!(alone.err.contains("--sample"), "{}", alone.err);
+    scratch.write("sft.jsonl", "{\"prompt\":\"Q?\",\"response\":\"A.\"}\n");
+    let args = ["--constitution", "kind.toml", "--model", "sim", "--sample", "3"];
+    let refused = scratch.run(&[&["audit", "sft.jsonl"][..], &args].concat()).code(2);
+    assert!(refused.err.contains("`--sample` judges pairs"), "{}", refused.err);
+}
+
+#[test]
+#[ignore = "slow: a hundred audits"]
+fn slow_the_interval_of_a_sample_covers_the_planted_share() {
+    let scratch = Scratch::new();
+    crate::label::labelled(&scratch, 2400, 8);
+    let covers = |seed: u32| {
+        let wrong = sampled(&scratch, "300", &["--seed", &seed.to_string()])["wrong"].clone();
+        let end = |name: &str| wrong[name].as_f64().expect("an end");
+        end("low") <= 0.125 && 0.125 <= end("high")
+    };
+    let covered = (0..100).filter(|seed| covers(*seed)).count();
+    assert!(covered >= 93, "{covered} of 100");
+}

@@ -18,7 +18,7 @@ fn pair(n: usize) -> [String; 2] {
 }
 
 /// Labelled pairs of which every `wrong`-th calls the worse response chosen.
-fn labelled(scratch: &Scratch, count: usize, wrong: usize) {
+pub(crate) fn labelled(scratch: &Scratch, count: usize, wrong: usize) {
     let row = |n: usize| {
         let [mut chosen, mut rejected] = pair(n);
         if n.is_multiple_of(wrong) {

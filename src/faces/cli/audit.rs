@@ -1,7 +1,12 @@
-//! `amend audit`: what is wrong with anybody's dataset, without a model; and the dataset again without it.
+//! `amend audit`: what is wrong with anybody's dataset, without a model; and the dataset again without it. With `--sample` a judge
+//! looks at some of its pairs (`judge.rs`).
+
+mod judge;
 
 use super::Failure;
 use super::failure::Kind as FailureKind;
+use super::judging_args::JudgingArgs;
+use super::settings::RecipeArgs;
 use crate::faces::cli::stdout::stdout;
 use crate::faces::cli::word_wrap::flowed;
 use crate::pure::audit::{Code, CodeSet, Cuts, Name, Shape, findings_detail};
@@ -10,6 +15,7 @@ use crate::pure::text::{printable, printable_json};
 use crate::runtime::audit::{AuditError, AuditSettings, Audited, ColumnNames, audit, write_kept};
 use crate::runtime::dataset::readers::{OpenError, RereadableSources, sources};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use judge::Judge;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -22,12 +28,29 @@ use std::process::ExitCode;
 /// and think blocks, copies and contradictions, leaks between splits, keys. No model is asked and nothing is sent anywhere.
 /// Nothing is dropped unless `--drop` names it, and a row that is kept keeps its bytes.
 ///
+/// With `--sample N` a judge looks at N random pairs in both orders, without their labels, and the report estimates the share of
+/// labels that are wrong, with the judge's own flips and biases beside it. Its answers are kept: the same command goes on where
+/// it was, and asks nothing twice.
+///
 /// Exit codes: 0; 1 when a `--fail-on` is met or a row cannot be read; 2 usage; 4 disk.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  amend audit pairs.jsonl.gz\n  \
+#[command(
+    mut_arg("recipe", |arg| arg.long("recipe").requires("sample").help_heading("Judge")),
+    mut_arg("sample", |arg| arg.help("Have a judge look at N random pairs, the same ones for the same seed").help_heading("Judge")),
+    mut_arg("prompts", |arg| arg.hide(true).conflicts_with("files")),
+    mut_args(|arg| if OF_THE_JUDGE.contains(&arg.get_id().as_str()) { arg.requires("sample") } else { arg }),
+    mut_arg("limit", |arg| arg.hide(true)),
+    mut_arg("column", |arg| arg.hide(true)),
+    mut_arg("schedule", |arg| arg.hide(true)),
+    mut_arg("rounds", |arg| arg.hide(true)),
+    mut_arg("screen", |arg| arg.hide(true)),
+    mut_arg("unqualified", |arg| arg.hide(true)),
+    after_help = "Examples:\n  amend audit pairs.jsonl.gz\n  \
                         amend audit train.jsonl test.jsonl --holdout benchmark.jsonl --rows\n  \
                         amend audit pairs.parquet --drop equal,both-refuse,cut-equal@512 --out cleaned\n  \
-                        amend audit pairs.jsonl --fail-on 'cut-equal@512>0.01' --fail-on 'secret>0'")]
+                        amend audit pairs.jsonl --fail-on 'cut-equal@512>0.01' --fail-on 'secret>0'\n  \
+                        amend audit pairs.jsonl --sample 300 --base-url http://localhost:8000/v1 --model my-judge"
+)]
 pub(super) struct Args {
     /// The files: JSON Lines, CSV, Parquet or text, also .gz or .zst; a folder; - for standard input
     #[arg(value_name = "FILE", required = true)]
@@ -68,6 +91,13 @@ pub(super) struct Args {
     /// Exit with 1 when a larger share of the rows has the code
     #[arg(long, value_name = "CODE>SHARE", help_heading = "Output")]
     fail_on: Vec<String>,
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    #[command(flatten)]
+    judging: JudgingArgs,
+    /// Where the judge's answers are kept [default: runs/ID-audit]
+    #[arg(long, value_name = "DIR", requires = "sample", help_heading = "Judge")]
+    run: Option<String>,
     /// Print one JSON line for every row with a finding first
     #[arg(long, help_heading = "Output")]
     rows: bool,
@@ -76,11 +106,32 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// Flags that say nothing where no judge is asked.
+const OF_THE_JUDGE: [&str; 16] = [
+    "constitution",
+    "templates",
+    "model",
+    "base_url",
+    "api_key_env",
+    "max_tokens",
+    "seed",
+    "concurrency",
+    "rpm",
+    "tpm",
+    "max_calls",
+    "set",
+    "principles",
+    "how",
+    "votes",
+    "reason_first",
+];
+
 /// The longest row that is read.
 const MOST_BYTES: usize = 16 << 20;
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let judge = Judge::wanted(args)?;
     let cuts = cuts(args)?;
     let drop = dropped(args, &cuts)?;
     let limits = args.fail_on.iter().map(|text| limit(text, &cuts)).collect::<Result<Vec<_>, _>>()?;
@@ -104,11 +155,14 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Failure::disk(format!("cannot make a temporary folder: {error}"))
             .hint("set TMPDIR to a folder with room")
     })?;
-    let audited = {
+    let mut audited = {
         let progress = RowsRead::new();
         audit(&files, &settings, scratch.path(), |rows| progress.tell(rows)).map_err(failure)?
     };
     tell_files(&audited);
+    if let Some(judge) = judge {
+        audited.report.sample = Some(judge.look(args, &audited, &files, &settings)?);
+    }
     let mut out = stdout();
     if args.rows {
         print_rows(&audited, &settings.cuts, &mut out);

@@ -4,10 +4,11 @@
 //! reports and exports like one.
 
 use super::Failure;
+use super::judging_args::JudgingArgs;
 use super::run::{RunOptions, carry_out};
 use super::scale_args::resolve_auto;
 use super::settings::RecipeArgs;
-use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource};
+use crate::pure::recipe::{LabelPairs, LabelSource};
 use crate::runtime::project::Beginning;
 use std::process::ExitCode;
 
@@ -32,18 +33,8 @@ pub(super) struct Args {
     /// The columns that hold the responses, or the one that holds a list of them; found by name when absent
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Labels")]
     responses: Vec<String>,
-    /// Principles drawn for each pair, by weight; `all` for an ensemble of every one that applies [default: 1]
-    #[arg(long, value_name = "N|all", value_parser = principles, help_heading = "Labels")]
-    principles: Option<u32>,
-    /// How a preference is read [default: auto]
-    #[arg(long, value_name = "HOW", help_heading = "Labels")]
-    how: Option<LabelHow>,
-    /// Votes per order, where votes are counted [default: 5]
-    #[arg(long, value_name = "N", help_heading = "Labels")]
-    votes: Option<u32>,
-    /// Let the judge think first; labels are then clamped to between 0.4 and 0.6, as in the paper
-    #[arg(long, help_heading = "Labels")]
-    reason_first: bool,
+    #[command(flatten)]
+    judging: JudgingArgs,
     /// Which of several responses meet [default: all]
     #[arg(long, value_name = "WHICH", help_heading = "Labels")]
     pairs: Option<LabelPairs>,
@@ -56,14 +47,6 @@ pub(super) struct Args {
     /// Do not write the dataset at the end
     #[arg(long)]
     no_export: bool,
-}
-
-fn principles(text: &str) -> Result<u32, String> {
-    match (text, text.parse::<u32>()) {
-        ("all", _) => Ok(0),
-        (_, Ok(n)) if n > 0 => Ok(n),
-        (_, _) => Err("it is a number above 0, or `all`".into()),
-    }
 }
 
 /// Runs the command.
@@ -82,10 +65,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     let label = &mut recipe.label;
     label.source = LabelSource::Given;
-    label.principles = args.principles.unwrap_or(label.principles);
-    label.how = args.how.unwrap_or(label.how);
-    label.votes = args.votes.unwrap_or(label.votes);
-    label.reason_first |= args.reason_first;
+    args.judging.lay_over(label);
     label.pairs = args.pairs.unwrap_or(label.pairs);
     let named = args.out.clone().or_else(|| recipe.out.clone());
     recipe.out = Some(named.unwrap_or_else(|| format!("runs/{}-labels", project.constitution.id)));

@@ -20,6 +20,7 @@ mod harden;
 mod import;
 mod init;
 mod journaled_work;
+mod judging_args;
 mod label;
 mod launch;
 mod log;

@@ -4,6 +4,7 @@ use super::code::{Code, CodeSet, Cuts, Name};
 use super::secrets::{Secret, secrets_in};
 use super::shape::Shape;
 use crate::pure::gates::{Refusal, Verdict, artefacts, changes_language, check_pair, read_refusal};
+use crate::pure::prompt::Message;
 use crate::pure::reason::Reason;
 use crate::pure::recipe::Gates;
 use crate::pure::text::language;
@@ -22,6 +23,8 @@ pub struct Reply {
 pub struct Item {
     /// What the user says last; the text itself in documents.
     pub prompt: String,
+    /// The conversation before the reply.
+    pub turns: Vec<Message>,
     /// Everything that the user says, for families of prompts.
     pub said: String,
     /// Chosen and rejected; or the one reply; or none.

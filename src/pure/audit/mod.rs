@@ -4,6 +4,8 @@
 
 mod code;
 mod item;
+mod judged_sample;
+mod judged_sample_text;
 mod report;
 mod report_text;
 mod secrets;
@@ -13,6 +15,7 @@ mod tallies;
 
 pub use code::{Code, CodeSet, Cuts, Name};
 pub use item::{Cut, Found, Item, Reply, findings, findings_detail};
+pub use judged_sample::{SampleReport, SampleTally, SampledPair, draw_rows};
 pub use report::{AuditReport, CodeReport};
 pub use secrets::{Secret, secrets_in};
 pub use shape::Shape;

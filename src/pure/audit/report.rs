@@ -1,6 +1,7 @@
 //! What an audit came to: counts by code with their intervals, and figures of the whole set. Its words are in
 //! `report_text.rs`.
 
+use super::judged_sample::SampleReport;
 use super::shortcut::Shortcut;
 use crate::pure::reports::statistics::{Mean, Rate};
 use serde::Serialize;
@@ -31,6 +32,9 @@ pub struct AuditReport {
     /// Pairs of a hazard and a language, both of which the file has, without a row.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub empty_cells: Vec<String>,
+    /// What a judge made of a random sample of pairs, where one was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<SampleReport>,
 }
 
 /// One code.

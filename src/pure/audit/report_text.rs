@@ -1,5 +1,6 @@
 //! The report of an audit in words: lines for a terminal, Markdown, and a page. Nothing is counted here.
 
+use super::judged_sample::SampleReport;
 use super::report::{AuditReport, CellReport, CodeReport};
 use super::tallies::PLACES;
 use crate::pure::reports::page::{Bar, Bars, Body, Page, percent};
@@ -11,6 +12,12 @@ use std::fmt::Write as _;
 const LONGER: f64 = 0.1;
 /// A shortcut is worth a line from this area on, even at the lower end of its interval.
 const TELLING: f64 = 0.55;
+
+/// A share in per cent, with how many it is of and its interval.
+pub(super) fn told(rate: &Rate) -> String {
+    let [share, low, high] = [rate.share.unwrap_or_default(), rate.low, rate.high].map(|share| 100.0 * share);
+    format!("{share:.1} % of {} ({low:.1}–{high:.1})", rate.of)
+}
 
 /// The end of a text, which says most of a path, in so many columns.
 fn end_of(text: &str, width: usize) -> String {
@@ -51,16 +58,6 @@ impl AuditReport {
 
     /// What is to be said of the whole set.
     fn whole(&self) -> Vec<String> {
-        let told = |rate: &Rate| {
-            let share = rate.share.unwrap_or_default();
-            format!(
-                "{:.1} % of {} ({:.1}–{:.1})",
-                100.0 * share,
-                rate.of,
-                100.0 * rate.low,
-                100.0 * rate.high
-            )
-        };
         let mut out = Vec::new();
         for report in &self.refusals {
             let partly = 100.0 * report.partial.share.unwrap_or_default();
@@ -90,6 +87,7 @@ impl AuditReport {
             let line = format!("{} empty cells: {}", self.empty_cells.len(), self.empty_cells.join(", "));
             out.push(one_line(&printable(&line), 80));
         }
+        out.extend(self.sample.iter().flat_map(SampleReport::lines));
         out
     }
 
@@ -113,6 +111,9 @@ impl AuditReport {
         });
         page.add("Refusals", "Replies that refuse, by their words.", Body::Bars(refusals.collect()));
         page.add("The whole set", "", Body::Lines(self.whole()));
+        if let Some(sample) = &self.sample {
+            sample.add_to(&mut page);
+        }
         let cells = self.cells.iter().map(|cell| {
             let refused = cell.refused.share.map_or_else(String::new, percent);
             vec![cell.hazard.clone(), cell.language.clone(), cell.rows.to_string(), refused]

@@ -123,6 +123,7 @@ impl Tallies {
             refusals,
             cells,
             empty_cells,
+            sample: None,
         }
     }
 

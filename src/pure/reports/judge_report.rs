@@ -196,8 +196,9 @@ struct Sums {
     substitutes: BTreeSet<Substitute>,
 }
 
+/// Counts how a judge compares.
 #[derive(Debug, Clone, Default)]
-struct ComparingSums {
+pub struct ComparingSums {
     all: u64,
     undecided: u64,
     flips: (u64, u64),
@@ -468,7 +469,8 @@ fn most_frequent(failures: BTreeMap<(Role, Reason, String), u64>) -> Vec<CallFai
 }
 
 impl ComparingSums {
-    fn add(&mut self, comparison: &Comparison, transcript: &Transcript) {
+    /// Counts one comparison of a transcript's responses.
+    pub fn add(&mut self, comparison: &Comparison, transcript: &Transcript) {
         self.all += 1;
         self.undecided += u64::from(comparison.p.is_none());
         let Some((forth, back)) = comparison.p_ab.zip(comparison.p_ba) else { return };
@@ -495,7 +497,8 @@ impl ComparingSums {
         }
     }
 
-    fn finish(self) -> Comparing {
+    /// The figures.
+    pub fn finish(self) -> Comparing {
         Comparing {
             undecided: Rate::new(self.undecided, self.all),
             flips: rate(self.flips),

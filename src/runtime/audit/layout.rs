@@ -233,6 +233,7 @@ impl Layout {
             || turns.iter().filter(|turn| turn.role == Speaker::User).map(|turn| turn.content.as_str());
         item.prompt = users().next_back().map_or_else(|| prompt.text.clone(), str::to_owned);
         item.said = if turns.is_empty() { prompt.text } else { users().collect::<Vec<_>>().join("\n") };
+        item.turns = turns;
         Ok(item)
     }
 }

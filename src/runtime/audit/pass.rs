@@ -189,7 +189,7 @@ fn read(row: Result<Row, crate::pure::reject::Reject>) -> (u32, ReadRow) {
     }
 }
 
-fn open(sources: &RereadableSources, settings: &AuditSettings) -> Result<Vec<File>, OpenError> {
+pub(super) fn open(sources: &RereadableSources, settings: &AuditSettings) -> Result<Vec<File>, OpenError> {
     let columns = &settings.columns;
     let known: Vec<&str> = [&columns.text, &columns.chosen, &columns.rejected]
         .into_iter()
@@ -204,7 +204,7 @@ fn open(sources: &RereadableSources, settings: &AuditSettings) -> Result<Vec<Fil
     )
 }
 
-fn layouts(files: &[File], settings: &AuditSettings) -> Result<Vec<Layout>, LayoutError> {
+pub(super) fn layouts(files: &[File], settings: &AuditSettings) -> Result<Vec<Layout>, LayoutError> {
     let mut layouts: Vec<Layout> = Vec::new();
     for file in files {
         let layout = Layout::of(file.name(), file.columns(), settings.shape, &settings.columns)?;
