@@ -1,6 +1,7 @@
 //! The card: YAML that `datasets` loads by, and prose made from the statistics. Written after the rows, because wrong
 //! counts make the dataset refuse to load.
 
+use super::near_duplicates::family_rule;
 use super::stats::Stats;
 use super::{DatasetMeta, Report};
 use crate::pure::recipe::{Export, Recipe, SoftLabels};
@@ -37,6 +38,7 @@ impl About<'_> {
             "transcripts": self.report.transcripts,
             "transcripts_without_a_draft": self.report.transcripts - self.report.usable,
             "families": self.report.families,
+            "family_rule": family_rule(self.settings.family_similarity),
             "dropped": drops,
             "judge": self.meta.judge,
             "configs": configs,
@@ -189,10 +191,11 @@ impl About<'_> {
         let _ = writeln!(
             out,
             "{} transcripts were read, {} of them with a usable draft, in {} prompt families. A family is never in two \
-             splits: prompts that say the same but for a few words (of 5 to 31 words: but for one word, unless more than \
-             eight prompts differ in that word alone; longer: by their runs of five words), or go on from the same beginning. `amend verify` compares every file with \
-             `manifest.json`.\n",
-            self.report.transcripts, self.report.usable, self.report.families
+             splits. These are one: {}. `amend verify` compares every file with `manifest.json`.\n",
+            self.report.transcripts,
+            self.report.usable,
+            self.report.families,
+            family_rule(self.settings.family_similarity)
         );
     }
 

@@ -119,8 +119,9 @@ fn chat(row: &Row, column: &str) -> Json {
     if let Value::Messages(chat) = row.get(column) { json!(chat) } else { Json::Null }
 }
 
-/// `dataset_info.json`: entries that resolve through the card, so that splits are honoured.
-pub(super) fn llama_factory(stats: &BTreeMap<(Config, usize), Stats>) -> String {
+/// `dataset_info.json`: entries that resolve through the card, so that splits are honoured. Each says by which rule prompts are one
+/// family, which is never in two splits.
+pub(super) fn llama_factory(stats: &BTreeMap<(Config, usize), Stats>, family_rule: &str) -> String {
     let mut entries = Map::new();
     for (split, name) in SPLITS.iter().enumerate() {
         for config in [Config::Sft, Config::Critique, Config::Preference, Config::Kto] {
@@ -143,7 +144,7 @@ pub(super) fn llama_factory(stats: &BTreeMap<(Config, usize), Stats>) -> String 
                 | Config::Prompts
                 | Config::Transcripts => json!({ "messages": "messages" }),
             };
-            let mut entry = json!({ "script_url": ".", "subset": config.as_str(), "split": name, "formatting": "sharegpt" });
+            let mut entry = json!({ "script_url": ".", "subset": config.as_str(), "split": name, "formatting": "sharegpt", "family_rule": family_rule });
             if let Some(entry) = entry.as_object_mut() {
                 if config == Config::Preference {
                     entry.insert("ranking".into(), json!(true));

@@ -242,7 +242,8 @@ fn describe(written: pipeline::Rows, job: &Job<'_>, families: &Families) -> Resu
         report: &report,
         stats: &stats,
     };
-    files.push(write_text(job.root, "dataset_info.json", &forms::llama_factory(&stats))?);
+    let rule = near_duplicates::family_rule(job.settings.family_similarity);
+    files.push(write_text(job.root, "dataset_info.json", &forms::llama_factory(&stats, &rule))?);
     files.push(write_text(job.root, "stats.json", &about.stats_json())?);
     files.push(write_text(job.root, "README.md", &about.readme())?);
     let text = manifest::manifest(about.manifest_json(), &files);

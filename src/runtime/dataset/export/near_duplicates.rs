@@ -4,8 +4,8 @@
 
 use super::ExportError;
 use super::one_word_apart::OneWordApart;
-use crate::pure::text::minhash::{BANDS, Signature};
-use crate::pure::text::one_word::OneWordKeys;
+use crate::pure::text::minhash::{BANDS, RUN, Signature};
+use crate::pure::text::one_word::{FILLED_BY_MANY, LONGEST, OneWordKeys, SHORTEST};
 use crate::runtime::dataset::splits::Unite;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
@@ -13,6 +13,15 @@ use std::path::{Path, PathBuf};
 
 /// Prompts compared at most for one band key, so that common boilerplate does not make the work quadratic.
 const FOLLOWED: usize = 64;
+
+/// The rule by which prompts are one family, and so share a split, for people and for files beside a dataset. What it says is
+/// done here, in `one_word_apart.rs` and, for the first part, in `splits`.
+pub(super) fn family_rule(threshold: f64) -> String {
+    format!(
+        "prompts that go on from the same beginning; prompts of {SHORTEST} to {LONGEST} words that differ by one word, unless \
+         more than {FILLED_BY_MANY} differ in that word alone; prompts whose runs of {RUN} words are alike by {threshold} or more"
+    )
+}
 
 /// What is kept of a prompt to find those that are near to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -245,6 +254,56 @@ mod tests {
                 homes.entry(*base).or_default().insert(place.split);
             }
             prop_assert!(homes.values().all(|splits| splits.len() == 1), "{:?}", homes);
+        }
+    }
+
+    /// Whether two prompts are the same but for one word that is changed, added or left out.
+    fn is_one_word_apart(a: &[u8], b: &[u8]) -> bool {
+        let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+        let same = short.iter().zip(long).take_while(|(x, y)| x == y).count();
+        let (of_short, of_long) = (&short[same..], &long[same..]);
+        match long.len() - short.len() {
+            0 => of_short.get(1..) == of_long.get(1..) || of_short.is_empty(),
+            1 => of_long.get(1..) == Some(of_short),
+            _ => false,
+        }
+    }
+
+    /// The numbers of the family of each prompt, counted from the first one met.
+    fn numbered<T: PartialEq>(families: &[T]) -> Vec<usize> {
+        families.iter().map(|family| families.iter().position(|other| other == family).unwrap()).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn families_are_what_one_word_connects_in_any_order(
+            made in proptest::collection::vec(proptest::collection::vec(0..3_u8, 5..7), 1..=FILLED_BY_MANY),
+            turn in 0..FILLED_BY_MANY,
+        ) {
+            let spoken = |words: &Vec<u8>| {
+                Prompt::single(words.iter().map(|word| format!("w{word}")).collect::<Vec<_>>().join(" "))
+            };
+            let prompts: Vec<Prompt> = made.iter().map(spoken).collect();
+            // Families by the rule alone: whatever joins a to b and b to c joins a to c.
+            let mut expected: Vec<usize> = (0..made.len()).collect();
+            for (a, b) in (0..made.len()).flat_map(|a| (0..a).map(move |b| (a, b))) {
+                if is_one_word_apart(&made[a], &made[b]) {
+                    let (from, to) = (expected[a], expected[b]);
+                    expected.iter_mut().filter(|family| **family == from).for_each(|family| *family = to);
+                }
+            }
+            let found = |prompts: &[Prompt]| -> Vec<String> {
+                places(prompts, Pins::default()).into_iter().map(|place| place.family).collect()
+            };
+            let families = found(&prompts);
+            prop_assert_eq!(numbered(&families), numbered(&expected), "{:?}", made);
+            let mut turned: Vec<Prompt> = prompts.iter().rev().cloned().collect();
+            turned.rotate_left(turn % prompts.len());
+            let mut back = found(&turned);
+            back.rotate_right(turn % prompts.len());
+            back.reverse();
+            prop_assert_eq!(families, back);
         }
     }
 
