@@ -1,5 +1,6 @@
 //! Marks that do not belong in a response: role and think tags, sentinel texts, error text, signs of truncation.
 
+use super::cut_short::stops_within_a_phrase;
 use crate::pure::text::is_spaceless;
 
 /// Tokens of chat templates. They end a turn, so what follows them was never meant to be read.
@@ -326,7 +327,12 @@ pub(super) fn looks_truncated(text: &str) -> bool {
             .rsplit_once(['\'', '’'])
             .is_some_and(|(_, end)| ["ll", "ve", "re", "m", "d"].contains(&end))
         || (1..=3).contains(&begun);
-    prose && unfinished && last.is_alphabetic() && !is_spaceless(last) && last_line.contains(['.', ',', ';'])
+    stops_within_a_phrase(last_line)
+        || prose
+            && unfinished
+            && last.is_alphabetic()
+            && !is_spaceless(last)
+            && last_line.contains(['.', ',', ';'])
 }
 
 fn is_list_number(marker: &str, line: &str) -> bool {
@@ -394,7 +400,13 @@ mod tests {
             assert!(!is_error_text(text), "{text:?}");
         }
         let prose = "There is much to say about bread. It was made in many places, and each of them has its own way with flour and";
-        for text in [prose, "Use:\n```sh\nkill 1", "First,", "1. Mix\n2. Wait\n3."] {
+        for text in [
+            prose,
+            "Use:\n```sh\nkill 1",
+            "First,",
+            "1. Mix\n2. Wait\n3.",
+            "Let it rise for an hour and so the",
+        ] {
             assert!(looks_truncated(text), "{text:?}");
         }
         for text in [

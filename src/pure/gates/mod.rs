@@ -9,6 +9,7 @@
 
 mod artefacts;
 mod contacts;
+mod cut_short;
 mod ngram_overlap;
 mod pattern;
 mod preamble;
