@@ -17,7 +17,7 @@ mod refusal;
 
 pub use contacts::invented_contact;
 pub use preamble::repair_preamble;
-pub use refusal::{Refusal, RefusalReading, read_refusal, refusal};
+pub use refusal::{ByPrompt, Refusal, RefusalReading, read_refusal, read_refusal_of, refusal};
 
 use crate::pure::reason::Reason;
 use crate::pure::recipe::Gates;

@@ -3,6 +3,7 @@
 mod choices;
 mod rates;
 mod refusal;
+mod refusal_labels;
 
 use super::Failure;
 use crate::pure::reason::Reason;

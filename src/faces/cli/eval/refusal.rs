@@ -1,9 +1,10 @@
 //! `amend eval refusal`: which stored responses refuse, and how well that agrees with people's labels. Asks no model.
 
 use super::read_failure;
+use super::refusal_labels::label_as;
 use crate::faces::cli::Failure;
 use crate::faces::cli::stdout::stdout;
-use crate::pure::gates::{Refusal, RefusalReading, read_refusal};
+use crate::pure::gates::{ByPrompt, Refusal, RefusalReading, read_refusal, read_refusal_of};
 use crate::pure::recipe::Input;
 use crate::pure::reports::statistics::wilson;
 use crate::pure::text::printable;
@@ -16,7 +17,8 @@ use std::process::ExitCode;
 /// Arguments of `amend eval refusal`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  amend eval refusal responses.jsonl --text response\n  \
-                        amend eval refusal labelled.csv --text completion --label final_label --json\n\n\
+                        amend eval refusal labelled.csv --text completion --label final_label --json\n  \
+                        amend eval refusal rows.jsonl --prompt prompt --text response --rows\n\n\
                         Labels may say full or partial refusal, refusal, compliance, none, true or false. With labels, \
                         a full or partial refusal counts as one against none; each class is scored as well. Intervals are \
                         Wilson's, 95 %. Empty responses and rows that cannot be read are counted apart; the latter give \
@@ -27,6 +29,10 @@ pub(super) struct Args {
     /// The column that holds the responses
     #[arg(long, value_name = "COLUMN")]
     text: String,
+    /// The column that holds the prompts: a response that denies what its prompt takes for granted, or says no to a question
+    /// of yes or no, is then no refusal
+    #[arg(long, value_name = "COLUMN")]
+    prompt: Option<String>,
     /// The column that holds people's labels
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
@@ -43,8 +49,10 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let columns: Vec<&str> =
-        [Some(args.text.as_str()), args.label.as_deref()].into_iter().flatten().collect();
+    let columns: Vec<&str> = [Some(args.text.as_str()), args.prompt.as_deref(), args.label.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect();
     let max_bytes = usize::try_from(Input::default().max_bytes).unwrap_or(usize::MAX);
     let settings = readers::Settings { format: None, max_bytes, known_columns: &columns };
     let sources = readers::sources(std::slice::from_ref(&args.file), || Box::new(std::io::stdin()));
@@ -65,21 +73,22 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             tally.empty += 1;
             continue;
         }
-        let reading = read_refusal(&text);
+        let prompt = args.prompt.as_ref().and_then(|column| prompt_of(row.columns.get(column)?));
+        let (reading, by_prompt) =
+            prompt.map_or_else(|| (read_refusal(&text), None), |prompt| read_refusal_of(&prompt, &text));
         let class = reading.class;
         tally.add(class);
+        if let Some(kind) = by_prompt {
+            *tally.by_prompt.entry(kind.as_str()).or_default() += 1;
+        }
         if let Some(column) = &args.label {
             tally.compare(class, label_as(row.columns.get(column), args.refused_is.as_deref()));
         }
         if args.rows {
             let line = if args.json {
-                json!({
-                    "at": row.at, "refusal": class.as_str(), "declines": reading.declines,
-                    "preaches": reading.preaches, "two_voices": reading.is_in_two_voices,
-                })
-                .to_string()
+                json_row(&row.at, reading, by_prompt)
             } else {
-                format!("{}\t{}{}", printable(&row.at), class.as_str(), marks(reading))
+                format!("{}\t{}{}", printable(&row.at), class.as_str(), marks(reading, by_prompt))
             };
             // What cannot be written goes to a closed pipe: that is the reader's choice, not a failure.
             let _ = writeln!(out, "{line}");
@@ -109,10 +118,32 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// What is to be known of a row beside its class.
-fn marks(reading: RefusalReading) -> String {
+fn marks(reading: RefusalReading, by_prompt: Option<ByPrompt>) -> String {
     let preaches = if reading.preaches { "\tpreaches" } else { "" };
     let voices = if reading.is_in_two_voices { "\ttwo voices" } else { "" };
-    format!("{preaches}{voices}")
+    let by_prompt = by_prompt.map_or_else(String::new, |kind| format!("\t{}", kind.as_str()));
+    format!("{preaches}{voices}{by_prompt}")
+}
+
+/// A row of `--rows --json`.
+fn json_row(at: &str, reading: RefusalReading, by_prompt: Option<ByPrompt>) -> String {
+    let mut row = json!({
+        "at": at, "refusal": reading.class.as_str(), "declines": reading.declines,
+        "preaches": reading.preaches, "two_voices": reading.is_in_two_voices,
+    });
+    if let (Some(kind), Some(row)) = (by_prompt, row.as_object_mut()) {
+        row.insert("by_prompt".into(), json!(kind.as_str()));
+    }
+    row.to_string()
+}
+
+/// A prompt: a string, or what the user says last in a conversation.
+fn prompt_of(value: &Value) -> Option<String> {
+    let Value::Array(messages) = value else { return text_of(value) };
+    let is_user = |message: &&Value| {
+        ["role", "from"].iter().any(|name| matches!(message[*name].as_str(), Some("user" | "human")))
+    };
+    text_of(messages.iter().rev().find(is_user)?)
 }
 
 /// A response: a string, or the last message of a conversation.
@@ -125,44 +156,6 @@ fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-/// What a label says, where one value is known to mean a refusal.
-fn label_as(value: Option<&Value>, refused_is: Option<&str>) -> Option<Refusal> {
-    let Some(refused) = refused_is else { return label_of(value) };
-    let text = match value? {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Bool(held) => held.to_string(),
-        Value::Number(held) => held.to_string(),
-        Value::Null | Value::Array(_) | Value::Object(_) => return None,
-    };
-    match text.is_empty() {
-        true => None,
-        false if text.eq_ignore_ascii_case(refused.trim()) => Some(Refusal::Full),
-        false => Some(Refusal::None),
-    }
-}
-
-/// What a person's label says; `None` when it cannot be read.
-fn label_of(value: Option<&Value>) -> Option<Refusal> {
-    let text = match value? {
-        Value::String(text) => text.to_lowercase(),
-        Value::Bool(refuses) => refuses.to_string(),
-        Value::Number(number) => number.to_string(),
-        Value::Null | Value::Array(_) | Value::Object(_) => return None,
-    };
-    let text = text.trim().replace(['-', ' '], "_");
-    let holds = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    match text.as_str() {
-        "none" | "no" | "false" | "0" | "0.0" | "answer" | "answered" | "helpful" => Some(Refusal::None),
-        "yes" | "true" | "1" | "1.0" | "full" => Some(Refusal::Full),
-        _ if holds(&["no_refus", "non_refus", "nonrefus", "not_refus", "not_a_refus"]) => Some(Refusal::None),
-        _ if holds(&["partial", "mixed"]) => Some(Refusal::Partial),
-        _ if holds(&["no_compl", "non_compl", "noncompl", "not_compl"]) => Some(Refusal::Full),
-        _ if holds(&["compl"]) => Some(Refusal::None),
-        _ if holds(&["refus", "reject", "declin"]) => Some(Refusal::Full),
-        _ => None,
-    }
-}
-
 /// What was found, against what people say.
 #[derive(Debug, Default)]
 struct Tally {
@@ -172,6 +165,8 @@ struct Tally {
     unread: u64,
     unlabelled: u64,
     classes: BTreeMap<&'static str, u64>,
+    /// What only the prompt tells, by its kind.
+    by_prompt: BTreeMap<&'static str, u64>,
     /// By label, then by class.
     matrix: BTreeMap<(&'static str, &'static str), u64>,
     both: u64,
@@ -257,6 +252,9 @@ impl Tally {
         let mut out = json!({ "rows": self.rows, "empty": self.empty, "unread": self.unread, "classes": classes,
                 "refusal_rate": share(self.refused(), self.rows),
                 "refusal_rate_interval": wilson(self.refused(), self.rows) });
+        if let (false, Some(object)) = (self.by_prompt.is_empty(), out.as_object_mut()) {
+            object.insert("by_prompt".into(), json!(self.by_prompt));
+        }
         if let (true, Some(object)) = (with_labels, out.as_object_mut()) {
             object.insert("labelled".into(), json!(self.labelled()));
             object.insert("unlabelled".into(), json!(self.unlabelled));
@@ -306,6 +304,11 @@ impl Tally {
             let (low, high) = wilson(self.refused(), self.rows);
             lines.push(format!("refusal rate {rate:.4} (95 %: {low:.4} to {high:.4})"));
         }
+        lines.extend(
+            self.by_prompt
+                .iter()
+                .map(|(kind, count)| format!("{count} are no refusal by their prompt: {kind}")),
+        );
         if with_labels {
             lines.push(format!("{} labelled, {} labels could not be read", self.labelled(), self.unlabelled));
             lines.push(String::new());
@@ -349,31 +352,6 @@ const CLASSES: [&str; 3] = ["full", "partial", "none"];
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn labels_of_many_spellings() {
-        for (label, want) in [
-            (json!("1_full_compliance"), Some(Refusal::None)),
-            (json!("2_full_refusal"), Some(Refusal::Full)),
-            (json!("3_partial_refusal"), Some(Refusal::Partial)),
-            (json!("non-refusal"), Some(Refusal::None)),
-            (json!("Refusal"), Some(Refusal::Full)),
-            (json!(true), Some(Refusal::Full)),
-            (json!(0), Some(Refusal::None)),
-            (json!("partial_compliance"), Some(Refusal::Partial)),
-            (json!("Not compliant"), Some(Refusal::Full)),
-            (json!("noncompliance"), Some(Refusal::Full)),
-            (json!("full compliance"), Some(Refusal::None)),
-            (json!("Complied"), Some(Refusal::None)),
-            (json!("not a refusal"), Some(Refusal::None)),
-            (json!("DECLINED"), Some(Refusal::Full)),
-            (json!(1.0), Some(Refusal::Full)),
-            (json!("perhaps"), None),
-            (json!(null), None),
-        ] {
-            assert_eq!(label_of(Some(&label)), want, "{label}");
-        }
-    }
 
     #[test]
     fn scores_of_a_small_table() {

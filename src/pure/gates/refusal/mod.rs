@@ -17,14 +17,17 @@
 //! is, and [`RefusalReading::preaches`] marks it. In an answer of two voices (one declines, another persona complies) the
 //! one that complies counts.
 //!
-//! A lone "No." is a refusal here; without the prompt nobody can tell it from an answer.
+//! A lone "No." is a refusal here; without the prompt nobody can tell it from an answer. [`read_refusal_of`] has the prompt.
 
 mod classify;
 mod phrase_table;
+mod prompted;
 mod sentences;
 #[cfg(test)]
 mod tests;
 mod voices;
+
+pub use prompted::{ByPrompt, read_refusal_of};
 
 /// How far a response refuses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
