@@ -674,3 +674,26 @@ fn a_redacted_view_holds_no_word_of_the_run() {
     let differs = |args: &[&str]| scratch.run(args).out.lines().last().map(str::to_owned);
     assert_eq!(differs(&["diff", "a", "b", "--json"]), differs(&["diff", "a", "b", "--json", "--redact"]));
 }
+
+#[test]
+fn the_limits_of_a_run_are_changed_while_it_works() {
+    let scratch = Scratch::new();
+    files(&scratch, MANY);
+    let sim = Sim::start(&scratch, &["--latency-ms", "100"]);
+    scratch.run(&["tune", "r", "concurrency=9"]).code(2);
+    let child = begun(&scratch, &sim, &run(&sim, "r", &["--concurrency", "1"]), 3);
+    let told = scratch.run(&["tune", "r", "rounds=9"]).code(2).err;
+    assert!(told.contains("`rounds` cannot be changed"), "{told}");
+    let told = scratch.run(&["tune", "r", "concurrency=100", "rpm=none"]).code(0).out;
+    assert_eq!(told, "r: concurrency=100 rpm=none\n");
+    let done = Done::of(&child.wait_with_output().expect("an end")).code(0);
+    assert!(
+        done.out.contains("{\"event\":\"tuned\",\"limits\":\"concurrency=100 rpm=none\"}"),
+        "{}",
+        done.out
+    );
+    let most = sim.stats()["max_in_flight"].as_u64().expect("a count");
+    assert!((20..=100).contains(&most), "{most} calls at once");
+    let told = scratch.run(&["tune", "r", "concurrency=9"]).code(2).err;
+    assert!(told.contains("no process works on `r` now"), "{told}");
+}

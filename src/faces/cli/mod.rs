@@ -46,6 +46,7 @@ mod stdout;
 pub mod style;
 mod test;
 mod transfers;
+mod tune;
 mod twins;
 pub mod user_files;
 #[cfg(test)]
@@ -89,6 +90,7 @@ enum Command {
     Merge(merge::Args),
     /// Compare every byte of a dataset with its manifest, or look at every record of a run.
     Verify(verify::Args),
+    Tune(tune::Args),
     Repair(repair::Args),
     Push(push::Args),
     Label(Box<label::Args>),
@@ -141,6 +143,7 @@ fn carry_out() -> ExitCode {
         Command::Coverage(args) => coverage::run(args),
         Command::Merge(args) => merge::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Tune(args) => tune::run(args),
         Command::Repair(args) => repair::run(args),
         Command::Push(args) => push::run(args),
         Command::Label(args) => label::run(args),

@@ -118,6 +118,7 @@ impl Lines {
             Event::Waiting { run, holder } => Some(waiting_line(run, holder)),
             Event::NetworkDisk { run, kind } => Some(network_disk_line(run, kind)),
             Event::Mirror(news) => Some(mirror_line(news)),
+            Event::Tuned { limits } => Some(tuned_line(limits)),
             Event::OtherModel(substitute) => Some(other_model_line(substitute)),
             Event::FieldRefused { role, field, instead } => Some(refused_line(role, field, instead)),
             Event::OutageBegan { place, message, patience_s, others } => {
@@ -214,6 +215,10 @@ fn examining_line(cases: u64) -> String {
 fn examined_text(examination: &Examination) -> String {
     let text = examination.lines().into_iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n");
     crate::pure::text::printable(&text)
+}
+
+fn tuned_line(limits: &str) -> String {
+    format!("the limits were changed: {limits}")
 }
 
 fn dropped_line(count: u64) -> String {
@@ -381,6 +386,7 @@ impl Bar {
             Event::Stopping => self.print(&self.style.warn(STOPPING)),
             Event::Waiting { run, holder } => self.print(&waiting_line(run, holder)),
             Event::NetworkDisk { run, kind } => self.print(&self.style.warn(&network_disk_line(run, kind))),
+            Event::Tuned { limits } => self.print(&tuned_line(limits)),
             Event::Mirror(news @ (MirrorNews::Restored { .. } | MirrorNews::Mended)) => {
                 self.print(&mirror_line(news));
             }

@@ -15,6 +15,7 @@ mod redteam;
 mod request_world;
 mod scale;
 mod sim;
+mod tuning;
 
 pub use budget::Budget;
 pub use export::{Config, Even, Export, ExportGate, MOST_HELD_OUT, MinGrade, Mix, Pairs, SoftLabels};
@@ -35,6 +36,7 @@ pub use redteam::Redteam;
 pub use request_world::{Cell, CellOf, ReaderRates, ReaderRoles, RequestWorld};
 pub use scale::Scale;
 pub use sim::{Busy, Chunking, Judge, Sim, SpanAt};
+pub use tuning::{PerMinute, Tuning};
 
 use crate::pure::reason::Reason;
 use schemars::JsonSchema;

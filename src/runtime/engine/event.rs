@@ -57,6 +57,11 @@ pub enum Event {
         /// Which file system.
         kind: &'static str,
     },
+    /// The limits were changed while the run works.
+    Tuned {
+        /// What was changed, as `amend tune` takes it.
+        limits: String,
+    },
     /// What happened to the copy on shared storage.
     Mirror(MirrorNews),
     /// The run begins, or goes on.

@@ -14,7 +14,7 @@ use crate::pure::answer::{Answer, Outcome, Usage};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::{Call, CallKey};
 use crate::pure::prompt::PromptId;
-use crate::pure::recipe::RoleModels;
+use crate::pure::recipe::{RoleModels, Tuning};
 use crate::runtime::journal::{Journal, JournalError, StoredAnswer};
 use crate::runtime::model::{Client, Failure, OnDelta, Recorded, Transport};
 use std::collections::HashMap;
@@ -107,6 +107,11 @@ impl<T: Transport> Memo<T> {
     /// The model of every role.
     pub fn models(&self) -> &RoleModels {
         &self.models
+    }
+
+    /// Changes the limits of calls that are not sent yet.
+    pub fn tune(&self, tuning: Tuning) {
+        self.client.tune(tuning);
     }
 
     /// The journal below.

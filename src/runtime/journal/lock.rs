@@ -31,24 +31,13 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let read = (&file).take(200).read_to_string(&mut holder);
-                let holder = holder.trim();
-                let known = read.is_ok() && !holder.is_empty();
-                let holder = if known { holder } else { "another process" }.escape_debug().to_string();
-                return Err(JournalError::Held { path: dir.display().to_string(), holder });
+                return Err(JournalError::Held { path: dir.display().to_string(), holder: named_in(&file) });
             }
             Err(TryLockError::Error(error)) => return Err(JournalError::from_io(&path, &error)),
         }
         let named = file.set_len(0).and_then(|()| file.write_all(this_process().as_bytes()));
         named.map_err(|error| JournalError::from_io(&path, &error))?;
         Ok(Self { file, place: FileIdentity::of(&path)? })
-    }
-
-    /// Whether a process writes the run now.
-    pub(super) fn is_held(dir: &Path) -> bool {
-        let file = File::open(dir.join(FILE));
-        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// Fails when the file was replaced: another process could lock the new one.
@@ -62,6 +51,21 @@ impl Drop for Lock {
         // The file stays: deleting it could take it away from a process that has just locked it.
         let _ = self.file.set_len(0);
     }
+}
+
+/// The process that a locked file names.
+fn named_in(file: &File) -> String {
+    let mut holder = String::new();
+    let read = file.take(200).read_to_string(&mut holder);
+    let holder = holder.trim();
+    let known = read.is_ok() && !holder.is_empty();
+    if known { holder } else { "another process" }.escape_debug().to_string()
+}
+
+/// The process that writes a run now, where there is one.
+pub fn writer_of(dir: &Path) -> Option<String> {
+    let file = File::open(dir.join(FILE)).ok()?;
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then(|| named_in(&file))
 }
 
 /// Names this process and its host to a person.

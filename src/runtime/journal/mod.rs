@@ -45,7 +45,7 @@ mod writer;
 pub use changes::{Change, Field, Known, columns_of};
 pub use error::JournalError;
 pub use handle::Journal;
-pub use lock::this_process;
+pub use lock::{this_process, writer_of};
 pub use merge::{Merging, copy_of, merge};
 pub use reader::{Counts, Found, OutlineRow, Reader, Rejects, Transcripts};
 pub use repair::{JournalCheck, Repaired, TableCheck, check, repair};

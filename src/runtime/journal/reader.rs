@@ -3,7 +3,7 @@
 //! Rows stream in the order of prompt ids, so that what is made of them does not depend on who finished first.
 
 use super::encryption::{self, ReadingKey};
-use super::lock::Lock;
+use super::lock::writer_of;
 use super::log_check;
 use super::packed::{Packed, is_sealed_transcript, unpack_transcript};
 use super::record_sum::is_whole;
@@ -85,7 +85,7 @@ impl Reader {
             return Err(JournalError::Missing(dir.display().to_string()));
         }
         // While a process writes, the log grows under the eyes of who reads it.
-        if !Lock::is_held(dir)
+        if writer_of(dir).is_none()
             && let Some(fault) =
                 log_check::fault(&std::fs::read(log_check::path_of(&path)).unwrap_or_default())
         {

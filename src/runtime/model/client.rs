@@ -22,7 +22,7 @@ use crate::pure::ask::Stop;
 use crate::pure::call::Call;
 use crate::pure::digest::Parts;
 use crate::pure::recipe::ResolvedModel;
-use crate::pure::recipe::{Concurrency, Limits, SIM, is_simulated};
+use crate::pure::recipe::{Concurrency, Limits, SIM, Tuning, is_simulated};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,6 +42,8 @@ const PROMPTS_AT_FIRST: usize = 256;
 pub struct Client<T> {
     transport: T,
     limits: Limits,
+    /// What was changed of the limits since.
+    tuned: Mutex<Tuning>,
     on_news: OnNews,
     endpoints: Mutex<BTreeMap<(String, String), Arc<Endpoint>>>,
     /// Cancelled when calls that wait for their turn are to give up.
@@ -74,6 +76,7 @@ impl<T: Transport> Client<T> {
         Self {
             transport,
             limits,
+            tuned: Mutex::default(),
             on_news,
             endpoints: Mutex::default(),
             draining: CancellationToken::new(),
@@ -87,6 +90,24 @@ impl<T: Transport> Client<T> {
     #[must_use]
     pub fn that_drains(self, draining: CancellationToken) -> Self {
         Self { draining, ..self }
+    }
+
+    /// Changes the limits of every endpoint, those that are met later too.
+    pub fn tune(&self, tuning: Tuning) {
+        {
+            let mut tuned = self.tuned.lock().unwrap_or_else(PoisonError::into_inner);
+            *tuned = tuned.then(tuning);
+        }
+        let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        for endpoint in endpoints.values() {
+            endpoint.limiter.tune(tuning);
+        }
+        drop(endpoints);
+        self.grown.notify_one();
+    }
+
+    fn tuned(&self) -> Tuning {
+        *self.tuned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The bottom layer.
@@ -442,7 +463,9 @@ impl<T: Transport> Client<T> {
             on_news(ClientNews::Concurrency(change));
             grown.notify_one();
         });
-        Limiter::new(&self.limits, on_limit)
+        let limiter = Limiter::new(&self.limits, on_limit);
+        limiter.tune(self.tuned());
+        limiter
     }
 
     /// Counts a call that waits for its next attempt, for as long as what is given lives: others go meanwhile.
@@ -458,8 +481,10 @@ impl<T: Transport> Client<T> {
     /// journal in between, and one more for each that waits for its next attempt.
     pub fn prompts_wanted(&self) -> usize {
         let apart = self.apart.load(Ordering::Relaxed);
-        if let Concurrency::Fixed(n) = self.limits.concurrency {
-            return usize::try_from(n).unwrap_or(usize::MAX).saturating_add(apart);
+        let concurrency = self.tuned().concurrency.unwrap_or(self.limits.concurrency);
+        if let Concurrency::Fixed(n) = concurrency {
+            let calls = usize::try_from(n).unwrap_or(usize::MAX);
+            return calls.saturating_add(apart).min(concurrency.width());
         }
         let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         let calls: u64 = endpoints.values().map(|endpoint| u64::from(endpoint.limiter.allowed())).sum();

@@ -24,6 +24,7 @@ mod session_dir;
 mod shards;
 mod spent_before;
 mod transport_router;
+mod tuning;
 mod workbench;
 
 pub use definition::Project;
@@ -37,4 +38,5 @@ pub use run_dir::{CONSTITUTION, RECIPE, RunDir};
 pub use run_journal::Beginning;
 pub use session_dir::{SessionAnswer, SessionDir, SessionEntry, SessionTurn};
 pub use transport_router::Transports;
+pub use tuning::tune;
 pub use workbench::Workbench;

@@ -5,10 +5,10 @@ use super::own_rows::{self, OwnRows};
 use super::preflight::preflight;
 use super::run_journal::{Beginning, RunJournal};
 use super::spent_before::{count_earlier, spending};
-use super::{Project, ProjectError, RunDir, Transports, hub_files, models, shards};
+use super::{Project, ProjectError, RunDir, Transports, hub_files, models, shards, tuning};
 use crate::pure::ask::Stop;
 use crate::pure::method::MethodContext;
-use crate::pure::recipe::{LabelSource, Recipe};
+use crate::pure::recipe::{Concurrency, LabelSource, Recipe};
 use crate::runtime::dataset::readers::{OpenError, RereadableSources, Source};
 use crate::runtime::dataset::{prompts, readers};
 use crate::runtime::engine::memo::Memo;
@@ -112,12 +112,14 @@ impl Project {
         let fingerprint = self.fingerprint(memo.models(), context.settings.verdict);
         let (dropped, told) = (input.replies_dropped(), events.clone());
         let journal = memo.journal().clone();
+        let memo = Arc::new(memo);
         let run = Run {
-            memo: Arc::new(memo),
+            memo: Arc::clone(&memo),
             context: Arc::new(context),
             row_rule: self.row_rule(),
             fingerprint,
-            width,
+            // The client says how many prompts it wants, and `amend tune` may change that.
+            width: Concurrency::Auto.width(),
             expected,
             events,
             shutdown,
@@ -126,7 +128,12 @@ impl Project {
         };
         let rows = OwnRows::new(input, shard);
         let read = rows.read();
-        let finished = engine::run(run, rows).await?;
+        let work = engine::run(run, rows);
+        let obedience = tuning::obey(&dir.path, &memo, &told);
+        let finished = tokio::select! {
+            finished = work => finished?,
+            never = obedience => match never {},
+        };
         if let Some(read) = read.get().filter(|_| finished.stop.is_none()) {
             journal.set_meta(own_rows::FACT, &serde_json::to_string(read).unwrap_or_default()).await?;
         }

@@ -171,6 +171,19 @@ impl ConcurrencyController {
         Self { fixed: Some(n.max(1)), ..Self::auto() }
     }
 
+    /// Exactly so many from now on.
+    pub(super) fn set_fixed(&mut self, n: u32) {
+        *self = Self::fixed(n);
+    }
+
+    /// Finds out how many from now on, beginning with those that are in flight.
+    pub(super) fn set_auto(&mut self, now: f64, in_flight: u32) {
+        if self.fixed.is_some() {
+            let in_flight = f64::from(in_flight);
+            *self = Self { limit: in_flight.max(START), in_flight, touched: now, ..Self::auto() };
+        }
+    }
+
     pub(super) fn auto() -> Self {
         Self {
             fixed: None,

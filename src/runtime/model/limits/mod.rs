@@ -9,7 +9,7 @@ mod adaptive_concurrency;
 mod sliding_window;
 
 use crate::pure::answer::Usage;
-use crate::pure::recipe::{Concurrency, Limits};
+use crate::pure::recipe::{Concurrency, Limits, PerMinute, Tuning};
 pub use adaptive_concurrency::LimitReason;
 use adaptive_concurrency::{ConcurrencyController, SendTime};
 use sliding_window::Pace;
@@ -139,6 +139,27 @@ impl Limiter {
         let until = Instant::now() + wait;
         let mut state = self.lock();
         state.not_before = state.not_before.max(Some(until));
+    }
+
+    /// Changes the limits for calls that are not sent yet.
+    pub(super) fn tune(&self, tuning: Tuning) {
+        let mut state = self.lock();
+        let (now, in_flight) = (state.seconds(Instant::now()), state.in_flight);
+        match tuning.concurrency {
+            Some(Concurrency::Auto) => state.concurrency.set_auto(now, in_flight),
+            Some(Concurrency::Fixed(n)) => state.concurrency.set_fixed(n),
+            None => {}
+        }
+        state.told = state.concurrency.target();
+        let State { requests, tokens, .. } = &mut *state;
+        for (pace, limit) in [(requests, tuning.rpm), (tokens, tuning.tpm)] {
+            match (limit.map(PerMinute::limit), &mut *pace) {
+                (Some(Some(limit)), Some(pace)) => pace.set_limit(limit),
+                (Some(limit), _) => *pace = limit.map(Pace::per_minute),
+                (None, _) => {}
+            }
+        }
+        state.wake_head();
     }
 
     /// Calls that may be in flight.

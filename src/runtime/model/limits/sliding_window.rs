@@ -30,6 +30,12 @@ impl Pace {
         }
     }
 
+    /// Another limit from now on; what was taken within the last minute counts.
+    pub(super) fn set_limit(&mut self, limit: u32) {
+        let Self { minute, ten_seconds, .. } = Self::per_minute(limit);
+        (self.minute.limit, self.ten_seconds.limit) = (minute.limit, ten_seconds.limit);
+    }
+
     /// When `amount` can be taken, if not now. More than the whole limit can be taken when nothing else is.
     pub(super) fn ready(&mut self, amount: f64, now: Instant) -> Option<Instant> {
         self.minute.ready(amount, now).max(self.ten_seconds.ready(amount, now))

@@ -265,3 +265,35 @@ fn auto_finds_what_an_endpoint_bears() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn limits_that_are_changed_hold_for_the_calls_that_wait() {
+    let limiter = limiter(&limits(Concurrency::Fixed(2), Some(60), None));
+    let size = Size { bytes: 1, max_tokens: 1 };
+    let change = |settings: &str| limiter.tune(Tuning::read(settings.split_whitespace()).unwrap());
+    let mut held = Vec::new();
+    let may_go = async || tokio::time::timeout(Duration::from_secs(30), limiter.acquire(0, size)).await;
+    while let Ok(permit) = may_go().await {
+        held.push(permit);
+    }
+    assert_eq!(held.len(), 2);
+    change("concurrency=5 rpm=none");
+    while let Ok(permit) = may_go().await {
+        held.push(permit);
+    }
+    assert_eq!(held.len(), 5);
+    change("concurrency=1");
+    held.truncate(1);
+    assert!(may_go().await.is_err(), "one is in flight");
+    held.clear();
+    assert!(may_go().await.is_ok());
+    // What is in flight when the limit is found out from now on is counted.
+    change("concurrency=3");
+    held.extend([limiter.acquire(0, size).await, limiter.acquire(0, size).await]);
+    change("concurrency=auto");
+    for permit in held {
+        permit.answered(Usage::default());
+    }
+    assert_eq!(limiter.lock().in_flight, 0);
+    assert!(limiter.allowed() >= 2);
+}
