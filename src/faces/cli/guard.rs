@@ -10,7 +10,7 @@ use crate::faces::server::guard::{
     AuditLog, Clock, GuardClient, GuardHandle, GuardServer, GuardSetup, Policy,
 };
 use crate::pure::call::Role;
-use crate::pure::recipe::{Guard, GuardMode, Recipe, ResolvedModel, RoleModels, is_simulated};
+use crate::pure::recipe::{Guard, GuardMode, Recipe, ResolvedModel, RoleModels, Tier, is_simulated};
 use crate::pure::text::printable;
 use crate::runtime::http_server::{Bounds, ServerTls};
 use crate::runtime::model::{Http, PlainEndpoint};
@@ -258,8 +258,8 @@ fn clock() -> Clock {
 /// What is told of a guard before it serves.
 struct Summary {
     upstream: String,
-    judge: String,
-    is_simulated: bool,
+    /// The model that judges; none where rules alone do.
+    judge: Option<String>,
     policies: Vec<String>,
     mode: GuardMode,
 }
@@ -267,20 +267,24 @@ struct Summary {
 /// A policy in a few words.
 fn shown(policy: &Policy) -> String {
     let Policy { app, name, context, .. } = policy;
-    let principles = context.constitution.principles.len();
+    let principles = match context.constitution.principles.len() {
+        1 => "1 principle".to_owned(),
+        n => format!("{n} principles"),
+    };
     match app {
-        Some(app) => format!("`{}` for `{}` ({principles} principles)", printable(name), printable(app)),
-        None => format!("`{}` ({principles} principles)", printable(name)),
+        Some(app) => format!("`{}` for `{}` ({principles})", printable(name), printable(app)),
+        None => format!("`{}` ({principles})", printable(name)),
     }
 }
 
 impl Summary {
     fn of(recipe: &Recipe, models: &RoleModels, policies: &[Policy], upstream: &PlainEndpoint) -> Self {
-        let judge = models.of(Role::Critic);
+        let guard = &recipe.guard;
+        let asks_judge =
+            [&guard.input.tiers, &guard.output.tiers].iter().any(|tiers| tiers.contains(&Tier::Screen));
         Self {
             upstream: upstream.shown(),
-            judge: judge.model.clone(),
-            is_simulated: is_simulated(&judge.model),
+            judge: asks_judge.then(|| models.of(Role::Critic).model.clone()),
             policies: policies.iter().map(shown).collect(),
             mode: recipe.guard.mode,
         }
@@ -288,13 +292,13 @@ impl Summary {
 
     fn tell(&self) {
         let Self { upstream, judge, policies, mode, .. } = self;
-        let mut text = format!(
-            "guards {upstream} by {}, judged by `{}`, mode {}\n",
-            policies.join(", "),
-            printable(judge),
-            mode.as_str()
+        let judged = judge.as_ref().map_or_else(
+            || "judged by rules alone".to_owned(),
+            |judge| format!("judged by `{}`", printable(judge)),
         );
-        if self.is_simulated {
+        let mut text =
+            format!("guards {upstream} by {}, {judged}, mode {}\n", policies.join(", "), mode.as_str());
+        if judge.as_deref().is_some_and(is_simulated) {
             text.push_str(
                 "warning: the judge is the simulated model, which knows nothing of what a text means\n",
             );
@@ -328,11 +332,12 @@ async fn check(setup: GuardSetup, summary: &Summary) -> Result<ExitCode, Failure
         }
     };
     let _ = writeln!(stdout(), "upstream  {}  {told}", summary.upstream);
+    let Some(judge) = &summary.judge else { return Ok(ExitCode::SUCCESS) };
     GuardServer::new(setup).try_judge().await.map_err(|why| {
-        Failure::new(Kind::Provider, format!("the judge `{}` gives no verdict: {why}", summary.judge))
+        Failure::new(Kind::Provider, format!("the judge `{judge}` gives no verdict: {why}"))
             .hint("`amend doctor` shows what an endpoint can do; `models.critic` names another judge")
     })?;
-    let _ = writeln!(stdout(), "judge     {}  ok", printable(&summary.judge));
+    let _ = writeln!(stdout(), "judge     {}  ok", printable(judge));
     Ok(ExitCode::SUCCESS)
 }
 
