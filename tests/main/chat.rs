@@ -552,3 +552,23 @@ fn a_template_in_other_words_hides_no_objection() {
         assert!(counted > 0, "{shown}");
     }
 }
+
+#[test]
+#[ignore = "needs tmux"]
+fn needs_tmux_a_constitution_that_was_edited_outside_is_read_again() {
+    let scratch = Scratch::new();
+    let head = "[constitution]\nid = \"one\"\nversion = \"1\"\ntitle = \"One\"\n\n";
+    let principle = |text: &str| format!("{head}[[principle]]\nid = \"kind\"\ntext = \"{text}\"\n");
+    scratch.write("c.toml", principle("The response is kind."));
+    let sim = Sim::start(&scratch, &[]);
+    let terminal = Terminal::start(&scratch, &over(&sim, &["--constitution", "c.toml"]), &[]);
+    terminal.until_seen("/help lists the commands.\n>", 1);
+    terminal.line("/reload");
+    terminal.until_seen("no principle is changed", 1);
+    scratch.write("c.toml", principle("The response is kind to everybody."));
+    terminal.line("/reload");
+    terminal.until_seen("edited kind: text", 1);
+    scratch.write("c.toml", "[constitution]\nid = 3\n");
+    terminal.line("/reload");
+    terminal.until_seen("stays in force; /reload reads the file again", 1);
+}

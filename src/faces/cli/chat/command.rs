@@ -32,6 +32,8 @@ pub(super) enum Command {
     Constitution(String),
     /// Edit the constitution in `$EDITOR`, at a principle, then go again.
     Edit(Option<String>),
+    /// Read the constitution again, which was edited outside, then go again.
+    Reload,
     /// Answer the last prompt again; only what changed is asked.
     Again,
     /// One more round of critique and revision.
@@ -101,6 +103,7 @@ pub(super) struct Test {
 pub(super) const COMMANDS: &[(&str, &str, &str)] = &[
     ("help", "", "list the commands"),
     ("edit", "[ID]", "edit the constitution in $EDITOR; then again"),
+    ("reload", "", "read the constitution again; then again"),
     ("again", "", "answer again; only what changed is asked"),
     ("next", "", "one more round of critique and revision"),
     ("principles", "", "the principles, which are on, their verdicts"),
@@ -163,6 +166,7 @@ fn command(name: &str, argument: &str) -> Result<Command, String> {
         ("edit", []) => Ok(Command::Edit(None)),
         ("edit", [id]) => Ok(Command::Edit(Some((*id).to_owned()))),
         ("edit", _) => wanted("at most one principle's id"),
+        ("reload", _) => Ok(Command::Reload),
         ("again", _) => Ok(Command::Again),
         ("next", _) => Ok(Command::Next),
         ("turns", _) => Ok(Command::Turns),

@@ -41,6 +41,7 @@ impl Session {
             Command::Only(ids) => return self.only(&ids),
             Command::Constitution(name) => return self.change_constitution(name),
             Command::Edit(id) => return self.edit(id.as_deref()),
+            Command::Reload => return self.reload(),
             Command::Next => return self.next_round(),
             Command::Rounds(rounds) => return self.change(|recipe| recipe.method.rounds = rounds),
             Command::Schedule(schedule) => return self.change(|recipe| recipe.method.schedule = schedule),
@@ -156,9 +157,19 @@ impl Session {
         let mut inputs = InputFiles::default();
         let line = id.and_then(|id| save_commands::line_of(&inputs.load(&name).ok()?.text, id));
         editor::edit(&path, line)?;
-        let new = inputs.constitution(&name).map_err(|failure| {
-            failure.hint("the constitution of before stays in force; /edit opens the file again")
-        })?;
+        self.read_again("/edit opens the file again")
+    }
+
+    /// Reads the constitution again, which was edited outside.
+    fn reload(&mut self) -> Result<Then, Failure> {
+        self.read_again("/reload reads the file again")
+    }
+
+    fn read_again(&mut self, retry: &str) -> Result<Then, Failure> {
+        let name = self.project.recipe.constitution.clone();
+        let read = with_warnings(|files| files.constitution(&name));
+        let new = read
+            .map_err(|failure| failure.hint(format!("the constitution of before stays in force; {retry}")))?;
         let changes = diff(&self.project.constitution, &new);
         self.project.constitution = new;
         let known = self.principle_ids();
