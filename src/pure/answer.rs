@@ -182,7 +182,7 @@ impl Answer {
         let words = match &self.outcome {
             Outcome::Complete => return None,
             Outcome::Failed(message) if message.contains("no answer in time") => {
-                format!("{message}; raise `limits.timeout_s`")
+                format!("{message}; raise `limits.timeout_s`, or `timeout_s` of its model")
             }
             Outcome::Failed(message) => message.clone(),
             Outcome::Truncated if self.fills_the_window() => {

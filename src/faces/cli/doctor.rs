@@ -302,6 +302,12 @@ fn recipe(model: &ResolvedModel, found: &Found) -> String {
     if found.system == SystemTurn::Fold {
         lines.push_str("system = \"fold\"\n");
     }
+    if let Some(tier) = &model.service_tier {
+        let _ = writeln!(lines, "service_tier = {}", quoted(tier));
+    }
+    if let Some(seconds) = model.timeout_s {
+        let _ = writeln!(lines, "timeout_s = {seconds:?}");
+    }
     lines
 }
 

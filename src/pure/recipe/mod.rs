@@ -10,6 +10,7 @@ mod header;
 mod label;
 mod limits;
 mod models;
+mod patience;
 mod read;
 mod redteam;
 mod request_world;
@@ -31,6 +32,7 @@ pub use models::{
     DEFAULT_KEY, MaxTokensField, Model, Models, OPENAI, Price, ResolvedModel, RoleModels, SIM, SystemTurn,
     is_simulated,
 };
+pub use patience::Patience;
 pub use read::{Reading, check_complete, read, schema};
 pub use redteam::Redteam;
 pub use request_world::{Cell, CellOf, ReaderRates, ReaderRoles, RequestWorld};

@@ -141,6 +141,14 @@ pub struct Model {
     /// templates without a system role. An endpoint that refuses a system turn is asked with `fold` from then on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<SystemTurn>,
+    /// The endpoint's tier of service, by the endpoint's name for it: `flex`, `priority`. It is sent with each request and decides
+    /// nothing about answers. What `flex` has no room for (429, 498) waits and is asked again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_tier: Option<String>,
+    /// Seconds one attempt at this model may take, in the place of `limits.timeout_s`. When absent it is 900 under
+    /// `service_tier = "flex"`, or `limits.timeout_s` if that is more. `limits.elapsed_s` is longer then, in the same ratio.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_s: Option<f64>,
     /// A PEM file of certificate authorities to trust instead of the system's.
     pub ca_bundle: Option<String>,
     /// More HTTP headers: a text, or `{ env = "NAME" }` for what belongs in the environment. They decide nothing about a
@@ -152,7 +160,8 @@ pub struct Model {
     pub fallback: Option<Box<Model>>,
     /// Share of prompts, drawn by prompt id, that may use the fallback (default 1).
     pub fallback_share: Option<f64>,
-    /// What tokens cost, for `amend plan`. It decides nothing about answers.
+    /// What tokens cost, for `amend plan` and `budget.money`: in the tier that `service_tier` names, as nothing is taken off for
+    /// it. It decides nothing about answers.
     pub price: Option<Price>,
 }
 
@@ -211,6 +220,10 @@ pub struct ResolvedModel {
     pub max_tokens_field: MaxTokensField,
     /// Where a system turn goes.
     pub system: SystemTurn,
+    /// The endpoint's tier of service.
+    pub service_tier: Option<String>,
+    /// Seconds one attempt may take, where the recipe says so for this model.
+    pub timeout_s: Option<f64>,
     /// A PEM file of certificate authorities to trust instead of the system's.
     pub ca_bundle: Option<String>,
     /// More HTTP headers.
@@ -337,6 +350,8 @@ impl Model {
             send_seed: self.send_seed.or(base.send_seed),
             max_tokens_field: self.max_tokens_field.or(base.max_tokens_field),
             system: self.system.or(base.system),
+            service_tier: self.service_tier.or_else(|| base.service_tier.clone()),
+            timeout_s: self.timeout_s.or(base.timeout_s),
             ca_bundle: self.ca_bundle.or_else(|| base.ca_bundle.clone()),
             headers: self.headers.or_else(|| base.headers.clone()),
             extra: self.extra.or_else(|| base.extra.clone()),
@@ -376,6 +391,8 @@ impl Model {
             send_seed: self.send_seed.unwrap_or(true),
             max_tokens_field: self.max_tokens_field.unwrap_or_default(),
             system: self.system.unwrap_or_default(),
+            service_tier: self.service_tier,
+            timeout_s: self.timeout_s,
             ca_bundle: self.ca_bundle,
             headers: self.headers.unwrap_or_default(),
             fallback: fallback.map(Box::new),

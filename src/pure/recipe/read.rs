@@ -189,6 +189,8 @@ impl Check<'_> {
             self.findings.push(finding.help("put the key into an environment variable, and its name here"));
         }
         self.not_empty("ca_bundle", model.ca_bundle.as_deref(), node);
+        self.not_empty("service_tier", model.service_tier.as_deref(), node);
+        self.within("timeout_s", model.timeout_s.unwrap_or(1.0), 0.1, 86_400.0, node);
         for (header, source) in model.headers.iter().flatten() {
             if matches!(source, HeaderSource::Text(_)) && carries_key(header) {
                 // What stands there may be a key: it is not repeated in the message.
@@ -371,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn twenty_mistakes_are_twenty_findings() {
+    fn every_mistake_is_a_finding() {
         let text = r#"
 constitution = ""
 prompts = "p.jsonl"
@@ -388,6 +390,8 @@ base_url = "localhost:8000"
 api_key_env = "sk-12345"
 top_p = 2
 max_tokens = 0
+service_tier = " "
+timeout_s = 0
 [models.criticc]
 model = "x"
 [models.judge]
@@ -417,13 +421,15 @@ holdout = 0.5
                 "14:bad-value",
                 "15:bad-value",
                 "16:bad-value",
-                "17:unknown-key",
-                "21:bad-value",
+                "17:empty-text",
+                "18:bad-value",
+                "19:unknown-key",
                 "23:bad-value",
-                "24:bad-value",
-                "25:wrong-type",
-                "27:unknown-config",
-                "28:bad-value",
+                "25:bad-value",
+                "26:bad-value",
+                "27:wrong-type",
+                "29:unknown-config",
+                "30:bad-value",
             ]
         );
     }

@@ -22,7 +22,7 @@ use crate::pure::ask::Stop;
 use crate::pure::call::Call;
 use crate::pure::digest::Parts;
 use crate::pure::recipe::ResolvedModel;
-use crate::pure::recipe::{Concurrency, Limits, SIM, Tuning, is_simulated};
+use crate::pure::recipe::{Concurrency, Limits, Patience, SIM, Tuning, is_simulated};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -264,7 +264,7 @@ impl<T: Transport> Client<T> {
         on_delta: Option<OnDelta<'_>>,
     ) -> Result<Step, Stop> {
         let began = Instant::now();
-        let time = seconds(self.limits.timeout_s).min(self.time_left(asking));
+        let time = seconds(self.patience(asking).attempt_s).min(self.time_left(asking));
         let sent = timeout(time, self.transport.send(&asking.request, on_delta)).await;
         let result = sent.unwrap_or(Err(Fault::Timeout));
         let took = began.elapsed();
@@ -391,7 +391,7 @@ impl<T: Transport> Client<T> {
             permit.refused(trouble.after);
         }
         if let Some(after) = trouble.after {
-            if after > seconds(self.limits.elapsed_s) {
+            if after > seconds(self.patience(asking).call_s) {
                 return Err(Stop::Provider(format!(
                     "{} asks to wait {} s, longer than `limits.elapsed_s` allows ({}); run again later to go on",
                     asking.shown_url(),
@@ -449,8 +449,12 @@ impl<T: Transport> Client<T> {
         Ok(Some(wait))
     }
 
+    fn patience(&self, asking: &Asking<'_>) -> Patience {
+        self.limits.patience(&asking.request.model)
+    }
+
     fn time_left(&self, asking: &Asking<'_>) -> Duration {
-        seconds(self.limits.elapsed_s).saturating_sub(asking.spent)
+        seconds(self.patience(asking).call_s).saturating_sub(asking.spent)
     }
 
     /// The limits of a new endpoint, which tell and log how many calls they allow.

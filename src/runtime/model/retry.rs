@@ -190,6 +190,8 @@ fn judge_error(status: u16, reply: &Reply, error: &WireError, request: &Request)
             "`{url}` gave {said}; the key is read from `{}`: is it set, and is it this endpoint's?",
             model.api_key_env
         )),
+        // A flex tier without room says so; the words may name billing, as such an attempt costs nothing.
+        429 | 498 | 503 if has(&["resource_unavailable"]) => again(TroubleKind::Slow),
         402 => Next::Stop(format!("`{url}` gave {said}; the account cannot pay for calls")),
         429 if has(&["insufficient_quota", "billing"]) => {
             Next::Stop(format!("`{url}` gave {said}; the account's quota is used up"))
@@ -346,7 +348,11 @@ fn refused_field(status: u16, error: &WireError, request: &Request) -> Option<&'
 
 /// The recipe's setting that a refusal is about, as the end of a sentence; nothing where no setting is known to help.
 fn setting_for(status: u16, words: &str) -> &'static str {
-    const SETTINGS: [(&[&str], &str); 7] = [
+    const SETTINGS: [(&[&str], &str); 8] = [
+        (
+            &["service_tier", "service tier"],
+            "; `service_tier` under `[models]` names a tier that is not there",
+        ),
         (&["temperature"], "; `temperature = -1` leaves it to the endpoint, a number above 0 sends that"),
         (&["top_p"], "; leave `top_p` out of the recipe"),
         (

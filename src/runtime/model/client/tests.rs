@@ -17,6 +17,7 @@ const GOOD: &str = r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"s
 enum Meets {
     Status(u16, Option<f64>),
     Body(&'static str),
+    Error(u16, &'static str),
     Fault(Fault),
     Silence,
 }
@@ -46,6 +47,7 @@ impl Transport for Script {
         match next {
             Meets::Status(status, after) => reply(status, after, ""),
             Meets::Body(body) => reply(200, None, body),
+            Meets::Error(status, body) => reply(status, None, body),
             Meets::Fault(fault) => Err(fault),
             Meets::Silence => std::future::pending().await,
         }
@@ -87,6 +89,10 @@ pub(super) fn model() -> ResolvedModel {
 }
 
 async fn ask(script: Vec<Meets>, limits: Limits) -> Seen {
+    ask_of(&model(), script, limits).await
+}
+
+async fn ask_of(model: &ResolvedModel, script: Vec<Meets>, limits: Limits) -> Seen {
     let retries = Arc::new(Mutex::new(Vec::new()));
     let heard = retries.clone();
     let transport = Script { script: Mutex::new(script), ..Script::default() };
@@ -102,7 +108,7 @@ async fn ask(script: Vec<Meets>, limits: Limits) -> Seen {
     let began = Instant::now();
     let deltas = Mutex::new(Vec::new());
     let on_delta = |delta| deltas.lock().unwrap().push(delta);
-    let result = client.ask(&call("hello"), &model(), 0, Some(&on_delta)).await;
+    let result = client.ask(&call("hello"), model, 0, Some(&on_delta)).await;
     let result = result.map(|(recorded, _permit)| (recorded.clone(), recorded.answer(false)));
     let asked = client.transport.asked.lock().unwrap().iter().map(|at| (*at - began).as_secs_f64()).collect();
     let retries = retries.lock().unwrap().clone();
@@ -119,6 +125,35 @@ async fn an_answer_is_recorded_as_it_came() {
     assert_eq!((answer.complete(), answer.attempts), (Some("hi"), 1));
     let json = serde_json::to_string(&recorded).unwrap();
     assert_eq!(serde_json::from_str::<Recorded>(&json).unwrap(), recorded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flex_tier_without_room_is_waited_for_as_long_as_it_takes() {
+    let full = |n: usize| match n % 2 {
+        0 => Meets::Error(
+            429,
+            r#"{"error":{"code":"resource_unavailable","message":"No flex capacity; see billing: nothing is charged."}}"#,
+        ),
+        _ => Meets::Error(
+            498,
+            r#"{"error":{"code":"capacity_exceeded","message":"flex tier capacity exceeded"}}"#,
+        ),
+    };
+    let flex = ResolvedModel { service_tier: Some("flex".into()), ..model() };
+    let limits = Limits { attempts: 2, ..Limits::default() };
+    let seen = ask_of(&flex, (0..12).map(full).collect(), limits.clone()).await;
+    let (recorded, answer) = seen.result.unwrap();
+    assert_eq!((answer.complete(), recorded.attempts, recorded.failure), (Some("hi"), 13, None));
+    assert!(seen.asked.windows(2).all(|two| two[1] - two[0] > 0.1), "{:?}", seen.asked);
+    // An answer may take 900 s in that tier: a silent endpoint is asked again after that.
+    for (model, seconds) in
+        [(flex.clone(), 900.0), (model(), 120.0), (ResolvedModel { timeout_s: Some(300.0), ..flex }, 300.0)]
+    {
+        let seen = ask_of(&model, vec![Meets::Silence], limits.clone()).await;
+        assert!(seen.result.is_ok_and(|(_, answer)| answer.complete() == Some("hi")));
+        let waited = seen.asked[1] - seen.asked[0];
+        assert!((seconds..seconds + 1.0).contains(&waited), "{waited} {seconds}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,6 +251,7 @@ impl Transport for Away {
         match &self.how {
             Meets::Status(status, _) => reply(*status, ""),
             Meets::Body(body) => reply(200, body),
+            Meets::Error(status, body) => reply(*status, body),
             Meets::Fault(fault) => Err(fault.clone()),
             Meets::Silence => std::future::pending().await,
         }

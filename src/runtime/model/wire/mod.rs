@@ -60,6 +60,9 @@ pub fn body(call: &Call, model: &ResolvedModel) -> Value {
             put(name, value.clone());
         }
     }
+    if let Some(tier) = &model.service_tier {
+        put("service_tier", json!(tier));
+    }
     Value::Object(body)
 }
 

@@ -34,6 +34,10 @@ fn a_request_holds_what_was_asked_and_no_more() {
         r#"{"model":"m","messages":[{"role":"user","content":"hello"}],"temperature":1.0,"max_tokens":1024}"#;
     assert_eq!(plain.to_string(), expected);
 
+    let tiered = Model { send_seed: Some(false), service_tier: Some("flex".into()), ..Model::default() };
+    let tiered = body(&call(), &model(tiered));
+    assert_eq!(tiered.to_string(), expected.replace("1024}", r#"1024,"service_tier":"flex"}"#));
+
     let mut call = call();
     call.sampling.temperature = None;
     call.sampling.top_p = Some(0.5);
