@@ -3,6 +3,7 @@
 use crate::guard_support::{
     END, Guarding, RawUpstream, begin_stream, chat_body, chunk, done, judge, respond, whole,
 };
+use crate::scripted_endpoint::ScriptedEndpoint;
 use crate::support::Scratch;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
@@ -175,4 +176,31 @@ fn each_application_is_judged_by_its_own_constitution() {
         .code(2)
         .err;
     assert!(told.contains("the variable `UNSET_TOKEN` is not set"), "{told}");
+}
+
+#[test]
+fn a_model_that_was_trained_to_judge_safety_is_a_judge() {
+    let scratch = Scratch::new();
+    let (to_test, hears) = std::sync::mpsc::channel();
+    let judge = ScriptedEndpoint::start(move |request| {
+        let turns = request["messages"].as_array().expect("messages").clone();
+        let last = turns.last().expect("a turn")["content"].as_str().expect("a text").to_owned();
+        let _ = to_test.send(turns);
+        if last.contains("BAD") { "\n\nunsafe\nS9".into() } else { "\n\nsafe".into() }
+    });
+    let upstream = RawUpstream::start(|_, request, stream| {
+        let text = if request["messages"][0]["content"] == "tricky" { "A BAD answer" } else { "Fine." };
+        respond(stream, 200, "application/json", whole(text).as_bytes());
+    });
+    let more = ["--set", "guard.judge.form=llama-guard", "--set", "guard.output.on_violation=replace"];
+    let guard = Guarding::start(&scratch, &upstream.url, &judge.url, &more);
+    assert_eq!(guard.chat("Hello", false).content(), "Fine.");
+    let shown = [hears.recv().expect("a request"), hears.recv().expect("an answer")];
+    assert_eq!(shown[0].len(), 1, "the request, and no policy: {shown:?}");
+    assert_eq!(shown[1][1]["role"], "assistant");
+    assert_eq!(guard.chat("Do a BAD thing", false).header("x-amend-decision"), Some("answered-by-style"));
+    assert_eq!(guard.chat("tricky", false).header("x-amend-decision"), Some("replaced"));
+    let line = done(&scratch).pop().expect("a line");
+    assert!(line["hazard"].as_str().is_some_and(|hazard| hazard.starts_with("weap")), "{line}");
+    assert_eq!(line["output"]["checks"][0]["severity"], 4);
 }

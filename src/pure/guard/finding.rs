@@ -2,8 +2,9 @@
 
 use super::rules::RuleHit;
 use crate::pure::constitution::{Constitution, Principle};
-use crate::pure::method::GuardReading;
+use crate::pure::method::{GuardReading, Safety};
 use crate::pure::taxonomy::{Hazard, Taxonomy};
+use std::collections::BTreeSet;
 
 /// From this severity on, what could not be judged is never taken for fine.
 pub const GRAVE: u8 = 3;
@@ -77,6 +78,38 @@ pub fn finding(
             let Grounds { severity, .. } = grounds(&all);
             Finding::Undecided(Grounds { severity, why: Some(why.to_owned()), ..Grounds::default() })
         }
+    }
+}
+
+/// What a safety classifier's verdict comes to. Its categories are hazards; the principles that guard against one of these are named.
+/// A category that no principle guards against is unsafe all the same.
+pub fn classified(safety: &Safety, constitution: &Constitution, taxonomy: &Taxonomy) -> Finding {
+    match safety {
+        Safety::Safe => Finding::Conforms,
+        Safety::Unsafe(codes) => Finding::Violates(grounds_of_codes(codes, constitution, taxonomy)),
+        Safety::Unsure(codes) => Finding::Undecided(grounds_of_codes(codes, constitution, taxonomy)),
+    }
+}
+
+fn grounds_of_codes(codes: &[String], constitution: &Constitution, taxonomy: &Taxonomy) -> Grounds {
+    let ids: BTreeSet<&str> =
+        codes.iter().flat_map(|code| taxonomy.resolve(&format!("llama_guard:{code}"))).collect();
+    let guards = |principle: &&Principle| {
+        principle.hazards.iter().any(|wide| ids.iter().any(|id| is_within(id, wide)))
+    };
+    let principles =
+        constitution.principles.iter().filter(guards).map(|principle| principle.id.clone()).collect();
+    let hazards = taxonomy.hazards().iter().filter(|hazard| ids.contains(hazard.id.as_str()));
+    let Some(gravest) = hazards.max_by_key(|hazard| hazard.severity) else {
+        // Unsafe, and nobody knows how.
+        return Grounds { principles, severity: GRAVE, ..Grounds::default() };
+    };
+    Grounds {
+        principles,
+        severity: gravest.severity,
+        hazard: Some(gravest.id.clone()),
+        policy: gravest.policy.clone(),
+        ..Grounds::default()
     }
 }
 
@@ -166,5 +199,21 @@ mod tests {
         assert!(check(&["stays-on-the-product", "refers-to-a-professional"], &["appl.scope", "appl.refer"]));
         assert!(!check(&["stays-on-the-product", "refers-to-a-professional"], &["appl.scope"]));
         assert!(!check(&[], &["appl"]));
+    }
+
+    #[test]
+    fn a_category_of_a_classifier_is_a_hazard_whether_a_principle_guards_against_it_or_not() {
+        let taxonomy = Taxonomy::built_in();
+        let of = |name: &str, codes: &[&str]| {
+            let codes = codes.iter().map(ToString::to_string).collect();
+            classified(&Safety::Unsafe(codes), &read_built_in(name).unwrap(), taxonomy)
+        };
+        let Finding::Violates(weapons) = of("harmlessness", &["S9"]) else { panic!("no violation") };
+        assert_eq!((weapons.severity, weapons.policy.as_str()), (GRAVEST, "refuse"));
+        assert!(weapons.principles.contains(&"weapons-of-mass-harm".to_owned()), "{weapons:?}");
+        let Finding::Violates(distress) = of("minimal", &["S11"]) else { panic!("no violation") };
+        assert_eq!(distress.policy, "support");
+        let Finding::Violates(unknown) = of("minimal", &["S99"]) else { panic!("no violation") };
+        assert_eq!((unknown.severity, unknown.hazard), (GRAVE, None));
     }
 }

@@ -19,6 +19,8 @@ pub struct Guard {
     pub steer: Steer,
     /// Content that a judge of text cannot read.
     pub unscannable: Unscannable,
+    /// Who judges.
+    pub judge: GuardJudge,
     /// The audit.
     pub audit: Audit,
     /// Applications with a token of their own, each under a constitution of its own.
@@ -81,6 +83,28 @@ pub struct Upstream {
     pub base_url: Option<String>,
     /// Give the client's `Authorization` on, in place of the generator's key.
     pub pass_key: bool,
+}
+
+/// What the judge is, and so how it is asked and read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GuardJudgeForm {
+    /// Any model: it is shown the constitution, and names the principles that are violated.
+    #[default]
+    Constitution,
+    /// Llama Guard 3 or 4. Its categories are those of its training; the constitution says what is at stake.
+    #[serde(rename = "llama-guard")]
+    LlamaGuard,
+    /// Qwen3Guard-Gen, as Llama Guard; what it calls controversial is undecided.
+    Qwen3Guard,
+}
+
+/// Who judges: the model of the recipe's critic.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GuardJudge {
+    /// What it is.
+    pub form: GuardJudgeForm,
 }
 
 /// What passes unchecked.

@@ -21,9 +21,9 @@ mod tuning;
 pub use budget::Budget;
 pub use export::{Config, Even, Export, ExportGate, MOST_HELD_OUT, MinGrade, Mix, Pairs, SoftLabels};
 pub use guard::{
-    AnswerAs, Audit, AuditText, Guard, GuardAnswer, GuardApp, GuardInput, GuardMode, GuardOutput, Hold,
-    OnViolation, Steer, Tier, UndecidedInput, UndecidedOutput, Unguarded, Unscannable, UnscannableParts,
-    Upstream,
+    AnswerAs, Audit, AuditText, Guard, GuardAnswer, GuardApp, GuardInput, GuardJudge, GuardJudgeForm,
+    GuardMode, GuardOutput, Hold, OnViolation, Steer, Tier, UndecidedInput, UndecidedOutput, Unguarded,
+    Unscannable, UnscannableParts, Upstream,
 };
 pub use header::HeaderSource;
 pub use label::{Label, LabelHow, LabelPairs, LabelSource};

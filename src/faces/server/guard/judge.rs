@@ -6,11 +6,11 @@ use crate::pure::answer::{Answer, Outcome};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::call::Call;
 use crate::pure::guard::audit::CheckLine;
-use crate::pure::guard::finding::{Finding, finding, ruled};
+use crate::pure::guard::finding::{Finding, classified, finding, ruled};
 use crate::pure::guard::metrics::CheckLabels;
 use crate::pure::guard::rules::RuleHit;
-use crate::pure::method::{GuardQuestion, GuardTurn, ask_guard};
-use crate::pure::recipe::Tier;
+use crate::pure::method::{GuardQuestion, GuardTurn, MethodContext, ask_classifier, ask_guard};
+use crate::pure::recipe::{GuardJudgeForm, Tier};
 use crate::runtime::model::{Recorded, Request, Transport as _, wire};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -98,17 +98,28 @@ pub(super) async fn screened(
 ) -> Judged {
     let began = Instant::now();
     let judge = Judge { shared, policy };
-    let asked = ask_guard(&judge, &policy.context, turns, question);
-    let read = match timeout(Duration::from_millis(budget_ms), asked).await {
+    let MethodContext { constitution, taxonomy, .. } = &policy.context;
+    let asked = async {
+        match shared.settings.judge.form {
+            GuardJudgeForm::Constitution => {
+                let read = ask_guard(&judge, &policy.context, turns, question).await?;
+                Ok(finding(Ok(&read), constitution, taxonomy))
+            }
+            form @ (GuardJudgeForm::LlamaGuard | GuardJudgeForm::Qwen3Guard) => {
+                let safety = ask_classifier(&judge, &policy.context, form, turns, question).await?;
+                Ok(classified(&safety, constitution, taxonomy))
+            }
+        }
+    };
+    let read: Result<Finding, String> = match timeout(Duration::from_millis(budget_ms), asked).await {
         Ok(read) => read,
         Err(_) => Err(format!("the judge did not answer within {budget_ms} ms")),
     };
     let took = began.elapsed();
-    let read = read.as_ref().map_err(String::as_str);
-    if let Err(why) = read {
+    let finding = read.unwrap_or_else(|why| {
         tracing::warn!(why, "a check has no verdict");
-    }
-    let finding = finding(read, &policy.context.constitution, &policy.context.taxonomy);
+        finding(Err(&why), constitution, taxonomy)
+    });
     Judged { finding, tier: Tier::Screen, took }
 }
 

@@ -68,7 +68,7 @@ impl Record {
     /// Why something was decided; the first reason stays.
     pub(super) fn ground(&mut self, grounds: &Grounds) {
         self.why = self.why.take().or_else(|| grounds.why.clone());
-        if self.grounds.is_none() && !grounds.principles.is_empty() {
+        if self.grounds.is_none() && (!grounds.principles.is_empty() || grounds.hazard.is_some()) {
             self.grounds = Some(grounds.clone());
         }
     }
