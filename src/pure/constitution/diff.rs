@@ -63,8 +63,8 @@ fn fields(old: &Principle, new: &Principle) -> Vec<Field> {
     };
     let rules = |p: &Principle| {
         let shown = p.rules.iter().map(|rule| {
-            let pattern = rule.pattern.as_deref().unwrap_or_default();
-            format!("{} {pattern} in {}", rule.words.join(", "), rule.place.as_str())
+            let named: Vec<&str> = rule.words.iter().chain(&rule.pattern).map(String::as_str).collect();
+            format!("{} in {}", named.join(", "), rule.place.as_str())
         });
         shown.collect::<Vec<_>>().join("\n")
     };
