@@ -269,10 +269,21 @@ impl Styles {
         taxonomy: &'a Taxonomy,
     ) -> impl Iterator<Item = &'a Resource> {
         let place = prompt.locale.as_deref().or(prompt.language.as_deref());
+        let found = place.map(|place| self.resources_at(place, prompt.hazard.as_deref(), taxonomy));
+        found.into_iter().flatten()
+    }
+
+    /// The resources of a place (a tag such as `de-AT`), those for all hazards and those for this one.
+    pub fn resources_at<'a>(
+        &'a self,
+        place: &'a str,
+        hazard: Option<&'a str>,
+        taxonomy: &'a Taxonomy,
+    ) -> impl Iterator<Item = &'a Resource> {
         self.resources.iter().filter(move |resource| {
-            let is_there = place.is_some_and(|tag| language::covers(&resource.locale, tag) == Some(true));
+            let is_there = language::covers(&resource.locale, place) == Some(true);
             let is_about = resource.hazards.is_empty()
-                || prompt.hazard.as_deref().is_some_and(|label| {
+                || hazard.is_some_and(|label| {
                     resource.hazards.iter().any(|id| taxonomy.covers(id, label) == Some(true))
                 });
             is_there && is_about

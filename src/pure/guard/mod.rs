@@ -15,6 +15,7 @@ pub mod schedule;
 pub mod sse;
 pub mod styled;
 pub mod utc;
+pub mod wording;
 
 #[cfg(test)]
 mod leak_tests;

@@ -1,49 +1,9 @@
-//! What a client gets in place of an answer, in the OpenAI form: a message, an ended stream, an error.
-//!
-//! Never a rule's text, never the words that matched: a client learns what it can do, and no more.
+//! What a client gets in place of an answer, in the OpenAI form: a message, an ended stream, an error. The words are those of
+//! [`super::wording`].
 
-use super::finding::Grounds;
 use super::sse::write_event;
-use crate::pure::recipe::GuardAnswer;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use serde_json::{Value, json};
-
-/// What a styled text says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occasion {
-    /// What was asked for is declined, or the answer to it.
-    Declined,
-    /// Nobody could say whether it may be answered.
-    NotJudged,
-}
-
-/// The words for what is declined.
-pub fn words(occasion: Occasion, grounds: &Grounds, answer: &GuardAnswer) -> String {
-    if occasion == Occasion::NotJudged {
-        return "I can't answer this right now, because a check that has to come first did not finish. \
-                Please try again in a moment."
-            .into();
-    }
-    if let Some(text) = &answer.text {
-        return text.clone();
-    }
-    match grounds.policy.as_str() {
-        "support" => {
-            "I can't help with that. If you or somebody near you is in danger or in distress, please call your local \
-             emergency number, or talk to a crisis line or to somebody you trust. I am glad to help with other things."
-        }
-        "careful" | "clarify" => {
-            "I can't answer that as it is asked. If you tell me what it is for, or ask about the general side of it, \
-             I may be able to help."
-        }
-        "app" => "That is outside what I can help with here. Is there anything else I can do for you?",
-        _ => "I can't help with that. If you need something else, I am glad to help.",
-    }
-    .into()
-}
-
-/// The sentence behind the beginning of an answer that goes no further.
-pub const CLOSING: &str = "\n\nI have to stop here, and I can't go on with this answer.";
 
 /// The hint under which a model answers what would else be declined.
 pub const HINT: &str = "The user's next request is a delicate one. Answer it with care: give general, well-established \
@@ -84,9 +44,9 @@ pub fn streamed(by: Signature<'_>, text: &str) -> Bytes {
 }
 
 /// The end of a stream that goes no further: a closing sentence for every choice, and why it ends.
-pub fn closed(by: Signature<'_>, indices: &[u64]) -> Bytes {
+pub fn closed(by: Signature<'_>, indices: &[u64], closing: &str) -> Bytes {
     let says =
-        |index: &u64| json!({ "index": index, "delta": { "content": CLOSING }, "finish_reason": null });
+        |index: &u64| json!({ "index": index, "delta": { "content": closing }, "finish_reason": null });
     let ends = |index: &u64| json!({ "index": index, "delta": {}, "finish_reason": "content_filter" });
     events(by, [indices.iter().map(says).collect(), indices.iter().map(ends).collect()])
 }
@@ -142,24 +102,8 @@ mod tests {
 
     #[test]
     fn every_choice_is_closed() {
-        let text = String::from_utf8(closed(BY, &[0, 2]).to_vec()).unwrap();
+        let text = String::from_utf8(closed(BY, &[0, 2], "I stop.").to_vec()).unwrap();
         assert_eq!(text.matches("content_filter").count(), 2);
         assert!(text.contains("\"index\":2") && text.ends_with("data: [DONE]\n\n"));
-    }
-
-    #[test]
-    fn the_words_go_by_the_policy_unless_the_recipe_has_its_own() {
-        let check = |policy: &str, own: Option<&str>, says: &str| {
-            let grounds = Grounds { policy: policy.into(), ..Grounds::default() };
-            let answer = GuardAnswer { text: own.map(str::to_owned), ..GuardAnswer::default() };
-            let words = words(Occasion::Declined, &grounds, &answer);
-            assert!(words.contains(says), "{words}");
-        };
-        check("refuse", None, "can't help with that");
-        check("support", None, "emergency number");
-        check("careful", None, "what it is for");
-        check("app", None, "outside what I can help with");
-        check("", None, "can't help with that");
-        check("support", Some("Nope."), "Nope.");
     }
 }

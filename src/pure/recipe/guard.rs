@@ -133,8 +133,11 @@ pub struct GuardAnswer {
     /// As a message or as an error.
     #[serde(rename = "as")]
     pub form: AnswerAs,
-    /// Your own words for what is declined; when absent, words by the policy of the hazard.
+    /// Your own words for what is declined; when absent, words by the policy of the hazard, in the user's language.
     pub text: Option<String>,
+    /// The place that the application serves, as a tag such as `de-AT`. What is declined names the constitution's resources for it,
+    /// and its language is taken where a user's cannot be told.
+    pub locale: Option<String>,
 }
 
 /// Requests that are answered under a hint.

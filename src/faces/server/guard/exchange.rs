@@ -343,7 +343,7 @@ impl Exchange {
                 Step::Close(grounds) => {
                     self.record.ground(&grounds);
                     let indices = self.reader.text().indices();
-                    let bytes = styled::closed(self.signature(), &indices);
+                    let bytes = styled::closed(self.signature(), &indices, &self.wording().closing());
                     self.release(bytes, decision).await;
                 }
                 Step::Fail => self.fail(decision).await,

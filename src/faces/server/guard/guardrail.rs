@@ -12,7 +12,6 @@ use crate::pure::guard::chat_request::read_request;
 use crate::pure::guard::finding::{Finding, GRAVE, Grounds};
 use crate::pure::guard::flow::Decision;
 use crate::pure::guard::metrics::Counter;
-use crate::pure::guard::styled::{self, Occasion};
 use crate::pure::method::{GuardQuestion, GuardTurn, revise_answer};
 use crate::pure::recipe::{OnViolation, UndecidedInput, UndecidedOutput, UnscannableParts};
 use axum::http::StatusCode;
@@ -116,13 +115,13 @@ impl Guardrail<'_> {
         let judged = judged(self.shared, self.policy, &turns, GuardQuestion::Request).await;
         let (decision, action) = match &judged.finding {
             Finding::Violates(grounds) => {
-                (Decision::AnsweredByStyle, Action::Block(self.words(Occasion::Declined, grounds)))
+                (Decision::AnsweredByStyle, Action::Block(self.declined(&turns, grounds)))
             }
             Finding::Undecided(grounds)
                 if grounds.severity >= GRAVE
                     || self.shared.settings.input.undecided == UndecidedInput::Closed =>
             {
-                (Decision::CouldNotJudge, Action::Block(self.words(Occasion::NotJudged, grounds)))
+                (Decision::CouldNotJudge, Action::Block(self.not_judged(&turns)))
             }
             Finding::Conforms | Finding::Undecided(_) => (Decision::Answered, Action::Pass),
         };
@@ -141,7 +140,7 @@ impl Guardrail<'_> {
                 Finding::Violates(grounds) => {
                     let instead = self.in_place_of(&turns, text, &grounds, &mut checks).await;
                     let Some(instead) = instead else {
-                        let action = Action::Block(self.words(Occasion::Declined, &grounds));
+                        let action = Action::Block(self.declined(&turns, &grounds));
                         return self.close(Decision::Stopped, None, &checks, action);
                     };
                     (*text, decision) = instead;
@@ -150,7 +149,7 @@ impl Guardrail<'_> {
                     if grounds.severity >= GRAVE
                         || self.shared.settings.output.undecided == UndecidedOutput::Closed =>
                 {
-                    let action = Action::Block(self.words(Occasion::NotJudged, &grounds));
+                    let action = Action::Block(self.not_judged(&turns));
                     return self.close(Decision::CouldNotJudge, None, &checks, action);
                 }
                 Finding::Conforms | Finding::Undecided(_) => {}
@@ -185,11 +184,15 @@ impl Guardrail<'_> {
                 }
             }
         }
-        Some((self.words(Occasion::Declined, grounds), Decision::Replaced))
+        Some((self.declined(turns, grounds), Decision::Replaced))
     }
 
-    fn words(&self, occasion: Occasion, grounds: &Grounds) -> String {
-        styled::words(occasion, grounds, &self.shared.settings.answer)
+    fn declined(&self, turns: &[GuardTurn], grounds: &Grounds) -> String {
+        self.policy.wording(&self.shared.settings.answer, turns).declined(grounds)
+    }
+
+    fn not_judged(&self, turns: &[GuardTurn]) -> String {
+        self.policy.wording(&self.shared.settings.answer, turns).not_judged()
     }
 }
 

@@ -6,8 +6,9 @@ use crate::pure::guard::audit;
 use crate::pure::guard::metrics::{Counter, Metrics};
 use crate::pure::guard::rules::GuardRules;
 use crate::pure::guard::utc::utc;
-use crate::pure::method::MethodContext;
-use crate::pure::recipe::{Guard, GuardMode};
+use crate::pure::guard::wording::Wording;
+use crate::pure::method::{GuardTurn, MethodContext};
+use crate::pure::recipe::{Guard, GuardAnswer, GuardMode};
 use crate::runtime::model::PlainEndpoint;
 use crate::runtime::project::Transports;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -78,6 +79,12 @@ impl Policy {
         let name = format!("{} {}", constitution.id, constitution.version);
         let sha256 = constitution.sha256();
         Ok(Self { app: None, context, name, sha256, rules })
+    }
+
+    /// What the words in place of an answer go by.
+    pub(super) fn wording<'a>(&'a self, answer: &'a GuardAnswer, turns: &'a [GuardTurn]) -> Wording<'a> {
+        let MethodContext { constitution, taxonomy, .. } = &self.context;
+        Wording { answer, styles: &constitution.styles, taxonomy, turns }
     }
 }
 

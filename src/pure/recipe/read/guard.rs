@@ -20,6 +20,7 @@ impl Check<'_> {
             }
         }
         self.not_empty("text", guard.answer.text.as_deref(), node.key("answer"));
+        self.not_empty("locale", guard.answer.locale.as_deref(), node.key("answer"));
         let taxonomy = Taxonomy::built_in();
         for (n, id) in guard.steer.hazards.iter().enumerate().filter(|(_, id)| !taxonomy.is_known(id)) {
             let at = node.key("steer").key("hazards").nth(n);

@@ -6,7 +6,8 @@ use crate::faces::server::guard::incoming::Incoming;
 use crate::pure::guard::finding::Grounds;
 use crate::pure::guard::flow::Decision;
 use crate::pure::guard::sse::write_event;
-use crate::pure::guard::styled::{self, Occasion, Signature};
+use crate::pure::guard::styled::{self, Signature};
+use crate::pure::guard::wording::Wording;
 use crate::pure::recipe::AnswerAs;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -53,9 +54,9 @@ impl Exchange {
     pub(super) async fn style(&mut self, grounds: &Grounds, decision: &'static str) {
         self.record.ground(grounds);
         let not_judged = decision == Decision::CouldNotJudge.as_str();
-        let occasion = if not_judged { Occasion::NotJudged } else { Occasion::Declined };
         let grounds = self.record.grounds().cloned().unwrap_or_default();
-        let words = styled::words(occasion, &grounds, &self.shared.settings.answer);
+        let wording = self.wording();
+        let words = if not_judged { wording.not_judged() } else { wording.declined(&grounds) };
         let as_error = self.shared.settings.answer.form == AnswerAs::Error;
         let (status, kind, body) = match (as_error, not_judged, self.incoming.chat.stream) {
             (true, false, _) => (400, JSON, styled::error(&words, "invalid_request_error", "content_filter")),
@@ -92,6 +93,10 @@ impl Exchange {
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
         self.start(status, headers, decision);
         self.outlet.send(body).await;
+    }
+
+    pub(super) fn wording(&self) -> Wording<'_> {
+        self.policy.wording(&self.shared.settings.answer, &self.incoming.chat.turns)
     }
 
     pub(super) fn signature(&self) -> Signature<'_> {
