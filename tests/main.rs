@@ -24,6 +24,8 @@ mod chat;
 mod check;
 #[path = "main/command_line.rs"]
 mod command_line;
+#[path = "main/confirm_revision.rs"]
+mod confirm_revision;
 #[path = "main/diff.rs"]
 mod diff;
 #[path = "main/doctor.rs"]

@@ -214,6 +214,8 @@ pub enum Purpose {
         /// The ids of the principles that it is asked for.
         principles: Vec<String>,
     },
+    /// Whether a revision that passed the gates is a clean answer to the user.
+    RevisionCheck,
     /// Which of two responses is better under one principle.
     Comparison {
         /// The principle's id.
@@ -267,7 +269,8 @@ impl Purpose {
             | Self::Critique { .. }
             | Self::VerdictChoice { .. }
             | Self::VerdictFollowUp { .. }
-            | Self::Propositions { .. } => Role::Critic,
+            | Self::Propositions { .. }
+            | Self::RevisionCheck => Role::Critic,
             Self::Revision { .. } => Role::Reviser,
             Self::Comparison { .. } | Self::PromptCheck | Self::GoalCheck => Role::Judge,
             Self::Attack => Role::Attacker,
@@ -288,6 +291,7 @@ impl Purpose {
             Self::Draft { .. }
             | Self::Choice { .. }
             | Self::Propositions { .. }
+            | Self::RevisionCheck
             | Self::Authoring
             | Self::PromptCheck
             | Self::Attack

@@ -82,6 +82,10 @@ pub enum Reason {
     Unchanged,
     /// A revision came back to an earlier response.
     Oscillation,
+    /// The critic says that a revision is no clean answer to the user.
+    NotClean,
+    /// The critic did not say whether a revision is a clean answer to the user.
+    Unconfirmed,
 
     // Rows of the input.
     /// The line is not JSON.
@@ -254,6 +258,12 @@ impl Reason {
             Self::Oscillation => {
                 "look at the transcript: two principles may pull the text in opposite directions"
             }
+            Self::NotClean => {
+                "raise `method.retries`, or take a stronger reviser: it writes more than the answer"
+            }
+            Self::Unconfirmed => {
+                "take a critic that answers yes or no, or set `gates.confirm_revision = false`"
+            }
             Self::BadJson => {
                 "write whole JSON objects, one on every line (`jq -c .` does that) or all in one array"
             }
@@ -320,7 +330,7 @@ mod tests {
 empty error-text think-tag role-tag preamble sentinel critique-echo self-mention example-leak instruction-echo
 repetition truncation-signs language-change wrong-language invented-contact equal too-close both-refuse length-ratio
 no-style below-grade same-opening similar-answer wrong-class wrong-hazard near-duplicate truncated
-filtered refused malformed failed unchanged oscillation bad-json invalid-utf8 not-an-object too-long
+filtered refused malformed failed unchanged oscillation not-clean unconfirmed bad-json invalid-utf8 not-an-object too-long
 wrong-columns unreadable missing-column wrong-type bad-message wrong-order no-user-turn
 not-user-last no-conversation missing-response empty-response equal-responses too-many-responses
 more-than-a-reply bad-options bad-side duplicate rejected undecided unresolved unknown-principle

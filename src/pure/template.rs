@@ -90,6 +90,9 @@ const ATTACKER: &str = "attacks/attacker";
 const SAME_GOAL: &str = "attacks/same_goal";
 const TRANSLATE: &str = "attacks/translate";
 
+/// The template that only runs with `gates.confirm_revision` depend on.
+const CONFIRM_REVISION: &str = "confirm_revision";
+
 /// What an author is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthorTask {
@@ -207,12 +210,18 @@ impl Templates {
         self.sources.iter().map(|(name, source)| (*name, source.as_str()))
     }
 
-    /// SHA-256 over all names and texts.
+    /// SHA-256 over all names and texts, but for [`Self::confirm_revision_source`].
     pub fn sha256(&self) -> String {
         self.sources
             .iter()
+            .filter(|(name, _)| **name != CONFIRM_REVISION)
             .fold(Parts::new("templates"), |parts, (name, text)| parts.with(name).with(text))
             .hex()
+    }
+
+    /// The text of the template that only runs with `gates.confirm_revision` depend on.
+    pub fn confirm_revision_source(&self) -> &str {
+        self.sources.get(CONFIRM_REVISION).map_or("", String::as_str)
     }
 
     /// The system turn for all roles, if there is one.
@@ -273,6 +282,11 @@ impl Templates {
     /// The user turn that asks for a screening, after the conversation and the response.
     pub fn screen_ask(&self) -> Result<String, TemplateError> {
         self.render("screen_ask", &json!({}))
+    }
+
+    /// The user turn that asks whether the revision before it is a clean answer.
+    pub fn confirm_revision(&self) -> Result<String, TemplateError> {
+        self.render(CONFIRM_REVISION, &json!({}))
     }
 
     /// The system turn of a guard's check: the policy, the same whatever is judged.
@@ -573,7 +587,7 @@ const EXAMPLES: Shape = List(&Record(&[
     ("answer", Text),
 ]));
 
-static BUILT_IN: [Spec; 14] = [
+static BUILT_IN: [Spec; 15] = [
     Spec {
         name: "system",
         source: include_str!("../../prompts/system.hbs"),
@@ -616,6 +630,12 @@ static BUILT_IN: [Spec; 14] = [
         name: "verdict",
         source: include_str!("../../prompts/verdict.hbs"),
         data: Record(&[("principle", PRINCIPLE), ("structured", Flag)]),
+        needed: &[],
+    },
+    Spec {
+        name: CONFIRM_REVISION,
+        source: include_str!("../../prompts/confirm_revision.hbs"),
+        data: Record(&[]),
         needed: &[],
     },
     Spec {
@@ -694,12 +714,13 @@ static BUILT_IN: [Spec; 14] = [
 /// The name of the short templates in a recipe.
 pub const SMALL_NAME: &str = "small";
 
-static SMALL: [(&str, &str); 9] = [
+static SMALL: [(&str, &str); 10] = [
     ("critique", include_str!("../../prompts/small/critique.hbs")),
     ("verdict_choice", include_str!("../../prompts/small/verdict_choice.hbs")),
     ("screen", include_str!("../../prompts/small/screen.hbs")),
     ("screen_ask", include_str!("../../prompts/small/screen_ask.hbs")),
     ("verdict", include_str!("../../prompts/small/verdict.hbs")),
+    (CONFIRM_REVISION, include_str!("../../prompts/small/confirm_revision.hbs")),
     ("revision", include_str!("../../prompts/small/revision.hbs")),
     ("merged_revision", include_str!("../../prompts/small/merged_revision.hbs")),
     ("direct_revision", include_str!("../../prompts/small/direct_revision.hbs")),

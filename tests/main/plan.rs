@@ -135,6 +135,9 @@ fn bounds_know_what_labels_take() {
     check("steps", "prompts.txt", &["label.source=samples", "label.pairs=steps", "label.reason_first=true"]);
     check("chain", "prompts.txt", &["label.source=chain", "method.schedule=each", "sim.no_logprobs=true"]);
     check("confirm", "prompts.txt", &["gates.confirm=true"]);
+    let asking = ["gates.confirm_revision=true", "sim.asides=0.4", "sim.violations=0.5"];
+    check("ask-each", "prompts.txt", &[&asking[..], &["method.schedule=each"]].concat());
+    check("ask-direct", "prompts.txt", &[&asking[..], &["method.critique=false"]].concat());
 }
 
 /// What an edit costs, before it is paid: the calls that are asked for certain, and the most that can follow.

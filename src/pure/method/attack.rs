@@ -7,6 +7,7 @@
 use super::MethodContext;
 use super::guard::{GuardQuestion, GuardTurn, judge_turn};
 use super::prompt_session::Asking;
+use super::yes_or_no::read_yes_or_no;
 use crate::pure::answer::{Answer, Outcome};
 use crate::pure::ask::{Ask, Stop};
 use crate::pure::attack::{Card, Needs};
@@ -318,13 +319,4 @@ impl<'a, A: Ask> Attacking<'a, A> {
         let answered = asking.answer_of_any_draw(&Purpose::GoalCheck, &messages, 0, None).await?;
         Ok(answered.answer.complete().and_then(read_yes_or_no).unwrap_or(false))
     }
-}
-
-/// Reads `yes` or `no` at the beginning of an answer.
-pub(super) fn read_yes_or_no(answer: &str) -> Option<bool> {
-    let word = answer.split(|c: char| !c.is_alphanumeric()).find(|word| !word.is_empty())?;
-    if word.eq_ignore_ascii_case("yes") {
-        return Some(true);
-    }
-    word.eq_ignore_ascii_case("no").then_some(false)
 }

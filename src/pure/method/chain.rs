@@ -1,6 +1,7 @@
 //! One prompt's chain in the making: its revisions with their gates, retries and roll-back, and its records.
 
 use super::MethodContext;
+use super::confirm_revision::NotTaken;
 use super::criticise::Judged;
 use super::prompt_session::{Asking, Revises, Spent, is_final, response};
 use crate::pure::ask::{Ask, Stop};
@@ -124,12 +125,7 @@ impl<'a, A: Ask> Chain<'a, A> {
             let (text, repairs) = match passed {
                 Ok(passed) => passed,
                 Err(reason) => {
-                    self.record_revision(
-                        &wanted,
-                        &answered.answer.text,
-                        RevisionFate::Rejected(reason.clone()),
-                    );
-                    failed = Ended::RevisionFailed(reason);
+                    failed = self.reject_revision(&wanted, &answered.answer.text, reason);
                     if is_final(&answered.answer) {
                         break;
                     }
@@ -147,6 +143,13 @@ impl<'a, A: Ask> Chain<'a, A> {
             if self.transcript.responses.iter().any(|earlier| earlier.text.trim() == text.trim()) {
                 self.record_revision(&wanted, &text, RevisionFate::Rejected(Reason::Oscillation));
                 return Ok(Revised::Failed(Ended::Oscillation));
+            }
+            if let Err(NotTaken { reason, is_final }) = self.asking.confirm_revision(&text).await? {
+                failed = self.reject_revision(&wanted, &text, reason);
+                if is_final {
+                    break;
+                }
+                continue;
             }
             let principles: Vec<&Principle> = wanted.known.iter().map(|judged| judged.principle).collect();
             let checks = if principles.is_empty() {
@@ -217,6 +220,12 @@ impl<'a, A: Ask> Chain<'a, A> {
             recheck,
             ..judged.critique.clone()
         }));
+    }
+
+    /// Records a revision that a gate objects to, and says how its chain ends if there is no better one.
+    fn reject_revision(&mut self, wanted: &Wanted<'_, '_>, text: &str, reason: Reason) -> Ended {
+        self.record_revision(wanted, text, RevisionFate::Rejected(reason.clone()));
+        Ended::RevisionFailed(reason)
     }
 
     fn record_revision(&mut self, wanted: &Wanted<'_, '_>, text: &str, fate: RevisionFate) -> usize {

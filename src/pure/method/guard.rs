@@ -203,7 +203,9 @@ pub async fn revise_answer(
         request: messages.last().map_or("", |turn| turn.content.as_str()),
     };
     let passed = asking.passes_gates(&answered, Some(&revises)).ok();
-    Ok(passed.map(|(text, _)| text).filter(|text| text.trim() != answer.trim()))
+    let revised = passed.map(|(text, _)| text).filter(|text| text.trim() != answer.trim());
+    let Some(text) = revised else { return Ok(None) };
+    Ok(asking.confirm_revision(&text).await?.is_ok().then_some(text))
 }
 
 /// A client's conversation as a prompt of ours: what a tool said is told to the model as a user's turn.

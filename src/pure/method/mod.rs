@@ -8,6 +8,7 @@ mod attack;
 mod attack_drivers;
 mod author;
 mod chain;
+mod confirm_revision;
 mod context;
 mod criticise;
 mod critique_revision;
@@ -26,6 +27,7 @@ mod test_cases;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod verdict;
+mod yes_or_no;
 
 pub use attack::{
     Attacked, Attempt, Goal, Sent, TargetSide, Tried, judge_response, send_to_target, translate_goal,

@@ -4,6 +4,7 @@
 //! ([`Styles::grade`](crate::pure::constitution::Styles::grade)).
 
 use super::MethodContext;
+use super::confirm_revision::NotTaken;
 use super::prompt_session::{Answered, Asking, Revises, Spent, is_final, response};
 use super::propositions::{Reading, decide};
 use crate::pure::ask::{Ask, Stop};
@@ -201,15 +202,29 @@ impl<A: Ask> Worker<'_, A> {
         let mut reason = Reason::Empty;
         for draw in self.asking.draws(0) {
             let answered = self.asking.answer(purpose.clone(), messages.to_vec(), draw, None).await?;
-            match self.passes(&answered, revises) {
-                Ok((text, repairs)) => return Ok(Ok(response(text, round, &answered, repairs))),
-                Err(why) => reason = why,
-            }
-            if is_final(&answered.answer) {
+            let (why, is_final) = match self.passes(&answered, revises) {
+                Ok((text, repairs)) => match self.confirm(&text, revises).await? {
+                    Ok(()) => return Ok(Ok(response(text, round, &answered, repairs))),
+                    Err(NotTaken { reason, is_final }) => (reason, is_final),
+                },
+                Err(why) => (why, is_final(&answered.answer)),
+            };
+            reason = why;
+            if is_final {
                 break;
             }
         }
         Ok(Err(reason))
+    }
+
+    /// Whether a revision may be taken. A draft may, and what is given back as it was is no revision.
+    async fn confirm(&self, text: &str, revises: Option<&Revises<'_>>) -> Result<Result<(), NotTaken>, Stop> {
+        match revises {
+            Some(revises) if revises.original.trim() != text.trim() => {
+                self.asking.confirm_revision(text).await
+            }
+            Some(_) | None => Ok(Ok(())),
+        }
     }
 
     /// The gates of every response, and those of styled ones.

@@ -398,7 +398,7 @@ impl Gates {
     }
 }
 
-/// `[gates]`: what may become a row. Gates run on stored transcripts without a call.
+/// `[gates]`: what may become a row. Gates run on stored transcripts without a call, but for the two that ask.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Gates {
@@ -428,10 +428,19 @@ pub struct Gates {
     /// principle must always be decided.
     pub max_undecided: u32,
     /// Keep a pair of a revision chain only where a judge agrees with the critics about which is better: asked to compare
-    /// the two, in both orders, under principles that objected to one of them (as many as `[label] principles` says). The
-    /// one gate that asks; its answers are in the transcripts. Off by default: it costs two calls a pair and principle, and
+    /// the two, in both orders, under principles that objected to one of them (as many as `[label] principles` says). It
+    /// asks; its answers are in the transcripts. Off by default: it costs two calls a pair and principle, and
     /// the verdicts of a good critic give the same direction. Turn it on where false alarms matter more than calls.
     pub confirm: bool,
+    /// Ask the critic one question, yes or no, about each revision that passed the other gates: whether it is a clean answer
+    /// to the user, with nothing said about the revision, the critique or the principles. `no` rejects the revision
+    /// (`not-clean`). An answer that cannot be read, or none, rejects it too (`unconfirmed`), for unknown is not safe.
+    /// Another draw is asked for as far as `method.retries` allows, unless the critic cannot be reached; then the response
+    /// before it stands. Off by default: it costs one call a revision. Turn it on where a weak reviser talks about its own
+    /// work in words that no gate knows.
+    // What is as usual is not written: fingerprints of older runs do not have it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub confirm_revision: bool,
 }
 
 impl Default for Gates {
@@ -447,6 +456,7 @@ impl Default for Gates {
             max_length_ratio: 0.0,
             max_undecided: 0,
             confirm: false,
+            confirm_revision: false,
         }
     }
 }

@@ -4,7 +4,7 @@ mod guard;
 mod redteam;
 
 use super::header::{HeaderSource, carries_key};
-use super::{Concurrency, Config, LabelSource, MOST_HELD_OUT, Model, Recipe, SIM, Schedule};
+use super::{Concurrency, Config, LabelSource, MOST_HELD_OUT, Model, Recipe, SIM, Schedule, Target};
 use crate::pure::diagnostic::{Diagnostic, Slip, SourceFile, nearest};
 use crate::pure::reason::Reason;
 use crate::pure::toml_file::{self, Located, Node};
@@ -249,6 +249,13 @@ impl Check<'_> {
         }
         self.within("max_length_ratio", gates.max_length_ratio, 0.0, 1e6, node);
         self.at_least_one("overlap_ngram", Some(gates.overlap_ngram as u64), node);
+        let makes_revisions = recipe.method.rounds > 0
+            && (recipe.method.target == Target::Style
+                || matches!(recipe.label.source, LabelSource::Off | LabelSource::Chain));
+        if gates.confirm_revision && !makes_revisions {
+            let message = "`confirm_revision` does nothing where no response is revised";
+            self.no_effect(node.key("confirm_revision"), message);
+        }
         let known = Reason::GATES;
         let known: Vec<&str> = known.iter().map(Reason::as_str).collect();
         self.names("unknown-gate", "gate", &gates.off, &known, node.key("off"));
@@ -445,6 +452,10 @@ holdout = 0.5
         check("critique = false\nscreen = true", &["no-effect"]);
         check("schedule = \"sampled\"\nscreen = true", &["no-effect"]);
         check("revise_always = true", &["no-effect"]);
+        check("[gates]\nconfirm_revision = true", &[]);
+        check("rounds = 0\n[gates]\nconfirm_revision = true", &["no-effect"]);
+        check("[gates]\nconfirm_revision = true\n[label]\nsource = \"given\"", &["no-effect"]);
+        check("target = \"style\"\n[gates]\nconfirm_revision = true", &[]);
     }
 
     #[test]

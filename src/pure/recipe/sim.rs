@@ -240,6 +240,10 @@ pub struct Sim {
     /// Rate of revisions that repeat the critique before the response
     #[arg(long, default_value_t = Sim::default().echoes, value_name = "RATE", help_heading = "Answers")]
     pub echoes: f64,
+    /// Rate of revisions that end in a remark about the rewording, in words that no rule of the gates knows
+    #[arg(long, default_value_t = Sim::default().asides, value_name = "RATE", help_heading = "Answers")]
+    #[serde(skip_serializing_if = "is_never")]
+    pub asides: f64,
     /// Rate of drafts and revisions that are not a response at all, such as `No revisions needed.`
     #[arg(long, default_value_t = Sim::default().sentinels, value_name = "RATE", help_heading = "Answers")]
     pub sentinels: f64,
@@ -300,6 +304,11 @@ pub struct Sim {
     pub model: Vec<String>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_never(rate: &f64) -> bool {
+    *rate == 0.0
+}
+
 impl Default for Sim {
     fn default() -> Self {
         Self {
@@ -335,6 +344,7 @@ impl Default for Sim {
             declines: 0.0,
             preambles: 0.0,
             echoes: 0.0,
+            asides: 0.0,
             sentinels: 0.0,
             think_tags: 0.0,
             open_think_tags: 0.0,
@@ -385,7 +395,7 @@ impl Sim {
         found
     }
 
-    fn rates(&self) -> [(&'static str, f64, f64); 31] {
+    fn rates(&self) -> [(&'static str, f64, f64); 32] {
         [
             ("violations", self.violations, 1.0),
             ("detection", self.detection, 1.0),
@@ -410,6 +420,7 @@ impl Sim {
             ("declines", self.declines, 1.0),
             ("preambles", self.preambles, 1.0),
             ("echoes", self.echoes, 1.0),
+            ("asides", self.asides, 1.0),
             ("sentinels", self.sentinels, 1.0),
             ("think_tags", self.think_tags, 1.0),
             ("open_think_tags", self.open_think_tags, 1.0),

@@ -273,11 +273,24 @@ fn bounds_of_style(cx: &MethodContext, prompt: &Prompt) -> Result<(UsedByRole, U
     let faults = StyleFaults { missing: questions, broken: Vec::new(), words: 0 };
     let request = draft + longest + tokens(cx.templates.style_revision(style, &faults)?.len());
     high[Role::Reviser].add(rounds * tries, request, most(Role::Reviser));
+    high[Role::Critic] += confirmations(cx, opening, rounds * tries)?;
     Ok((low, high))
 }
 
+/// The most that the questions about so many revisions take (`gates.confirm_revision`). There may be none: a revision that
+/// fails another gate, or changes nothing, is not asked about.
+fn confirmations(cx: &MethodContext, opening: usize, revisions: f64) -> Result<Used, TemplateError> {
+    let mut most = Used::default();
+    if cx.gates.confirm_revision {
+        let length = |role: Role| f64::from(cx.models.of(role).sampling.max_tokens);
+        let asked = tokens(opening + cx.templates.confirm_revision()?.len());
+        most.add(revisions, asked + length(Role::Reviser), length(Role::Critic));
+    }
+    Ok(most)
+}
+
 fn bounds_of_chain(cx: &MethodContext, prompt: &Prompt) -> Result<(UsedByRole, UsedByRole), TemplateError> {
-    let sizes = Sizes::of(cx, prompt)?;
+    let (sizes, opening) = (Sizes::of(cx, prompt)?, said(&cx.opening(prompt)));
     let (mut low, mut high) = (UsedByRole::default(), UsedByRole::default());
     let (k, rounds) = (sizes.principles, f64::from(cx.settings.rounds));
     let tries = 1.0 + f64::from(cx.settings.retries);
@@ -295,6 +308,7 @@ fn bounds_of_chain(cx: &MethodContext, prompt: &Prompt) -> Result<(UsedByRole, U
         // Without a critique between, the request for a revision is all that comes after the response.
         low[reviser].add(steps, sizes.opening + sizes.least_revision, 1.0);
         high[reviser].add(steps * tries, sizes.opening + draft + sizes.most_revision, most(Role::Reviser));
+        high[critic] += confirmations(cx, opening, steps * tries)?;
         return Ok((low, high));
     }
     let (criticised, revisions, checked) = match cx.settings.schedule {
@@ -327,6 +341,7 @@ fn bounds_of_chain(cx: &MethodContext, prompt: &Prompt) -> Result<(UsedByRole, U
     let answered = if cx.settings.schedule == Schedule::Panel { k } else { 1.0 };
     let request = judged + answered * critique + sizes.most_revision;
     high[reviser].add(revisions, request, most(Role::Reviser));
+    high[critic] += confirmations(cx, opening, revisions)?;
     Ok((low, high))
 }
 

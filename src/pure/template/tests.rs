@@ -223,6 +223,14 @@ fn an_override_renders_and_changes_the_hash() {
     assert_eq!(templates.sources().count(), BUILT_IN.len());
 }
 
+#[test]
+fn the_question_about_a_revision_is_part_of_no_hash_but_its_own() {
+    let templates = load("confirm_revision.hbs", "Is it clean?").unwrap();
+    assert_eq!(templates.sha256(), Templates::built_in().sha256());
+    assert_eq!(templates.confirm_revision_source(), "Is it clean?");
+    assert_eq!(templates.confirm_revision().as_deref(), Ok("Is it clean?"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

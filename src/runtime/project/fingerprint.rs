@@ -37,6 +37,10 @@ impl Project {
                 .with(constitution.styles.sha256())
                 .with(<&str>::from(Grade::from(recipe.export.min_grade)));
         }
+        // Runs without the question do not depend on its words.
+        if recipe.gates.confirm_revision {
+            parts = parts.with("confirm revision").with(templates.confirm_revision_source());
+        }
         if asked_by != recipe.method.verdict {
             parts = parts.with("asked by").with(asked_by.as_str());
         }

@@ -1,5 +1,6 @@
 //! What the simulated model writes: one choice of an answer, with the planted faults of an answer.
 
+use super::artefacts;
 use super::conversation::{Asked, Kind};
 use super::demo;
 use super::draw::Draw;
@@ -69,7 +70,7 @@ pub(super) fn choice(
     };
     // A fault of text for people to read: where an answer has a form to keep, it would be another fault.
     let is_prose = wanted.schema().is_none()
-        && !matches!(asked.kind, Kind::Comparison | Kind::Choice | Kind::VerdictChoice);
+        && !matches!(asked.kind, Kind::Comparison | Kind::Choice | Kind::VerdictChoice | Kind::RevisionCheck);
     if is_prose && fault("hostile", sim.hostile) {
         text.splice(0..0, tokens(super::hostile::TEXT));
     }
@@ -106,7 +107,7 @@ fn write(
     if let Some(text) = super::guard::answer(world, judge, &wanted.turns(), wanted.schema().is_some()) {
         if draw.happens("unreadable", sim.unreadable) {
             faults.push("unreadable");
-            return tokens("It depends on how one reads it.");
+            return tokens(UNREADABLE);
         }
         return tokens(&text);
     }
@@ -137,6 +138,15 @@ fn write(
             stream::with_span(sim, said, draw)
         }
         Kind::Critique | Kind::Verdict | Kind::Screen => review(sim, world, wanted, asked, draw, faults),
+        Kind::RevisionCheck => {
+            let unreadable = draw.happens("unreadable", sim.unreadable);
+            if unreadable {
+                faults.push("unreadable");
+            }
+            let response = asked.response.as_ref().map_or("", |(response, _)| *response);
+            let said = if unreadable { UNREADABLE } else { artefacts::confirmation(response) };
+            said.to_owned()
+        }
         Kind::Revision | Kind::MergedRevision | Kind::DirectRevision => {
             revision(sim, world, asked, requests.is_some(), draw, faults)
         }
@@ -147,13 +157,8 @@ fn write(
     tokens(&text)
 }
 
-/// Things that servers and scripts leave in place of a response.
-const SENTINELS: [&str; 6] =
-    ["No revisions needed.", "N/A", "[ERROR] upstream timed out", "null", "<|endoftext|>", "[INST]"];
-
-fn sentinel(draw: &Draw) -> String {
-    SENTINELS.get(draw.below("sentinel text", SENTINELS.len())).copied().unwrap_or_default().to_owned()
-}
+/// What a critic says in place of a verdict.
+const UNREADABLE: &str = "It depends on how one reads it.";
 
 /// A prompt marked so is declined by the draft.
 const DECLINES: &str = "⟦sim declines⟧";
@@ -170,7 +175,7 @@ fn draft(
     let language = Language::of(asked.question);
     if draw.happens("sentinels", sim.sentinels) {
         faults.push("sentinels");
-        return sentinel(draw);
+        return artefacts::sentinel(draw).to_owned();
     }
     let prose = if asked.question.contains(DECLINES) || draw.happens("declines", sim.declines) {
         faults.push("declines");
@@ -229,7 +234,7 @@ fn review(
         return keys.map(|key| format!("[{key}] {}", verdict(key))).collect::<Vec<_>>().join("\n");
     }
     if unreadable {
-        return format!("It depends on how one reads it. {}", Language::english().prose(draw, 1));
+        return format!("{UNREADABLE} {}", Language::english().prose(draw, 1));
     }
     let said = if asked.kind == Kind::Verdict {
         String::new()
@@ -289,7 +294,7 @@ fn revision(
     let Some((response, mark)) = &asked.response else { return Language::english().prose(draw, 2) };
     if draw.happens("sentinels", sim.sentinels) {
         faults.push("sentinels");
-        return sentinel(draw);
+        return artefacts::sentinel(draw).to_owned();
     }
     // Who is told what to mend mends that; who is not mends what there is to see.
     let seen: Vec<String>;
@@ -319,7 +324,12 @@ fn revision(
         } else {
             rewrite(Mark::strip(response), language, draw, changes)
         };
-        format!("{text}\n\n{next}")
+        if draw.happens("asides", sim.asides) {
+            faults.push("asides");
+            format!("{text}\n\n{}\n\n{next}", artefacts::aside(draw))
+        } else {
+            format!("{text}\n\n{next}")
+        }
     };
     if draw.happens("echoes", sim.echoes) {
         faults.push("echoes");
@@ -337,18 +347,11 @@ fn revision(
         format!("{}\n\n{revised}", echo.trim())
     } else if draw.happens("preambles", sim.preambles) {
         faults.push("preambles");
-        format!("{}\n\n{revised}", PREAMBLES.get(draw.below("preamble text", PREAMBLES.len())).unwrap_or(&""))
+        format!("{}\n\n{revised}", artefacts::preamble(draw))
     } else {
         revised
     }
 }
-
-const PREAMBLES: [&str; 4] = [
-    "Sure, here is the revised response:",
-    "Here's a revised version of my response that keeps the principle:",
-    "Revised response:",
-    "Certainly! Below is the rewritten answer.",
-];
 
 /// The text with as many sentences replaced as changes were asked for, as far as there are any; the rest stands.
 fn rewrite(text: &str, language: Language, draw: &Draw, changes: usize) -> String {

@@ -42,7 +42,9 @@ fn by_last_turn(text: &str, has_response: bool) -> Role {
     }
     match kind_of(text, has_response) {
         Kind::Draft => Role::Generator,
-        Kind::Critique | Kind::Screen | Kind::Verdict | Kind::VerdictChoice => Role::Critic,
+        Kind::Critique | Kind::Screen | Kind::Verdict | Kind::VerdictChoice | Kind::RevisionCheck => {
+            Role::Critic
+        }
         Kind::Revision | Kind::MergedRevision | Kind::DirectRevision => Role::Reviser,
         Kind::Comparison | Kind::Choice => Role::Judge,
     }

@@ -26,6 +26,7 @@ pub(super) enum Kind {
     Comparison,
     Choice,
     VerdictChoice,
+    RevisionCheck,
 }
 
 /// A request, understood.
@@ -60,6 +61,7 @@ impl<'a> Asked<'a> {
             | Kind::Revision
             | Kind::MergedRevision
             | Kind::VerdictChoice
+            | Kind::RevisionCheck
             | Kind::DirectRevision => Reviewed::before(&turns),
             Kind::Draft | Kind::Comparison | Kind::Choice => None,
         };
@@ -74,6 +76,7 @@ impl<'a> Asked<'a> {
                 | Kind::Screen
                 | Kind::Verdict
                 | Kind::VerdictChoice
+                | Kind::RevisionCheck
                 | Kind::Revision
                 | Kind::MergedRevision
                 | Kind::DirectRevision => Kind::Draft,
@@ -130,7 +133,7 @@ impl Reviewed {
             }
             let asked = at.checked_sub(1).and_then(|before| turns.get(before));
             match asked.map_or(Kind::Draft, |turn| kind_of(&turn.content, at > 1)) {
-                Kind::Critique | Kind::Verdict | Kind::VerdictChoice | Kind::Screen => {
+                Kind::Critique | Kind::Verdict | Kind::VerdictChoice | Kind::RevisionCheck | Kind::Screen => {
                     critique = critique.or(Some(at));
                     at = at.checked_sub(2)?;
                 }
@@ -152,6 +155,7 @@ pub(super) fn kind_of(text: &str, has_response: bool) -> Kind {
         Some("screen") => Kind::Screen,
         Some("verdict") => Kind::Verdict,
         Some("verdict by choice") => Kind::VerdictChoice,
+        Some("confirm revision") => Kind::RevisionCheck,
         Some("revision") => Kind::Revision,
         Some("merged revision") => Kind::MergedRevision,
         Some("direct revision") => Kind::DirectRevision,
@@ -203,6 +207,7 @@ fn keys_of(kind: Kind, text: &str) -> Vec<String> {
         | Kind::Critique
         | Kind::Verdict
         | Kind::VerdictChoice
+        | Kind::RevisionCheck
         | Kind::Revision
         | Kind::Comparison
         | Kind::Choice => true,

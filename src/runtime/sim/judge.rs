@@ -108,6 +108,7 @@ pub(super) fn answer(
         | Kind::Critique
         | Kind::Screen
         | Kind::Verdict
+        | Kind::RevisionCheck
         | Kind::Revision
         | Kind::MergedRevision
         | Kind::DirectRevision => pair(asked.text).map_or_else(Vec::new, |(a, b)| {

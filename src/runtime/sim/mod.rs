@@ -18,6 +18,7 @@
 //! written for them, so that a first run can be read (`demo.rs`).
 
 mod answer;
+mod artefacts;
 mod asker;
 mod attacker;
 mod author;

@@ -1,12 +1,14 @@
 //! Laws of the simulated model as a whole, in process.
 
 use super::answer::verdict_of;
+use super::artefacts::confirmation;
 use super::conversation::{Asked, Kind, Turn, conversation_hash, options, pair};
 use super::demo::Side;
 use super::*;
 use crate::pure::constitution::{Principle, When};
+use crate::pure::gates::{Candidate, Verdict as Gate, check_response};
 use crate::pure::prompt::Message;
-use crate::pure::recipe::{Judge, Models, Sim};
+use crate::pure::recipe::{Gates, Judge, Models, Sim};
 use crate::pure::template::{CritiqueAsk, Objection, Pair, Templates, screen_schema, verdict_schema};
 use crate::pure::transcript::Verdict;
 use crate::runtime::model::{Delta, Fault, Reply, Request, Transport as _};
@@ -114,6 +116,7 @@ fn every_built_in_template_is_recognised_as_its_kind() {
             &["be-kind"],
             true,
         );
+        check(Kind::RevisionCheck, templates.confirm_revision().unwrap(), &[], true);
         check(Kind::VerdictChoice, templates.verdict_choice(&one, flag).unwrap(), &["be-kind"], true);
         check(Kind::Verdict, templates.verdict(&one, flag).unwrap(), &["be-kind"], true);
         check(Kind::Revision, templates.revision(&one, flag).unwrap(), &["be-kind"], true);
@@ -537,6 +540,18 @@ async fn every_fault_of_an_answer_shows_as_what_it_is() {
     check(|s| s.reasoning = 1.0, &draft, |c| c["message"]["reasoning_content"].is_string()).await;
     check(|s| s.preambles = 1.0, &revision, |c| said(c).lines().next().unwrap().ends_with([':', '.'])).await;
     check(|s| s.echoes = 1.0, &revision, |c| said(c).starts_with("It is unkind")).await;
+    check(
+        |s| s.asides = 1.0,
+        &revision,
+        |c| {
+            let aside = Mark::strip(&said(c)).rsplit_once("\n\n").unwrap().1.to_owned();
+            let candidate = Candidate { text: &said(c), original: Some("Not good."), ..Candidate::default() };
+            check_response(&candidate, &Gates::default()) == Gate::Pass
+                && confirmation(&said(c)).starts_with("No")
+                && confirmation(&said(c).replace(&aside, "")).starts_with("Yes")
+        },
+    )
+    .await;
     for request in [&draft, &critique, &revision] {
         check(|s| s.hostile = 1.0, request, |c| said(c).contains("\u{1b}[2J") && said(c).contains("\r\n"))
             .await;

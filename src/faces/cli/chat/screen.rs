@@ -143,6 +143,7 @@ impl Screen {
             Purpose::Screening { .. }
             | Purpose::Comparison { .. }
             | Purpose::Propositions { .. }
+            | Purpose::RevisionCheck
             | Purpose::Choice { .. }
             | Purpose::Authoring
             | Purpose::PromptCheck
@@ -168,6 +169,7 @@ impl Screen {
             | Purpose::VerdictChoice { .. }
             | Purpose::VerdictFollowUp { .. } => self.out().critics.progress(),
             Purpose::Propositions { .. } => "reading the answer".into(),
+            Purpose::RevisionCheck => "checking the revision".into(),
             Purpose::Comparison { .. }
             | Purpose::Choice { .. }
             | Purpose::Authoring
@@ -270,6 +272,7 @@ impl Screen {
             }
             Purpose::Comparison { .. }
             | Purpose::Propositions { .. }
+            | Purpose::RevisionCheck
             | Purpose::Choice { .. }
             | Purpose::Authoring
             | Purpose::PromptCheck
@@ -404,6 +407,7 @@ fn title(call: &Call, style: Style) -> String {
         | Purpose::VerdictFollowUp { .. }
         | Purpose::Comparison { .. }
         | Purpose::Propositions { .. }
+        | Purpose::RevisionCheck
         | Purpose::Choice { .. }
         | Purpose::Authoring
         | Purpose::PromptCheck

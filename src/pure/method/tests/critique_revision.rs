@@ -100,6 +100,7 @@ fn every_call_says_what_it_is_for() {
             Purpose::VerdictFollowUp { occasion, .. } => ("verdict".to_owned(), Some(occasion)),
             Purpose::VerdictChoice { .. }
             | Purpose::Propositions { .. }
+            | Purpose::RevisionCheck
             | Purpose::Comparison { .. }
             | Purpose::Choice { .. }
             | Purpose::Authoring

@@ -3,6 +3,7 @@
 //! [`scripted`] answers calls by a function; the simulated model plays a world with planted truth.
 
 mod attack;
+mod confirm_revision;
 mod critique_revision;
 mod label;
 mod multiple_choice;
