@@ -5,6 +5,7 @@
 //!
 //! This file holds the records. What their verdicts say in the end is decided in `verdicts.rs`, and nowhere else.
 
+mod cut_prompts;
 mod redact;
 mod verdicts;
 
@@ -15,6 +16,7 @@ use crate::pure::prompt::Prompt;
 use crate::pure::reason::Reason;
 use crate::pure::recipe::Schedule;
 use crate::pure::stored_name::{UnknownName, stored_names};
+pub use cut_prompts::{CutPrompt, CutPrompts};
 use serde::{Deserialize, Serialize};
 
 /// What a critique concludes.
@@ -332,6 +334,9 @@ pub struct Transcript {
     /// Models that answered in the place of others. Journals of version 0.1.0 do not have them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub substitutes: Vec<Substitute>,
+    /// Calls whose prompts the endpoint cut. Journals of version 0.1.0 do not have them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut_prompts: Vec<CutPrompt>,
 }
 
 impl Transcript {

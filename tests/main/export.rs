@@ -60,6 +60,7 @@ fn transcript(n: usize) -> Transcript {
         models: Vec::new(),
         failures: Vec::new(),
         substitutes: Vec::new(),
+        cut_prompts: Vec::new(),
     }
 }
 

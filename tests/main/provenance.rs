@@ -55,6 +55,32 @@ fn another_model_that_answers_is_told_everywhere_and_refused_on_demand() {
 }
 
 #[test]
+fn a_prompt_that_the_server_cuts_is_told_everywhere_and_refused_on_demand() {
+    let scratch = Scratch::new();
+    let endpoint = ScriptedEndpoint::start_counting(64, answers);
+    let told = "generator: `big-70b` counted 64 tokens of a prompt that has at least ";
+    let args_in = |scratch: &Scratch, more: &[&str]| {
+        let args = run(scratch, &endpoint, more);
+        let prompt = "why ".repeat(400);
+        scratch.write("p.jsonl", format!("{{\"prompt\": \"How does bread rise, {}?\"}}\n", prompt.trim()));
+        args
+    };
+    let args = args_in(&scratch, &[]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = scratch.run(&args).code(0);
+    assert!(done.err.contains(told), "{}", done.err);
+    for file in ["r/report.md", "r/report.json", "r/dataset/README.md"] {
+        let text = std::fs::read_to_string(scratch.path(file)).expect(file);
+        assert!(text.contains("counted 64 tokens") || text.contains("\"counted\": 64"), "{file}: {text}");
+    }
+    let refused = Scratch::new();
+    let args = args_in(&refused, &["--set", "limits.refuse_cut_prompts=true"]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = refused.run(&args).code(3);
+    assert!(done.err.contains(told) && done.err.contains("a longer context"), "{}", done.err);
+}
+
+#[test]
 fn columns_of_the_users_own_are_found_again_in_every_row() {
     let scratch = Scratch::new();
     let endpoint = ScriptedEndpoint::start(answers);

@@ -26,9 +26,25 @@ impl ScriptedEndpoint {
         Self::start_as(None, script)
     }
 
+    /// An endpoint that counts so many tokens in every prompt.
+    pub(crate) fn start_counting(
+        prompt_tokens: u64,
+        script: impl FnMut(&Value) -> String + Send + 'static,
+    ) -> Self {
+        Self::start_with(None, Some(prompt_tokens), script)
+    }
+
     /// An endpoint that answers in the name of `model`, whatever is asked.
     pub(crate) fn start_as(
         model: Option<&'static str>,
+        script: impl FnMut(&Value) -> String + Send + 'static,
+    ) -> Self {
+        Self::start_with(model, None, script)
+    }
+
+    fn start_with(
+        model: Option<&'static str>,
+        prompt_tokens: Option<u64>,
         mut script: impl FnMut(&Value) -> String + Send + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -41,7 +57,7 @@ impl ScriptedEndpoint {
                     return;
                 }
                 // A client that goes away is not the endpoint's failure.
-                let _ = answer(stream, model, &mut script);
+                let _ = answer(stream, model, prompt_tokens, &mut script);
             }
         });
         Self { url: format!("http://{address}/v1"), address, ended, thread: Some(thread) }
@@ -62,6 +78,7 @@ impl Drop for ScriptedEndpoint {
 fn answer(
     mut stream: TcpStream,
     model: Option<&str>,
+    prompt_tokens: Option<u64>,
     script: &mut impl FnMut(&Value) -> String,
 ) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
@@ -87,7 +104,11 @@ fn answer(
         let message = json!({ "role": "assistant", "content": text });
         let choice = json!({ "index": 0, "message": message, "finish_reason": "stop" });
         let model = model.map_or_else(|| request["model"].clone(), Value::from);
-        ("application/json", json!({ "model": model, "choices": [choice] }).to_string())
+        let mut body = json!({ "model": model, "choices": [choice] });
+        if let Some(tokens) = prompt_tokens {
+            body["usage"] = json!({ "prompt_tokens": tokens, "completion_tokens": 20 });
+        }
+        ("application/json", body.to_string())
     };
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",

@@ -366,6 +366,9 @@ fn told(report: &Report, style: Style) -> String {
         line("seed", &word(&found.seed, "taken, but the same seed gave another text"));
         line("token counts", &word(&found.usage, "no: budgets are estimates"));
         line("prefix cache", &word(&found.cached, "no cached tokens reported"));
+        if let Some(cut) = &found.cut_prompt {
+            line("context", &format!("too short: {}", cut.told()));
+        }
         line("reasoning", if found.reasoning { "comes with the answer, kept apart" } else { "none seen" });
     }
     if let Some(recipe) = &report.recipe {

@@ -9,7 +9,7 @@ use crate::pure::reports::examination::Examination;
 use crate::pure::text::printable;
 use crate::pure::text::printable_json;
 use crate::pure::text::short_count;
-use crate::pure::transcript::Substitute;
+use crate::pure::transcript::{CutPrompt, Substitute};
 use crate::runtime::dataset::prompts::TakenColumns;
 use crate::runtime::dataset::readers::Kind;
 use crate::runtime::engine::{CallBounds, Event, MirrorNews, ModelInUse, SentKey, Summary};
@@ -120,6 +120,7 @@ impl Lines {
             Event::Mirror(news) => Some(mirror_line(news)),
             Event::Tuned { limits } => Some(tuned_line(limits)),
             Event::OtherModel(substitute) => Some(other_model_line(substitute)),
+            Event::PromptCut(cut) => Some(cut_line(cut)),
             Event::FieldRefused { role, field, instead } => Some(refused_line(role, field, instead)),
             Event::OutageBegan { place, message, patience_s, others } => {
                 Some(away_line(place, message, *patience_s, *others))
@@ -245,6 +246,14 @@ fn other_model_line(substitute: &Substitute) -> String {
         role.as_str()
     );
     crate::pure::text::printable(&text)
+}
+
+fn cut_line(cut: &CutPrompt) -> String {
+    format!(
+        "{}: the server's context cuts it; give the server a longer context, and a new `--out` asks again; \
+         `limits.refuse_cut_prompts = true` stops instead",
+        cut.told()
+    )
 }
 
 fn refused_line(role: &str, field: &str, instead: &str) -> String {
@@ -392,6 +401,7 @@ impl Bar {
             }
             Event::Mirror(news) => self.print(&self.style.warn(&mirror_line(news))),
             Event::OtherModel(substitute) => self.print(&self.style.warn(&other_model_line(substitute))),
+            Event::PromptCut(cut) => self.print(&self.style.warn(&cut_line(cut))),
             Event::FieldRefused { role, field, instead } => {
                 self.print(&self.style.warn(&refused_line(role, field, instead)));
             }

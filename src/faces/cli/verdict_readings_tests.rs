@@ -123,6 +123,7 @@ fn transcript() -> impl Strategy<Value = Transcript> {
         models: Vec::new(),
         failures: Vec::new(),
         substitutes: Vec::new(),
+        cut_prompts: Vec::new(),
     })
 }
 

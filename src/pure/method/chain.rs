@@ -99,6 +99,7 @@ impl<'a, A: Ask> Chain<'a, A> {
             models: Vec::new(),
             failures: Vec::new(),
             substitutes: Vec::new(),
+            cut_prompts: Vec::new(),
         };
         Self { asking: Asking::new(ask, cx, prompt), transcript }
     }
@@ -241,8 +242,8 @@ impl<'a, A: Ask> Chain<'a, A> {
 
     /// The finished transcript.
     pub(super) fn end(self, ended: Ended, last: usize) -> Transcript {
-        let Spent { tally, models, failures, substitutes } = self.asking.spent();
-        Transcript { last, ended, tally, models, failures, substitutes, ..self.transcript }
+        let Spent { tally, models, failures, substitutes, cut_prompts } = self.asking.spent();
+        Transcript { last, ended, tally, models, failures, substitutes, cut_prompts, ..self.transcript }
     }
 }
 

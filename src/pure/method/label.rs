@@ -16,7 +16,7 @@ use crate::pure::prompt::{Given, Prompt};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::{LabelHow, LabelPairs, LabelSource};
 use crate::pure::template::Pair;
-use crate::pure::transcript::{Comparison, Ended, How, MethodName, Response, Transcript};
+use crate::pure::transcript::{Comparison, CutPrompts, Ended, How, MethodName, Response, Transcript};
 use futures::future::join_all;
 
 /// Samples several drafts of a prompt and compares them.
@@ -73,7 +73,8 @@ pub async fn label_chain(
         .map(|(a, b)| (a, b, at_stake(cx, &transcript, &principles, (a, b))))
         .collect();
     let comparisons = compare_all(&asking, &transcript.responses, meetings).await?;
-    let Spent { tally, models: more, failures: failed, substitutes: others } = asking.spent();
+    let Spent { tally, models: more, failures: failed, substitutes: others, cut_prompts: cut } =
+        asking.spent();
     let mut models = transcript.models.clone();
     models.extend(more);
     let mut failures = transcript.failures.clone();
@@ -82,12 +83,14 @@ pub async fn label_chain(
     substitutes.extend(others);
     substitutes.sort();
     substitutes.dedup();
+    let cut_prompts: CutPrompts = transcript.cut_prompts.iter().chain(&cut).collect();
     models.sort();
     models.dedup();
     let mut sum = transcript.tally;
     sum.calls += tally.calls;
     sum.usage += tally.usage;
-    Ok(Transcript { comparisons, tally: sum, models, failures, substitutes, ..transcript })
+    let cut_prompts = cut_prompts.into_vec();
+    Ok(Transcript { comparisons, tally: sum, models, failures, substitutes, cut_prompts, ..transcript })
 }
 
 /// The transcript of compared responses. The final one is that which is preferred most, the first of equals.
@@ -97,7 +100,7 @@ fn labelled<A: Ask>(
     comparisons: Vec<Comparison>,
     reason: Option<Reason>,
 ) -> Transcript {
-    let Spent { tally, models, failures, substitutes } = asking.spent();
+    let Spent { tally, models, failures, substitutes, cut_prompts } = asking.spent();
     let none = || Ended::NoDraft(reason.unwrap_or(Reason::Empty));
     let ended = if responses.is_empty() { none() } else { Ended::Labelled };
     Transcript {
@@ -114,6 +117,7 @@ fn labelled<A: Ask>(
         models,
         failures,
         substitutes,
+        cut_prompts,
     }
 }
 

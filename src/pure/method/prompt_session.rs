@@ -12,7 +12,7 @@ use crate::pure::gates::{Candidate, Verdict as Gate, check_response};
 use crate::pure::prompt::{Message, Prompt};
 use crate::pure::reason::Reason;
 use crate::pure::recipe::is_simulated;
-use crate::pure::transcript::{CallFailure, Response, Substitute, Tally};
+use crate::pure::transcript::{CallFailure, CutPrompt, CutPrompts, Response, Substitute, Tally};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
@@ -31,6 +31,7 @@ struct Counts {
     models: BTreeSet<(Role, String)>,
     failures: BTreeMap<(Role, Reason, String), u64>,
     substitutes: BTreeSet<Substitute>,
+    cut_prompts: CutPrompts,
 }
 
 /// What the calls of a prompt were and came to.
@@ -43,6 +44,8 @@ pub(super) struct Spent {
     pub(super) failures: Vec<CallFailure>,
     /// Models that answered in the place of others.
     pub(super) substitutes: Vec<Substitute>,
+    /// Calls whose prompts were cut.
+    pub(super) cut_prompts: Vec<CutPrompt>,
 }
 
 /// What a revision revises and answers: its text must not copy from these.
@@ -183,7 +186,8 @@ impl<'a, A: Ask> Asking<'a, A> {
     /// Every call goes through here and is counted.
     pub(super) async fn once(&self, call: Call) -> Result<Answer, Stop> {
         let (role, asked) = (call.role, call.model.clone());
-        let answer = self.ask.ask(call).await?;
+        let answer = self.ask.ask(call.clone()).await?;
+        let cut = CutPrompt::of(&call, answer.usage);
         let substitute = substitute(role, &asked, &answer);
         let by = (role, who_answered(asked, &answer));
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -192,6 +196,9 @@ impl<'a, A: Ask> Asking<'a, A> {
         counts.tally.usage.completion += answer.usage.completion;
         counts.models.insert(by);
         counts.substitutes.extend(substitute);
+        if let Some(cut) = &cut {
+            counts.cut_prompts.add(cut);
+        }
         if let (Some(message), Some(reason)) = (answer.trouble(), answer.outcome.reason()) {
             *counts.failures.entry((role, reason, message)).or_default() += 1;
         }
@@ -206,7 +213,7 @@ impl<'a, A: Ask> Asking<'a, A> {
 
     /// What was asked so far, whom, and what failed.
     pub(super) fn spent(&self) -> Spent {
-        let Counts { tally, models, failures, substitutes } =
+        let Counts { tally, models, failures, substitutes, cut_prompts } =
             self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let failure = |((role, reason, message), calls)| CallFailure { role, reason, message, calls };
         Spent {
@@ -214,6 +221,7 @@ impl<'a, A: Ask> Asking<'a, A> {
             models: models.into_iter().collect(),
             failures: failures.into_iter().map(failure).collect(),
             substitutes: substitutes.into_iter().collect(),
+            cut_prompts: cut_prompts.into_vec(),
         }
     }
 }

@@ -69,7 +69,7 @@ impl Chain {
     }
 
     fn transcript<A: Ask>(self, asking: &Asking<'_, A>, style: Option<&Style>, ended: Ended) -> Transcript {
-        let Spent { tally, models, failures, substitutes } = asking.spent();
+        let Spent { tally, models, failures, substitutes, cut_prompts } = asking.spent();
         let last = self.best();
         let styled = style.map(|style| Styled { style: style.id.clone(), graded: self.graded });
         Transcript {
@@ -86,6 +86,7 @@ impl Chain {
             models,
             failures,
             substitutes,
+            cut_prompts,
         }
     }
 }

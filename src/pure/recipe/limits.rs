@@ -110,6 +110,9 @@ pub struct Limits {
     pub max_undecided_share: f64,
     /// The run stops when another model answers than the one that is asked; without it that is only told.
     pub refuse_other_models: bool,
+    /// The run stops when an endpoint counts far fewer tokens than a prompt has, because its context is too short; without it
+    /// that is only told.
+    pub refuse_cut_prompts: bool,
 }
 
 impl Default for Limits {
@@ -125,6 +128,7 @@ impl Default for Limits {
             max_calls: None,
             max_undecided_share: 0.5,
             refuse_other_models: false,
+            refuse_cut_prompts: false,
         }
     }
 }

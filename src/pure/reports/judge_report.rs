@@ -16,7 +16,8 @@ use crate::pure::reason::Reason;
 use crate::pure::recipe::Pairs;
 use crate::pure::text::share_changed;
 use crate::pure::transcript::{
-    CallFailure, Comparison, Critique, How, Revision, RevisionFate, Substitute, Transcript, Verdict,
+    CallFailure, Comparison, Critique, CutPrompt, CutPrompts, How, Revision, RevisionFate, Substitute,
+    Transcript, Verdict,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +70,9 @@ pub struct JudgeReport {
     /// Models that answered in the place of others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub substitutes: Vec<Substitute>,
+    /// Calls whose prompts the endpoint cut, by role and model.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cut_prompts: Vec<CutPrompt>,
 }
 
 /// How a judge compares.
@@ -194,6 +198,7 @@ struct Sums {
     refusals: RefusalSums,
     failures: BTreeMap<(Role, Reason, String), u64>,
     substitutes: BTreeSet<Substitute>,
+    cut_prompts: CutPrompts,
 }
 
 /// Counts how a judge compares.
@@ -286,6 +291,7 @@ impl Sums {
         self.styles.add(transcript);
         transcript.failures.iter().for_each(|failure| self.add_failure(failure));
         self.substitutes.extend(transcript.substitutes.iter().cloned());
+        transcript.cut_prompts.iter().for_each(|cut| self.cut_prompts.add(cut));
     }
 
     /// Adds calls that failed. Beyond so many causes the rest is counted together, so that memory is bounded.
@@ -455,6 +461,7 @@ impl Sums {
             styles: self.styles.finish(),
             failures: most_frequent(self.failures),
             substitutes: self.substitutes.into_iter().collect(),
+            cut_prompts: self.cut_prompts.into_vec(),
         }
     }
 }

@@ -59,6 +59,7 @@ pub fn figures(report: &JudgeReport) -> Value {
         ("self_preference", mean(&compared.self_preference)),
         ("agreement_with_given_labels", rate(&report.agreement)),
         ("other_models", (!report.substitutes.is_empty()).then(|| json!(substitutes(report)))),
+        ("cut_prompts", (!report.cut_prompts.is_empty()).then(|| json!(cut_prompts(report)))),
         ("dead_principles", (!report.dead.is_empty()).then(|| json!(report.dead))),
     ];
     let known: serde_json::Map<String, Value> =
@@ -70,6 +71,7 @@ pub fn figures(report: &JudgeReport) -> Value {
 pub fn telling(report: &JudgeReport) -> Vec<String> {
     let mut lines = gaps(report);
     lines.extend(substitutes(report));
+    lines.extend(cut_prompts(report));
     if report.examination.as_ref().is_some_and(|examination| !examination.passes()) {
         lines.push("the critic failed its examination: its verdicts are as good as guesses".into());
     }
@@ -151,6 +153,7 @@ pub fn sections(report: &JudgeReport) -> Vec<(&'static str, Vec<String>)> {
         ("by round", rounds(report)),
         ("calls that gave nothing usable", failures(report)),
         ("other models than those asked", substitutes(report)),
+        ("prompts that the endpoint cut", cut_prompts(report)),
     ];
     sections.into_iter().filter(|(_, lines)| !lines.is_empty()).collect()
 }
@@ -203,6 +206,14 @@ fn failures(report: &JudgeReport) -> Vec<String> {
 
 fn substitutes(report: &JudgeReport) -> Vec<String> {
     report.substitutes.iter().map(substitute).collect()
+}
+
+fn cut_prompts(report: &JudgeReport) -> Vec<String> {
+    report
+        .cut_prompts
+        .iter()
+        .map(|cut| format!("{}; calls: {}", cut.told(), short_count(cut.calls)))
+        .collect()
 }
 
 fn substitute(other: &Substitute) -> String {

@@ -3,6 +3,7 @@
 //! Nothing here knows what a text is for; gates, splits and reports bring their own thresholds. No files, no clock,
 //! no chance: the same text gives the same result on every machine.
 
+mod fewest_tokens;
 pub mod language;
 pub mod live_match;
 pub mod loose_json;
@@ -14,6 +15,7 @@ mod printable;
 mod short_count;
 mod words;
 
+pub use fewest_tokens::fewest_tokens;
 pub use markup::markup;
 pub use normalise::normalise;
 pub use printable::{Printable, controls, one_line, printable, printable_json};

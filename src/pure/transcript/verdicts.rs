@@ -112,6 +112,7 @@ mod tests {
             models: Vec::new(),
             failures: Vec::new(),
             substitutes: Vec::new(),
+            cut_prompts: Vec::new(),
         }
     }
 

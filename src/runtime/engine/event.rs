@@ -6,7 +6,7 @@ use crate::pure::answer::Usage;
 use crate::pure::reason::Reason;
 use crate::pure::reports::examination::Examination;
 use crate::pure::reports::judge_report::JudgeReport;
-use crate::pure::transcript::{Substitute, Transcript};
+use crate::pure::transcript::{CutPrompt, Substitute, Transcript};
 use crate::runtime::dataset::prompts::TakenColumns;
 use crate::runtime::model::{ClientNews, ConcurrencyChange, Outage, Retrying};
 use serde::Serialize;
@@ -117,6 +117,8 @@ pub enum Event {
     },
     /// Another model answers than the one that is asked. Told once for each.
     OtherModel(Substitute),
+    /// An endpoint counted far fewer tokens than a prompt has. Told once for each role and model.
+    PromptCut(CutPrompt),
     /// The number of calls in flight at an endpoint changed by a tenth or more, because `concurrency` is `auto`.
     Concurrency {
         /// The endpoint.

@@ -290,7 +290,7 @@ impl<T: Transport> MemoAt<'_, T> {
         // The permit is held until the answer is durable: at most the calls in flight are ever asked twice.
         let (recorded, _permit) = asked.inspect_err(|_| memo.give_back())?;
         let answer = recorded.answer(false);
-        memo.client.check_model(&call, &answer).inspect_err(|_| memo.give_back())?;
+        memo.client.check_answer(&call, &answer).inspect_err(|_| memo.give_back())?;
         memo.count(&call, &recorded, &answer);
         let settled = settles(&recorded, &answer);
         if settled || recorded.body.is_some() {

@@ -8,6 +8,7 @@ use super::input::{Batch, ReadAhead, broke_off};
 use super::memo::{Memo, journal_stop};
 use super::{Event, EventBus, Phase, Shutdown, Summary};
 use crate::pure::ask::Stop;
+use crate::pure::call::Role;
 use crate::pure::method::{MethodContext, make_transcript};
 use crate::pure::prompt::{Prompt, PromptId};
 use crate::pure::reason::Reason;
@@ -92,6 +93,8 @@ struct State {
     stop: Option<Stop>,
     /// Models that answered in the place of others, as far as they were told.
     substitutes: BTreeSet<Substitute>,
+    /// Roles and models whose prompts were cut, as far as they were told.
+    cut: BTreeSet<(Role, String)>,
 }
 
 /// Runs to the end of the input, or until it is stopped. `rows` is read on a thread of its own.
@@ -126,6 +129,7 @@ where
         turn: 0,
         stop: None,
         substitutes: BTreeSet::new(),
+        cut: BTreeSet::new(),
     };
     let begun = Event::Started { run: run.name.clone(), expected: run.expected, journalled: info.answers };
     run.events.tell(begun).await;
@@ -302,6 +306,21 @@ where
     state.prompts.insert(task.id(), id);
 }
 
+/// Tells of prompts that an endpoint cut, once for each role and model.
+async fn tell_of_cuts<T: Transport>(run: &Run<T>, state: &mut State, outline: &Outline) {
+    for cut in &outline.cut_prompts {
+        if state.cut.insert((cut.role, cut.model.clone())) {
+            tracing::info!(
+                model = cut.model,
+                counted = cut.counted,
+                at_least = cut.at_least,
+                "a prompt was cut"
+            );
+            run.events.tell(Event::PromptCut(cut.clone())).await;
+        }
+    }
+}
+
 /// Counts a finished transcript and tells of it.
 async fn finished<T: Transport>(
     run: &Run<T>,
@@ -319,6 +338,7 @@ async fn finished<T: Transport>(
             run.events.tell(Event::OtherModel(substitute.clone())).await;
         }
     }
+    tell_of_cuts(run, state, outline).await;
     match &outline.row {
         Row::Kept => {
             state.summary.rows += 1;

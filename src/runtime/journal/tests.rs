@@ -55,6 +55,7 @@ fn transcript(text: &str, response: &str) -> Transcript {
         models: Vec::new(),
         failures: Vec::new(),
         substitutes: Vec::new(),
+        cut_prompts: Vec::new(),
     }
 }
 

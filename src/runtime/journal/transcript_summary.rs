@@ -1,7 +1,7 @@
 //! What a run needs to know of a finished transcript without reading it again.
 
 use crate::pure::reason::Reason;
-use crate::pure::transcript::{Ended, Substitute, Tally, Transcript};
+use crate::pure::transcript::{CutPrompt, Ended, Substitute, Tally, Transcript};
 use serde::{Deserialize, Serialize};
 
 /// Whether a transcript yields a row.
@@ -41,6 +41,9 @@ pub struct Outline {
     /// Models that answered in the place of others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub substitutes: Vec<Substitute>,
+    /// Calls whose prompts the endpoint cut.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut_prompts: Vec<CutPrompt>,
 }
 
 impl Outline {
@@ -56,6 +59,7 @@ impl Outline {
             undecided: transcript.critiques.iter().filter(|critique| !critique.verdict.is_decided()).count()
                 as u64,
             substitutes: transcript.substitutes.clone(),
+            cut_prompts: transcript.cut_prompts.clone(),
         }
     }
 }

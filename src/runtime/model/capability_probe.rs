@@ -10,6 +10,7 @@ use crate::pure::answer::Answer;
 use crate::pure::call::{Call, Purpose, ResponseFormat, Role, Sampling};
 use crate::pure::prompt::{Message, PromptId, Speaker};
 use crate::pure::recipe::{ResolvedModel, SystemTurn};
+use crate::pure::transcript::CutPrompt;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -49,6 +50,9 @@ pub struct Found {
     pub usage: Ability,
     /// Whether it says how many tokens of a long prompt came from its cache the second time.
     pub cached: Ability,
+    /// The counts of a prompt of some 2,000 tokens, where they show that the server's context cut it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut_prompt: Option<CutPrompt>,
     /// Whether reasoning comes with the answer.
     pub reasoning: bool,
     /// Whether the ceiling of tokens must be named `max_completion_tokens`.
@@ -72,7 +76,7 @@ pub fn is_timeout(why: &str) -> bool {
 
 /// Asks a model, and says what it can do; `Err` is why it does not answer at all.
 pub async fn probe(transport: &impl Transport, model: &ResolvedModel) -> Result<Found, String> {
-    let mut asker = Asker { transport, model: model.clone(), calls: 0 };
+    let mut asker = Asker { transport, model: model.clone(), calls: 0, cut_prompt: None };
     let plain = asker.first_answer().await?;
     let max_completion_tokens = asker.model.max_tokens_field != model.max_tokens_field;
     let no_temperature = asker.model.sampling.temperature.is_none() && model.sampling.temperature.is_some();
@@ -92,6 +96,7 @@ pub async fn probe(transport: &impl Transport, model: &ResolvedModel) -> Result<
         seed,
         usage: if plain.usage.prompt > 0 && plain.usage.completion > 0 { Ability::Yes } else { Ability::No },
         cached: ability(cached, |answer| answer.usage.cached > 0),
+        cut_prompt: asker.cut_prompt,
         reasoning: plain.reasoning.is_some(),
         max_completion_tokens,
         no_temperature,
@@ -112,6 +117,7 @@ struct Asker<'a, T> {
     transport: &'a T,
     model: ResolvedModel,
     calls: u32,
+    cut_prompt: Option<CutPrompt>,
 }
 
 impl<T: Transport> Asker<'_, T> {
@@ -188,7 +194,10 @@ impl<T: Transport> Asker<'_, T> {
         self.calls += 1;
         let sent = timeout(ANSWER_TIME, self.transport.send(&request, None)).await;
         match judge(sent.unwrap_or(Err(Fault::Timeout)), &request) {
-            Next::Answer(answer) => Ok(answer),
+            Next::Answer(answer) => {
+                self.cut_prompt = self.cut_prompt.take().or_else(|| CutPrompt::of(&call, answer.usage));
+                Ok(answer)
+            }
             Next::Fail(failure) => Err(failure.message),
             Next::Again(trouble) => Err(trouble.message),
             Next::Without { message, .. } | Next::Stop(message) => Err(message),
@@ -282,6 +291,7 @@ mod tests {
             seed: Ability::Yes,
             usage: Ability::Yes,
             cached: Ability::Yes,
+            cut_prompt: None,
             reasoning: false,
             max_completion_tokens: false,
             no_temperature: false,

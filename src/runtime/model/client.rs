@@ -23,6 +23,7 @@ use crate::pure::call::Call;
 use crate::pure::digest::Parts;
 use crate::pure::recipe::ResolvedModel;
 use crate::pure::recipe::{Concurrency, Limits, Patience, SIM, Tuning, is_simulated};
+use crate::pure::transcript::CutPrompt;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -239,12 +240,16 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Refuses the answer of another model than the one asked, where the recipe says so.
+    /// Refuses the answer of another model than the one asked, or to a prompt that was cut, where the recipe says so.
     ///
     /// # Errors
     ///
-    /// The stop of the run, with both names.
-    pub fn check_model(&self, call: &Call, answer: &Answer) -> Result<(), Stop> {
+    /// The stop of the run, with both names or both counts.
+    pub fn check_answer(&self, call: &Call, answer: &Answer) -> Result<(), Stop> {
+        if let Some(cut) = self.limits.refuse_cut_prompts.then(|| CutPrompt::of(call, answer.usage)).flatten()
+        {
+            return Err(Stop::Provider(format!("{}; give the server a longer context", cut.told())));
+        }
         let other = answer.substitute_for(&call.model).filter(|named| !is_simulated(named));
         match other.filter(|_| self.limits.refuse_other_models) {
             None => Ok(()),

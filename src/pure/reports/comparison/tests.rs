@@ -49,6 +49,7 @@ fn transcript(method: MethodName, kind: Verdict, truth: Verdict) -> Transcript {
         models: Vec::new(),
         failures: Vec::new(),
         substitutes: Vec::new(),
+        cut_prompts: Vec::new(),
     };
     if kind == Verdict::Violates {
         made.responses.push(response("better", 1));

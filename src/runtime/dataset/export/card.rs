@@ -260,6 +260,7 @@ impl About<'_> {
         for (name, what) in [
             ("dead_principles", "Principles that no prompt touched"),
             ("other_models", "Other models than those asked"),
+            ("cut_prompts", "Prompts that an endpoint cut"),
         ] {
             let listed = figures.get(name).and_then(Json::as_array).into_iter().flatten();
             let listed: Vec<&str> = listed.filter_map(Json::as_str).collect();

@@ -153,6 +153,7 @@ pub(super) fn transcript(n: usize) -> Transcript {
         models: vec![(Role::Critic, "sim-critic".into())],
         failures: Vec::new(),
         substitutes: Vec::new(),
+        cut_prompts: Vec::new(),
     }
 }
 
