@@ -231,6 +231,7 @@ mod tests {
     /// An endpoint that can do everything, or nothing that is not plain.
     struct Fake {
         able: bool,
+        counts: u64,
     }
 
     impl Transport for Fake {
@@ -266,7 +267,7 @@ mod tests {
             }
             let mut body = json!({ "choices": [choice] });
             if self.able {
-                body["usage"] = json!({ "prompt_tokens": 2000, "completion_tokens": 1,
+                body["usage"] = json!({ "prompt_tokens": self.counts, "completion_tokens": 1,
                     "prompt_tokens_details": { "cached_tokens": 1024 } });
             }
             Ok(Reply { status: 200, retry_after_s: None, rate_reset_s: None, body: body.to_string() })
@@ -274,10 +275,14 @@ mod tests {
     }
 
     async fn find(able: bool) -> Found {
+        find_counting(able, 2000).await
+    }
+
+    async fn find_counting(able: bool, counts: u64) -> Found {
         let default =
             Model { model: Some("m".into()), base_url: Some("http://host".into()), ..Model::default() };
         let model = Models { default, ..Models::default() }.resolve(Role::Generator).unwrap();
-        probe(&Fake { able }, &model).await.unwrap()
+        probe(&Fake { able, counts }, &model).await.unwrap()
     }
 
     #[tokio::test]
@@ -298,6 +303,12 @@ mod tests {
             system: SystemTurn::Keep,
         };
         assert_eq!(found, expected);
+    }
+
+    #[tokio::test]
+    async fn a_context_that_cuts_a_long_prompt_is_found() {
+        let cut = find_counting(true, 1024).await.cut_prompt.unwrap();
+        assert_eq!((cut.calls, cut.counted), (1, 1024));
     }
 
     #[tokio::test]
