@@ -177,6 +177,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
         fn a_token_for_each_word_is_enough(words in prop::collection::vec("[a-zäöéßàạ]{1,9}|[а-я]{1,9}|[0-9]{1,9}|[가-힣]{1,5}|[,.|–]", 1..900)) {
             prop_assert_eq!(cut(&words.join(" "), words.len() as u64, 0), None);
