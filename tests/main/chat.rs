@@ -68,7 +68,7 @@ fn needs_tmux_a_session_draft_critiques_revision_edit_again() {
     // A file that cannot be used is told with its line, and what was in force stays so.
     scratch.write("script.sed", "s/^text = \"The response keeps rule 7 /txet = \"/");
     terminal.line("/edit");
-    terminal.until_seen("the constitution of before stays in force", 1);
+    terminal.until_seen("/edit opens the file again\n>", 1);
     terminal.line("/again");
     let seen = terminal.until_answered(4);
     assert!(seen.contains("0 calls asked, 34 known"), "{seen}");

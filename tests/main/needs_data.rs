@@ -87,8 +87,8 @@ fn clean_answers_of_real_models_are_left_alone() {
     let both = a.iter().zip(&b).chain(b.iter().zip(&c)).chain(c.iter().zip(&a));
     let compliant = both.filter(|((_, label), _)| label.starts_with('1'));
     let pairs: Vec<_> = compliant.map(|((text, _), (other, _))| (text.clone(), other.clone())).collect();
-    // These 27 were cut at a token limit when they were made: all of them end in the middle of a sentence or list.
-    check_left_alone("compliance", &pairs, &[(Reason::TruncationSigns, 27)]);
+    // These 38 were cut at a token limit when they were made: all of them end in the middle of a sentence or list.
+    check_left_alone("compliance", &pairs, &[(Reason::TruncationSigns, 38)]);
 }
 
 #[test]
