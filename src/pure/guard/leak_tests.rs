@@ -11,6 +11,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
+use std::sync::LazyLock;
 
 const WORD: &str = "FORBIDDEN";
 
@@ -53,12 +54,12 @@ enum By {
 }
 
 /// A constitution's rules that forbid the word.
-fn rules() -> GuardRules {
+static RULES: LazyLock<GuardRules> = LazyLock::new(|| {
     let mut constitution = read_built_in("support-desk").unwrap();
     let rule = PrincipleRule { pattern: Some(WORD.into()), ..PrincipleRule::default() };
     constitution.principles[0].rules.push(rule);
     GuardRules::new(&constitution).unwrap()
-}
+});
 
 /// Plays a stream in pieces of bytes; a check comes back some pieces later. Gives what left, and how it ended.
 fn play(stream: &[u8], cuts: &[usize], hold: Hold, by: By) -> (Vec<u8>, Option<Decision>) {
@@ -74,7 +75,7 @@ fn play(stream: &[u8], cuts: &[usize], hold: Hold, by: By) -> (Vec<u8>, Option<D
     let delay = match by {
         By::Judge { delay } => delay,
         By::Rules => {
-            reader = reader.watched(rules().watch());
+            reader = reader.watched(RULES.watch());
             0
         }
     };
